@@ -1,0 +1,265 @@
+/**
+ * The contract between operator and mta: the one document that an mta needs to start, and to serve while the
+ * operator is away. The writer parses it before writing, the reader before loading; unknown fields are refused.
+ *
+ * Units: durations are in seconds, sizes in bytes, times in ISO 8601, unless a name says otherwise.
+ * Key material stands in `secrets` alone and is named from elsewhere by its id, so that a writer can keep the
+ * two halves in different places (a ConfigMap and a Secret).
+ */
+import { z } from 'zod';
+
+/** The version of this document that this program writes, and the newest that it reads. */
+export const CONFIG_VERSION = 1;
+
+const seconds = z.number().nonnegative();
+const bytes = z.int().nonnegative();
+const count = z.int().positive();
+const port = z.int().min(1).max(65535);
+/** `10.0.0.0/8`, `::1/128`, or a bare address. */
+const cidr = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()]);
+/** An A-label domain in lower case without a trailing dot: compile has normalised it. */
+const domainName = z.string().min(1).max(253);
+/** `kind/namespace/name/key` of a value in `secrets`. */
+const secretId = z.string().min(1);
+/** The resource that brought a part of the config: `MailDomain/mail/example.test`. For messages and metrics only. */
+const resourceRef = z.string().min(1);
+
+const tlsVersion = z.enum(['TLSv1.2', 'TLSv1.3']);
+
+export const limitsSchema = z.strictObject({
+  /** The largest message taken, in bytes as sent (RFC 1870); announced by SIZE. */
+  messageSize: bytes,
+  /** Recipients of one transaction; RFC 5321 §4.5.3.1.8 asks for at least 100. */
+  recipients: count,
+  /** Transactions of one session; the next MAIL is answered 421 4.7.0. */
+  transactionsPerSession: count,
+  /** Commands answered 4xx or 5xx on one session before it is closed with 421 4.7.0. */
+  errorsPerSession: count,
+  /** RSET, NOOP, HELP, VRFY, EXPN and repeated EHLO, counted between two accepted messages. */
+  idleCommandsPerSession: count,
+  /** Failed AUTH attempts on one session before it is closed. */
+  authFailuresPerSession: count,
+  sessionSeconds: seconds,
+  /** Bytes that one session may send in all. */
+  sessionBytes: bytes,
+  connections: count,
+  connectionsPerAddress: count,
+  /** Longest text line in bytes, CRLF included; RFC 5321 §4.5.3.1.6 says 1000, a longer one is refused with 5.6.0. */
+  lineLength: count,
+  /** Received fields at which a message is taken to be looping (RFC 5321 §6.3). */
+  hops: count,
+  /** Slowest acceptable pace of DATA, bytes per second over a minute; 0 is any. */
+  minDataRate: bytes,
+});
+export type Limits = z.infer<typeof limitsSchema>;
+
+export const listenerSchema = z.strictObject({
+  name: z.string().min(1),
+  /** `smtp` takes mail for our domains from anyone; `submission` takes mail from authenticated users (RFC 6409). */
+  role: z.enum(['smtp', 'submission']),
+  address: z.union([z.ipv4(), z.ipv6()]),
+  port,
+  tls: z.strictObject({
+    mode: z.enum(['none', 'starttls', 'implicit']),
+    /** MAIL and AUTH are refused with 530 5.7.0 before TLS. */
+    required: z.boolean(),
+    minVersion: tlsVersion,
+    /** PEM chain and key; named where mode is not `none`. */
+    certificate: secretId.optional(),
+    key: secretId.optional(),
+  }),
+  auth: z.strictObject({
+    /** Whether AUTH is offered at all. */
+    offered: z.boolean(),
+    /** MAIL is refused with 530 5.7.0 from a client that has not authenticated. */
+    required: z.boolean(),
+    /** AUTH is offered without TLS too: for loopback listeners. */
+    allowWithoutTls: z.boolean(),
+  }),
+  /** Client networks that may relay to any domain without AUTH. Empty is default deny. */
+  relayFrom: z.array(cidr),
+  /** Advertised in the greeting and in Received; the fleet's hostname where absent. */
+  hostname: domainName.optional(),
+  limits: limitsSchema,
+});
+export type Listener = z.infer<typeof listenerSchema>;
+
+const hostPort = z.strictObject({
+  /** Domain name or address literal without brackets. */
+  host: z.string().min(1),
+  port,
+});
+
+export const tlsPolicySchema = z.strictObject({
+  resource: resourceRef.optional(),
+  name: z.string().min(1),
+  /**
+   * `none`: never; `opportunistic`: STARTTLS where offered, unverified, clear text after a failed handshake where
+   * `fallbackToClear`; `required`: no clear text, unverified; `verified`: no clear text, chain and name checked.
+   */
+  mode: z.enum(['none', 'opportunistic', 'required', 'verified']),
+  fallbackToClear: z.boolean(),
+  minVersion: tlsVersion,
+  /** PEM bundle for `verified`; the system's roots where absent. */
+  ca: secretId.optional(),
+  /** Recipient domains that this policy is for: `example.org`, `*.example.org` or `*`. */
+  destinations: z.array(z.string()),
+});
+export type TlsPolicy = z.infer<typeof tlsPolicySchema>;
+
+const target = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('lmtp'), hosts: z.array(hostPort).min(1), tls: z.string().optional() }),
+  z.strictObject({ type: z.literal('smtp'), hosts: z.array(hostPort).min(1), tls: z.string().optional() }),
+]);
+
+export const domainSchema = z.strictObject({
+  resource: resourceRef,
+  domain: domainName,
+  /** Other names of the same domain: mail for them is taken and delivered as it is addressed. */
+  aliases: z.array(domainName),
+  /** Where accepted mail goes. `tls` names a policy in `tlsPolicies`. */
+  target,
+  recipients: z.strictObject({
+    /** `any`: every local part; `list`: those of `list`, everything else gets 550 5.1.1 at RCPT. */
+    mode: z.enum(['any', 'list']),
+    /** Local parts, compared without regard to case. `postmaster` need not be listed (RFC 5321 §4.5.1). */
+    list: z.array(z.string()),
+    /** `+`: `anna+lists` is `anna` for the comparison, and delivered as it was addressed. */
+    subaddressDelimiter: z.string().max(1).optional(),
+  }),
+  messageSize: bytes.optional(),
+});
+export type Domain = z.infer<typeof domainSchema>;
+
+export const relaySchema = z.strictObject({
+  resource: resourceRef,
+  /** `namespace/name`. */
+  name: z.string().min(1),
+  /** All lists that are not empty must match. `recipientDomains: ['*']` is everything that is not ours. */
+  match: z.strictObject({
+    recipientDomains: z.array(z.string()),
+    senderDomains: z.array(z.string()),
+    users: z.array(z.string()),
+  }),
+  /** Hosts with weights: tried in the order of a weighted shuffle. `mx`: the name's MX hosts are looked up. */
+  hosts: z
+    .array(z.strictObject({ host: z.string().min(1), port, weight: count, lookupMx: z.boolean() }))
+    .min(1),
+  implicitTls: z.boolean(),
+  /** Name in `tlsPolicies`; the default policy where absent. */
+  tls: z.string().optional(),
+  auth: z.strictObject({ username: z.string().min(1), password: secretId }).optional(),
+  rewrite: z.strictObject({
+    /** Replaces the reverse-path of mail whose sender domain matches (never the null reverse-path). */
+    envelopeFrom: z.array(z.strictObject({ from: z.string().min(1), to: z.string().min(1) })),
+    /** Replaces the address in the From header field, keeping the display name. */
+    headerFrom: z.array(z.strictObject({ from: z.string().min(1), to: z.string().min(1) })),
+  }),
+  limits: z.strictObject({ connections: count, messagesPerConnection: count }),
+});
+export type Relay = z.infer<typeof relaySchema>;
+
+export const userSchema = z.strictObject({
+  resource: resourceRef,
+  /** The name to authenticate with. */
+  username: z.string().min(1),
+  /** PHC string of scrypt: `$scrypt$ln=15,r=8,p=1$salt$hash`. Never a password. */
+  verifier: secretId,
+  /** What it may send as: `anna@example.test`, `*@example.test`. */
+  senders: z.array(z.string()).min(1),
+  limits: z.strictObject({ messageSize: bytes.optional(), recipients: count.optional() }),
+});
+export type User = z.infer<typeof userSchema>;
+
+export const deliverySchema = z.strictObject({
+  retry: z.strictObject({
+    /** First wait, growth factor, and longest wait; each wait is jittered by ±`jitter` (0 to 1). */
+    initialSeconds: seconds,
+    factor: z.number().min(1),
+    maxSeconds: seconds,
+    jitter: z.number().min(0).max(1),
+  }),
+  /** RFC 5321 §4.5.4.1 asks for 4 to 5 days. */
+  lifetimeSeconds: seconds,
+  /** Lifetime of mail with the null reverse-path. */
+  bounceLifetimeSeconds: seconds,
+  /** A delay warning is sent once after this long; 0 is never. */
+  delayWarningSeconds: seconds,
+  connectionsPerDestination: count,
+  messagesPerConnection: count,
+  idleConnectionSeconds: seconds,
+  /** Port of MX hosts: 25, but for tests. */
+  mxPort: port,
+  addressFamilies: z.array(z.enum(['ipv4', 'ipv6'])).min(1),
+  /** Name in `tlsPolicies` for what no policy names. */
+  defaultTls: z.string().min(1),
+  /** RFC 5321 §4.5.3.2; `finalReply` is the 10 minutes of §4.5.3.2.6. */
+  timeouts: z.strictObject({
+    connect: seconds,
+    greeting: seconds,
+    command: seconds,
+    dataBlock: seconds,
+    finalReply: seconds,
+  }),
+});
+export type Delivery = z.infer<typeof deliverySchema>;
+
+export const queueSchema = z.strictObject({
+  /** `Shared`: lanes of all pods in one folder; `PerReplica`: one folder per pod. */
+  mode: z.enum(['Shared', 'PerReplica']),
+  /** Folder of the queue; made at first start. */
+  path: z.string().min(1),
+  /** A lease that has not been renewed for this long may be claimed. */
+  leaseTermSeconds: z.number().positive(),
+  /** Bodies above this go to files of their own. */
+  inlineBodyBytes: bytes,
+  segmentBytes: count,
+  /** Accepting stops below this much free space (452 4.3.1). */
+  minFreeBytes: bytes,
+});
+export type QueueConfig = z.infer<typeof queueSchema>;
+
+export const logSchema = z.strictObject({
+  level: z.enum(['debug', 'info', 'warn', 'error']),
+  /** Local parts in the mail log are replaced by a keyed hash. */
+  redactAddresses: z.boolean(),
+  /** Folder of the history of ended recipients, and for how many days it can be searched; 0 is none. */
+  historyPath: z.string().min(1),
+  historyDays: z.number().nonnegative(),
+});
+
+export const mtaConfigSchema = z.strictObject({
+  version: z.literal(CONFIG_VERSION),
+  /** Monotonic; what a pod reports as loaded. */
+  revision: z.int().nonnegative(),
+  /** Resources that this document holds, and the generation of each: what `Programmed` is proved with. */
+  resources: z.record(resourceRef, z.int().nonnegative()),
+  fleet: z.strictObject({
+    namespace: z.string().min(1),
+    name: z.string().min(1),
+    /** HELO name, name in Received and in reports. */
+    hostname: domainName,
+    /** Where `postmaster` without a domain, and reports of ours, belong. */
+    postmaster: z.string().min(1),
+  }),
+  workers: count,
+  /** Bounded wait for sessions and deliveries in flight after SIGTERM. */
+  drainSeconds: seconds,
+  listeners: z.array(listenerSchema),
+  health: z.strictObject({ address: z.string(), port }),
+  /** Local mode: loopback, a bearer token, and a check of the Host header. */
+  control: z.strictObject({ address: z.string(), port, token: secretId }),
+  queue: queueSchema,
+  log: logSchema,
+  delivery: deliverySchema,
+  /** `host:port` of recursive resolvers; those of the system where empty. */
+  resolver: z.strictObject({ servers: z.array(z.string()), timeoutSeconds: seconds }),
+  domains: z.array(domainSchema),
+  /** In the order in which they are asked; the first that matches takes the recipient. */
+  relays: z.array(relaySchema),
+  tlsPolicies: z.array(tlsPolicySchema),
+  users: z.array(userSchema),
+  /** Key material by id: PEM, passwords for relays, verifiers of users, tokens. */
+  secrets: z.record(secretId, z.string()),
+});
+export type MtaConfig = z.infer<typeof mtaConfigSchema>;

@@ -1,0 +1,85 @@
+/** What the HTTP ports ask of the process behind them: the supervisor answers for all of its workers. */
+import type { HistoryQuery, HistoryRecord } from '../log/types.ts';
+import type { QueueId } from '../queue/types.ts';
+
+export interface QueueSummary {
+  readonly messages: number;
+  readonly bytes: number;
+  readonly oldestSeconds: number | undefined;
+  readonly lanes: number;
+  readonly damaged: number;
+  readonly full: boolean;
+  /** Recipients by state. */
+  readonly recipients: {
+    readonly due: number;
+    readonly active: number;
+    readonly deferred: number;
+    readonly held: number;
+  };
+  /** By destination key, largest first, at most 1,000. */
+  readonly destinations: readonly DestinationSummary[];
+}
+
+export interface DestinationSummary {
+  readonly destination: string;
+  readonly messages: number;
+  readonly active: number;
+  readonly deferred: number;
+  /** ISO 8601 until which a destination that is down is left alone. */
+  readonly backOffUntil?: string;
+  readonly lastReply?: string;
+}
+
+export interface MessageFilter {
+  readonly destination?: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly held?: boolean;
+  readonly limit: number;
+}
+
+export interface MessageSummary {
+  readonly id: QueueId;
+  readonly from: string;
+  readonly size: number;
+  readonly arrivedAt: string;
+  readonly user?: string;
+  readonly recipients: readonly {
+    readonly address: string;
+    readonly state: 'due' | 'active' | 'deferred' | 'held';
+    readonly destination: string;
+    readonly attempts: number;
+    readonly nextAttemptAt?: string;
+    readonly lastReply?: string;
+  }[];
+}
+
+export type QueueAction = 'hold' | 'release' | 'retry' | 'remove';
+
+export interface ConfigStatus {
+  /** Lowest revision that the workers have loaded. */
+  readonly revision: number;
+  readonly resources: Readonly<Record<string, number>>;
+  /** The last config that was refused, and why; absent when the last one was taken. */
+  readonly refused?: { readonly revision: number | undefined; readonly reason: string; readonly at: string };
+}
+
+export interface ControlBackend {
+  /** True while the event loop of every worker answers. Never touches the volume. */
+  live(): boolean;
+  /** Empty when ready, else what is missing. */
+  notReady(): readonly string[];
+  /** Prometheus text of all workers. */
+  metrics(): Promise<string>;
+  config(): ConfigStatus;
+  /** Rejects with `PostriderError` ConfigInvalid; the old config stays. */
+  load(document: unknown): Promise<ConfigStatus>;
+  queue(): Promise<QueueSummary>;
+  messages(filter: MessageFilter): Promise<readonly MessageSummary[]>;
+  message(id: QueueId): Promise<MessageSummary | undefined>;
+  /** Raw content, headers first, at most `limit` bytes. */
+  content(id: QueueId, limit: number): Promise<Buffer | undefined>;
+  /** Number of messages changed. */
+  act(action: QueueAction, select: { ids: readonly QueueId[] } | { filter: MessageFilter }): Promise<number>;
+  history(query: HistoryQuery): Promise<readonly HistoryRecord[]>;
+}

@@ -1,0 +1,51 @@
+/**
+ * A way out is a transaction: begin, recipient, body, commit or abort. Every method that fails rejects with an
+ * `SmtpError`, which says whether trying later can help and who is to blame.
+ */
+import type { Envelope, Recipient } from '../envelope.ts';
+import type { MessageContent, StoredReply } from '../queue/types.ts';
+import type { NextHop } from '../route/types.ts';
+
+/** What became of one recipient. */
+export interface RecipientResult {
+  /** Index into `envelope.recipients`. */
+  readonly recipient: number;
+  /** The next hop's reply: 2xx means that it took responsibility. */
+  readonly reply: StoredReply;
+}
+
+export interface Transaction {
+  /** MAIL. An error here is for every recipient. */
+  begin(envelope: Envelope): void;
+  /** RCPT, with its index into `envelope.recipients`. */
+  recipient(recipient: Recipient, index: number): void;
+  /** DATA; `ownershipCheck` is asked before MAIL and before the final dot: where it is false the connection is cut. */
+  body(content: MessageContent, ownershipCheck: () => boolean): void;
+  /**
+   * Runs the dialogue and resolves with one result per recipient, refused ones among them. Rejects when there was no
+   * answer for any of them; `replied` on a lost connection says nothing: the recipients are to be tried again.
+   */
+  commit(): Promise<readonly RecipientResult[]>;
+  abort(): void;
+}
+
+/** A connection to a next hop, greeted, in TLS and authenticated as its policy wants. */
+export interface Session {
+  readonly hop: NextHop;
+  /** `TLSv1.3 TLS_AES_256_GCM_SHA384`, or undefined in clear text. */
+  readonly tls: string | undefined;
+  transaction(): Transaction;
+  /** Whether another transaction may be started on it. */
+  readonly reusable: boolean;
+  close(): void;
+}
+
+/** Opens sessions and keeps idle ones for the next message to the same hop. */
+export interface Sessions {
+  /** Rejects with an `SmtpError` whose blame is the next hop's; the caller tries the next address. */
+  acquire(hop: NextHop): Promise<Session>;
+  /** Gives a session back after its transaction: kept if reusable, closed if not. */
+  release(session: Session): void;
+  /** Closes what is idle, refuses new ones, resolves when the last one in use has been released. */
+  drain(): Promise<void>;
+}

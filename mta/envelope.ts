@@ -1,0 +1,72 @@
+/** What accompanies a message besides its content: the envelope of RFC 5321 §2.3.1, and what we know of its origin. */
+
+/** One RCPT of a transaction. The address is kept byte for byte as it was given (RFC 5321 §2.4). */
+export interface Recipient {
+  /** Mailbox without angle brackets: `Anna@Example.test`, `"a b"@example.test`. */
+  readonly address: string;
+  /** RFC 3461 §4.1: `NEVER`, or any of `SUCCESS`, `FAILURE`, `DELAY`; absent where the client gave none. */
+  readonly notify?: readonly string[];
+  /** RFC 3461 §4.2, as given: `rfc822;anna@example.test`. */
+  readonly orcpt?: string;
+}
+
+/** Who handed the message to us. */
+export interface Origin {
+  /** Name of the listener, or `report` for a message of our own making. */
+  readonly listener: string;
+  readonly clientAddress?: string;
+  /** The argument of HELO, EHLO or LHLO. */
+  readonly helo?: string;
+  /** `SMTP`, `ESMTP`, `ESMTPS`, `ESMTPSA`, `ESMTPA` (RFC 3848). */
+  readonly protocol: string;
+  /** Authenticated user name. */
+  readonly user?: string;
+  /** `TLSv1.3 TLS_AES_256_GCM_SHA384`. */
+  readonly tls?: string;
+}
+
+/**
+ * An envelope as it is stored with the message. A map that later versions extend: readers keep members that they
+ * don't know. Times are milliseconds since the epoch.
+ */
+export interface Envelope {
+  /** Reverse-path without angle brackets; empty is the null reverse-path. */
+  readonly from: string;
+  readonly recipients: readonly Recipient[];
+  readonly arrivedAt: number;
+  readonly origin: Origin;
+  /** RFC 6152, RFC 3030. */
+  readonly bodyType?: '7BIT' | '8BITMIME' | 'BINARYMIME';
+  /** Whether the content has octets above 127: what decides if a next hop without 8BITMIME can have it. */
+  readonly eightBit?: boolean;
+  /** RFC 6531. */
+  readonly smtputf8?: boolean;
+  /** RFC 3461 §4.3 and §4.4. */
+  readonly ret?: 'FULL' | 'HDRS';
+  readonly envid?: string;
+  /** RFC 8689. */
+  readonly requireTls?: boolean;
+  /** RFC 4954 §5, xtext-decoded. */
+  readonly auth?: string;
+  /** RFC 4865: not before this time. */
+  readonly holdUntil?: number;
+  /** RFC 2852: not after this time; `return` or `notify` when it passes. */
+  readonly deliverBy?: number;
+  readonly deliverByMode?: 'return' | 'notify';
+  /** RFC 6710, -9 to 9. */
+  readonly priority?: number;
+  /** Namespace whose mail this is, where it is not the fleet's own. */
+  readonly tenant?: string;
+}
+
+/** The domain of a mailbox as it was written, or undefined for `postmaster` without one. */
+export function domainOf(address: string): string | undefined {
+  const at = address.lastIndexOf('@');
+  return at < 0 ? undefined : address.slice(at + 1);
+}
+
+/** The local part of a mailbox, byte for byte, quotes included. */
+export function localPartOf(address: string): string {
+  const at = address.lastIndexOf('@');
+  return at < 0 ? address : address.slice(0, at);
+}

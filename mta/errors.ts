@@ -1,0 +1,146 @@
+/**
+ * The one catalogue of errors. A failure of SMTP is an `SmtpError`: the reply that a client gets, or got from a next
+ * hop, with its enhanced code (RFC 3463), whether trying again can help, and whose fault it is. Anything else that
+ * the program refuses is a `PostriderError` with a code from this file and a message that says what to do.
+ */
+
+/** Who has to act: the client that speaks to us, we ourselves, the next hop, or whoever configured us. */
+export type Blame = 'client' | 'us' | 'nextHop' | 'config';
+
+export class SmtpError extends Error {
+  override readonly name = 'SmtpError';
+  /** Three-digit reply code (RFC 5321 §4.2). */
+  readonly code: number;
+  /** `4.3.1` (RFC 3463). */
+  readonly enhanced: string;
+  readonly blame: Blame;
+  /** The host that said it, where it was not us. */
+  readonly remote: string | undefined;
+  /** The whole transaction is over and the connection must be closed (421, a lost connection). */
+  readonly closes: boolean;
+
+  constructor(
+    code: number,
+    enhanced: string,
+    text: string,
+    more: { blame?: Blame; remote?: string; closes?: boolean; cause?: unknown } = {},
+  ) {
+    super(text, more.cause === undefined ? undefined : { cause: more.cause });
+    this.code = code;
+    this.enhanced = enhanced;
+    this.blame = more.blame ?? 'client';
+    this.remote = more.remote;
+    this.closes = more.closes ?? code === 421;
+  }
+
+  /** Whether the same attempt may succeed later (RFC 5321 §4.2.1). */
+  get temporary(): boolean {
+    return this.code < 500;
+  }
+
+  /** `452 4.3.1 Insufficient system storage`. */
+  get reply(): string {
+    return `${this.code} ${this.enhanced} ${this.message}`;
+  }
+}
+
+type Entry = readonly [code: number, enhanced: string, text: string, blame: Blame];
+
+/** Every reply of ours that refuses something. Sources stand beside each. */
+const replies = {
+  // RFC 5321 §4.2.2, RFC 3463 §3.8, RFC 5248
+  serviceShutdown: [421, '4.3.2', 'Service is going down, try again later', 'us'],
+  tooManyConnections: [421, '4.7.0', 'Too many connections from your address', 'client'],
+  tooManyErrors: [421, '4.7.0', 'Too many errors', 'client'],
+  tooManyCommands: [421, '4.7.0', 'Too many commands without a message', 'client'],
+  tooManyTransactions: [421, '4.7.0', 'Too many transactions on one connection', 'client'],
+  sessionTooLong: [421, '4.7.0', 'This session has lasted too long', 'client'],
+  sessionTooLarge: [421, '4.7.0', 'This session has sent too much', 'client'],
+  tooSlow: [421, '4.4.2', 'Data is arriving too slowly', 'client'],
+  idleTimeout: [421, '4.4.2', 'Timeout waiting for a command', 'client'],
+  syntax: [500, '5.5.2', 'Command not recognised', 'client'],
+  lineTooLong: [500, '5.5.2', 'Line too long', 'client'],
+  badArguments: [501, '5.5.4', 'Syntax error in parameters', 'client'],
+  badSequence: [503, '5.5.1', 'Bad sequence of commands', 'client'],
+  notImplemented: [502, '5.5.1', 'Command not implemented', 'client'],
+  unknownParameter: [555, '5.5.4', 'MAIL or RCPT parameter not recognised', 'client'],
+  bareNewline: [521, '5.5.2', 'Lines must end in CRLF: bare CR or LF is not accepted', 'client'],
+  tlsRequired: [530, '5.7.0', 'Must issue a STARTTLS command first', 'client'],
+  authRequired: [530, '5.7.0', 'Authentication required', 'client'],
+  authInvalid: [535, '5.7.8', 'Authentication credentials invalid', 'client'],
+  authTooWeak: [538, '5.7.11', 'Encryption required for the requested mechanism', 'client'],
+  senderNotAllowed: [553, '5.7.1', 'You may not send as this address', 'client'],
+  badSender: [501, '5.1.7', "Bad sender's mailbox address syntax", 'client'],
+  badRecipient: [501, '5.1.3', 'Bad recipient mailbox address syntax', 'client'],
+  noSuchUser: [550, '5.1.1', 'No such mailbox here', 'client'],
+  relayDenied: [550, '5.7.1', 'Relaying denied', 'client'],
+  tooManyRecipients: [452, '4.5.3', 'Too many recipients', 'client'],
+  messageTooLarge: [552, '5.3.4', 'Message is larger than the limit', 'client'],
+  nonAsciiAddress: [553, '5.6.7', 'Non-ASCII address needs SMTPUTF8', 'client'],
+  lineTooLongInData: [554, '5.6.0', 'A line of the message is longer than the limit', 'client'],
+  loop: [554, '5.4.6', 'Too many hops: this message is looping', 'client'],
+  insufficientStorage: [452, '4.3.1', 'Insufficient system storage', 'us'],
+  localError: [451, '4.3.0', 'Local error, try again later', 'us'],
+  leaseLost: [451, '4.3.0', 'This server lost its place in the queue, try again', 'us'],
+  // What we say of a next hop that said nothing itself
+  connectionFailed: [451, '4.4.1', 'No answer from host', 'nextHop'],
+  connectionLost: [451, '4.4.2', 'Connection lost', 'nextHop'],
+  nextHopTimeout: [451, '4.4.2', 'Timed out', 'nextHop'],
+  dnsTemporary: [451, '4.4.3', 'Directory server failure', 'nextHop'],
+  noSuchDomain: [550, '5.1.2', 'Domain does not exist', 'client'],
+  noMailHost: [550, '5.4.4', 'No mail exchanger or address for this domain', 'client'],
+  nullMx: [556, '5.1.10', 'Recipient domain does not accept mail', 'client'],
+  mailLoopsBack: [550, '5.4.6', 'Mail for this domain loops back to us', 'config'],
+  tlsUnavailable: [451, '4.7.5', 'TLS is required and could not be had', 'nextHop'],
+  notSmtpUtf8: [550, '5.6.7', 'Next hop does not support SMTPUTF8, which this message needs', 'nextHop'],
+  not8bit: [554, '5.6.3', 'Next hop does not support 8BITMIME, which this message needs', 'nextHop'],
+  nextHopSize: [552, '5.3.4', 'Message is larger than the next hop accepts', 'nextHop'],
+  garbageReply: [451, '4.5.0', 'The next hop sent an invalid reply', 'nextHop'],
+  expired: [554, '4.4.7', 'Delivery time expired', 'nextHop'],
+} as const satisfies Record<string, Entry>;
+
+export type ReplyName = keyof typeof replies;
+
+/**
+ * An error from the catalogue; `detail` is appended to its text after a colon.
+ *
+ * @example throw smtpError('relayDenied')
+ */
+export function smtpError(
+  name: ReplyName,
+  more: { detail?: string; remote?: string; closes?: boolean; cause?: unknown } = {},
+): SmtpError {
+  const [code, enhanced, text, blame] = replies[name];
+  const { detail, ...rest } = more;
+  return new SmtpError(code, enhanced, detail === undefined ? text : `${text}: ${detail}`, {
+    blame,
+    ...rest,
+  });
+}
+
+/** Codes of refusals outside of SMTP. Documented in `docs/errors.md`. */
+export type ErrorCode =
+  | 'ConfigInvalid'
+  | 'ConfigVersionUnsupported'
+  | 'PortInUse'
+  | 'QueueUnwritable'
+  | 'QueueVersionUnsupported'
+  | 'QueueDamaged'
+  | 'LaneLost'
+  | 'NoSuchMessage'
+  | 'CertificateInvalid'
+  | 'ManifestInvalid'
+  | 'UsageError';
+
+/** A refusal that a person reads: `message` says what is wrong, `hint` what to do. */
+export class PostriderError extends Error {
+  override readonly name = 'PostriderError';
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, more: { hint?: string; cause?: unknown } = {}) {
+    super(message, more.cause === undefined ? undefined : { cause: more.cause });
+    this.code = code;
+    this.hint = more.hint;
+  }
+}

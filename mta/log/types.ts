@@ -1,0 +1,66 @@
+/** The mail log: one line per accept, refusal, attempt and end. Field names are documented in `docs/mail-log.md`. */
+import type { Envelope } from '../envelope.ts';
+import type { SmtpError } from '../errors.ts';
+import type { Outcome, QueueId, StoredReply } from '../queue/types.ts';
+
+export interface MailLog {
+  /** After the commit, before the 250. */
+  accepted(event: { id: QueueId; envelope: Envelope; size: number; messageId?: string }): void;
+  /** A session's MAIL, RCPT, DATA or AUTH that was answered 4xx or 5xx. */
+  refused(event: {
+    command: string;
+    error: SmtpError;
+    listener: string;
+    clientAddress: string;
+    from?: string;
+    to?: string;
+    user?: string;
+  }): void;
+  /** One recipient of one attempt, whatever came of it. */
+  attempted(event: AttemptEvent): void;
+  /** A recipient has reached its end: kept in the history. */
+  ended(event: AttemptEvent & { outcome: Outcome }): void;
+  /** Flushes and closes. */
+  close(): Promise<void>;
+}
+
+export interface AttemptEvent {
+  readonly id: QueueId;
+  readonly from: string;
+  readonly to: string;
+  readonly destination: string;
+  /** `mx.example.org[192.0.2.1]:25`; absent where no host was reached. */
+  readonly nextHop?: string;
+  readonly reply: StoredReply;
+  /** Ms since the message arrived. */
+  readonly delay: number;
+  readonly attempts: number;
+  readonly tls?: string;
+  readonly user?: string;
+  /** Ms since the epoch of the next attempt, for a deferral. */
+  readonly nextAttemptAt?: number;
+}
+
+/** A record of the history: what happened to a recipient that has ended. */
+export interface HistoryRecord {
+  readonly time: string;
+  readonly id: QueueId;
+  readonly from: string;
+  readonly to: string;
+  readonly outcome: Outcome;
+  readonly nextHop?: string;
+  readonly reply: string;
+  readonly delayMs: number;
+  readonly attempts: number;
+}
+
+export interface HistoryQuery {
+  readonly id?: string;
+  /** Exact addresses, compared without regard to case. */
+  readonly from?: string;
+  readonly to?: string;
+  /** ISO 8601. */
+  readonly since?: string;
+  readonly until?: string;
+  readonly limit: number;
+}

@@ -1,0 +1,137 @@
+/**
+ * What the rest of the mta knows of the queue. Lanes, segments, leases and records stay behind this page.
+ *
+ * A message is accepted with one or more jobs; a job is those of its recipients that share a destination, and is what
+ * the scheduler plans and an attempt works on. A recipient leaves its job when it ends (delivered, bounced, expired or
+ * removed); a message leaves the queue with its last recipient.
+ */
+import type { Readable } from 'node:stream';
+import type { Envelope } from '../envelope.ts';
+
+/** `<lane>-<sequence in base 36>`: unique for good, as lane ids are never used again. */
+export type QueueId = string;
+
+/** A reply as it is kept with a deferred or ended recipient. */
+export interface StoredReply {
+  readonly code: number;
+  readonly enhanced: string;
+  readonly text: string;
+  /** Host that said it; absent where it was us. */
+  readonly remote?: string;
+}
+
+/** Immutable; a change makes a new one. Times in ms since the epoch. */
+export interface Job {
+  /** Key of the destination (`route/destination.ts`); interned, as many jobs share it. */
+  readonly destination: string;
+  /** Indexes into `envelope.recipients`. */
+  readonly recipients: readonly number[];
+  readonly attempts: number;
+  readonly dueAt: number;
+  /** Held by a person: not tried until released, and not expired. */
+  readonly held?: boolean;
+  readonly delayWarned?: boolean;
+  readonly lastReply?: StoredReply;
+}
+
+export type Outcome = 'delivered' | 'bounced' | 'expired' | 'removed';
+
+export interface EndedRecipient {
+  /** Index into `envelope.recipients`. */
+  readonly recipient: number;
+  readonly outcome: Outcome;
+  readonly reply?: StoredReply;
+}
+
+/** What came of an attempt, or of a person's decision. */
+export interface Settlement {
+  readonly ended: readonly EndedRecipient[];
+  /** New jobs of recipients that go on; they leave the jobs that they were in. */
+  readonly deferred: readonly Job[];
+  /** A report of ours (bounce, warning), queued in the same record: both count, or neither does. */
+  readonly report?: NewMessage;
+}
+
+export interface NewMessage {
+  readonly envelope: Envelope;
+  readonly jobs: readonly Job[];
+  readonly content: Buffer;
+}
+
+/** A message on its way in. Small ones are kept in memory, larger ones go to a file as they arrive. */
+export interface Draft {
+  readonly id: QueueId;
+  /** Bytes written so far. */
+  readonly size: number;
+  /** Takes the next bytes of the content; a promise where the writer has to wait. Rejects with an `SmtpError`. */
+  write(chunk: Buffer): Promise<void> | undefined;
+  /**
+   * Resolves when the message is on stable storage and the lease has been renewed after that: only then may 250 be
+   * answered. Rejects with `SmtpError` 451 or 452, and then nothing of the message will ever be delivered, unless
+   * the failure left that open (RFC 5321 §4.2.5 lets the client try again).
+   */
+  commit(envelope: Envelope, jobs: readonly Job[]): Promise<void>;
+  /** Forgets the message; safe at any time before `commit`, and after. */
+  abort(): Promise<void>;
+}
+
+export interface MessageContent {
+  /** Bytes, as they will be sent before dot-stuffing: lines end in CRLF. */
+  readonly size: number;
+  /** The whole content where it is small enough to be in memory. */
+  readonly bytes: Buffer | undefined;
+  /** A new stream of the content; the reader closes it. */
+  stream(): Readable;
+}
+
+export interface StoredMessage {
+  readonly id: QueueId;
+  readonly envelope: Envelope;
+  readonly jobs: readonly Job[];
+  readonly content: MessageContent;
+}
+
+/** The in-memory index's view of a message: no disk access. */
+export interface QueueEntry {
+  readonly id: QueueId;
+  readonly size: number;
+  readonly arrivedAt: number;
+  readonly jobs: readonly Job[];
+}
+
+export interface QueueCounts {
+  readonly messages: number;
+  readonly bytes: number;
+  /** Ms since the epoch; undefined when empty. */
+  readonly oldest: number | undefined;
+  readonly lanes: number;
+  /** Damaged groups kept aside since the lanes were opened. */
+  readonly damaged: number;
+  /** Whether new mail is refused for want of space. */
+  readonly full: boolean;
+}
+
+export interface Queue {
+  /** Throws `SmtpError` 452 4.3.1 when storage is short of space, 451 when no lane is ours just now. */
+  draft(): Draft;
+  /** Queues a message of our own making; as durable as `Draft.commit`. */
+  enqueue(message: NewMessage): Promise<QueueId>;
+  /** Undefined where there is no such message (any more) in a lane of this process. */
+  read(id: QueueId): Promise<StoredMessage | undefined>;
+  entry(id: QueueId): QueueEntry | undefined;
+  entries(): IterableIterator<QueueEntry>;
+  /**
+   * Applies a settlement. The index changes at once; the promise resolves with what is left (undefined when the
+   * message has ended) once the record is synced and the lease renewed.
+   */
+  settle(id: QueueId, settlement: Settlement): Promise<QueueEntry | undefined>;
+  /** Whether this process still owns the lane of the message: asked before MAIL and before the final dot. */
+  owns(id: QueueId): boolean;
+  counts(): QueueCounts;
+  /** Called with every message that comes into this process's charge: accepted, enqueued, recovered, adopted. */
+  onArrival(listener: (entry: QueueEntry) => void): void;
+  /** Called when a lane is no longer ours: its messages must be dropped from memory, their sessions cut. */
+  onLoss(listener: (ids: readonly QueueId[]) => void): void;
+  /** Syncs, writes the release marker of each lane, closes. */
+  release(): Promise<void>;
+}

@@ -1,0 +1,24 @@
+import { defineConfig } from 'vitest/config';
+
+/**
+ * One project per kind of test, so that `npx vitest run --project conformance` runs just that.
+ * Unit tests stand beside what they test; the rest lives below `test/`.
+ */
+const project = (name: string, include: string[], timeout: number) => ({
+  test: { name, include, testTimeout: timeout, hookTimeout: timeout },
+});
+
+export default defineConfig({
+  test: {
+    projects: [
+      project(
+        'unit',
+        ['{mta,operator,cli,crds,scripts}/**/*.test.ts', 'test/architecture/**/*.test.ts'],
+        20_000,
+      ),
+      project('conformance', ['test/conformance/**/*.test.ts'], 30_000),
+      project('simulation', ['test/simulation/**/*.test.ts'], 300_000),
+      project('interop', ['test/interop/**/*.test.ts'], 300_000),
+    ],
+  },
+});
