@@ -119,6 +119,8 @@ export const domainSchema = z.strictObject({
   aliases: z.array(domainName),
   /** Where accepted mail goes. `tls` names a policy in `tlsPolicies`. */
   target,
+  /** Its target may be a loopback, link-local or cluster address: the resource stands in the fleet's own namespace. */
+  trusted: z.boolean(),
   recipients: z.strictObject({
     /** `any`: every local part; `list`: those of `list`, everything else gets 550 5.1.1 at RCPT. */
     mode: z.enum(['any', 'list']),
@@ -145,6 +147,8 @@ export const relaySchema = z.strictObject({
   hosts: z
     .array(z.strictObject({ host: z.string().min(1), port, weight: count, lookupMx: z.boolean() }))
     .min(1),
+  /** As in a domain. */
+  trusted: z.boolean(),
   implicitTls: z.boolean(),
   /** Name in `tlsPolicies`; the default policy where absent. */
   tls: z.string().optional(),
@@ -254,6 +258,13 @@ export const mtaConfigSchema = z.strictObject({
   delivery: deliverySchema,
   /** `host:port` of recursive resolvers; those of the system where empty. */
   resolver: z.strictObject({ servers: z.array(z.string()), timeoutSeconds: seconds }),
+  egress: z.strictObject({
+    /**
+     * Loopback, link-local, metadata and private addresses that MX records and untrusted resources may lead to;
+     * everything of that kind that is not listed is refused after resolution.
+     */
+    allow: z.array(cidr),
+  }),
   domains: z.array(domainSchema),
   /** In the order in which they are asked; the first that matches takes the recipient. */
   relays: z.array(relaySchema),

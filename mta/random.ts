@@ -1,0 +1,14 @@
+import { randomBytes } from 'node:crypto';
+
+/** Randomness as a parameter: seeded in tests, the system's otherwise. */
+export interface Random {
+  /** In [0, 1): for jitter and shuffles. */
+  fraction(): number;
+  /** Unpredictable bytes: for ids and nonces. */
+  bytes(length: number): Buffer;
+}
+
+export const systemRandom: Random = {
+  fraction: () => Math.random(),
+  bytes: (length) => randomBytes(length),
+};

@@ -1,0 +1,81 @@
+/** The input and output of `compile`: a pure function, shared by the operator and the local mode. */
+import type { MtaConfig } from '../../mta/config.ts';
+
+/** A manifest as it was read: validated against its kind's schema by compile, not before. */
+export interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly generation?: number;
+    /** RFC 3339; decides between newcomers in a conflict. */
+    readonly creationTimestamp?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly spec?: unknown;
+}
+
+/** A core/v1 Secret, its values decoded. */
+export interface SecretValues {
+  readonly namespace: string;
+  readonly name: string;
+  readonly values: Readonly<Record<string, string>>;
+}
+
+export interface ObjectRef {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** What differs between a laptop and a pod. */
+export interface Environment {
+  readonly queuePath: string;
+  readonly historyPath: string;
+  readonly health: { readonly address: string; readonly port: number };
+  readonly control: { readonly address: string; readonly port: number; readonly token: string };
+  /** Address that listeners bind to: loopback in local mode. */
+  readonly listenAddress: string;
+  /** Ports by listener name where they differ from the manifest's. */
+  readonly listenerPorts?: Readonly<Record<string, number>>;
+  /** PEM of a certificate made at first start, for listeners that name none; absent in the cluster. */
+  readonly fallbackCertificate?: { readonly certificate: string; readonly key: string };
+  /** Port of MX hosts; 25 where absent. */
+  readonly mxPort?: number;
+  /** Turns a password into a PHC string of scrypt; memoised by the caller, deterministic for one input. */
+  verifierFor(username: string, password: string): string;
+}
+
+export interface CompileInput {
+  /** The fleet to compile for. */
+  readonly mta: { readonly namespace: string; readonly name: string };
+  readonly manifests: readonly Manifest[];
+  readonly secrets: readonly SecretValues[];
+  /** Labels by namespace, for attachment selectors. */
+  readonly namespaces: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Who holds a name now (`MailDomain/mail/example.test`): keeps it in a conflict. */
+  readonly programmed: ReadonlySet<string>;
+  readonly revision: number;
+  readonly environment: Environment;
+}
+
+/** One condition of one resource, as its status will show it. */
+export interface Diagnostic {
+  readonly resource: ObjectRef;
+  /** JSON path of the field at fault: `spec.listeners[0].port`; absent for the whole resource. */
+  readonly path?: string;
+  readonly condition: 'Accepted' | 'ResolvedRefs';
+  readonly status: 'True' | 'False';
+  /** From `crds/conditions.ts`. */
+  readonly reason: string;
+  /** What is wrong, and what to do. */
+  readonly message: string;
+}
+
+export interface CompileResult {
+  /** Undefined where there is nothing that could run: the MTA itself is absent or not accepted. */
+  readonly config: MtaConfig | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+}
