@@ -1,0 +1,54 @@
+/** What a listener asks of the flow while a client speaks: every answer is yes, or an `SmtpError` that is thrown. */
+import type { Listener } from '../config.ts';
+import type { Recipient } from '../envelope.ts';
+
+/** The client side of a session, as far as it is known at the moment. */
+export interface Client {
+  /** Unique in this process: for the log. */
+  readonly session: string;
+  readonly listener: Listener;
+  readonly address: string;
+  readonly port: number;
+  /** Argument of the last HELO or EHLO. */
+  readonly helo: string | undefined;
+  /** RFC 3848: `SMTP`, `ESMTP`, `ESMTPS`, `ESMTPA`, `ESMTPSA`. */
+  readonly protocol: string;
+  /** `TLSv1.3 TLS_AES_256_GCM_SHA384`. */
+  readonly tls: string | undefined;
+  /** Who has authenticated. */
+  readonly user: string | undefined;
+}
+
+/** A MAIL command whose syntax is right and whose parameters are all known. */
+export interface Mail {
+  /** Reverse-path without brackets, byte for byte; empty for the null reverse-path. */
+  readonly from: string;
+  /** SIZE= as declared (RFC 1870). */
+  readonly declaredSize?: number;
+  readonly bodyType?: '7BIT' | '8BITMIME';
+  /** AUTH= decoded (RFC 4954 §5). */
+  readonly auth?: string;
+}
+
+/** Receives the content of one message: unstuffed, every line checked to end in CRLF. */
+export interface ContentSink {
+  /** A promise where the client has to be slowed down. */
+  write(chunk: Buffer): Promise<void> | undefined;
+  /** After the final dot: resolves with the text after `250 2.0.0` once the message is durable. */
+  commit(): Promise<string>;
+  /** The client went away, or the content was refused by the listener. Safe at any time. */
+  abort(): void;
+}
+
+/** The accepting half of the flow. Each method throws or rejects with an `SmtpError` to refuse. */
+export interface Acceptor {
+  /** At connect, before the greeting. */
+  connect(client: Client): void;
+  /** Resolves with the user's name. */
+  authenticate(client: Client, username: string, password: string): Promise<string>;
+  mail(client: Client, mail: Mail): void;
+  /** `mail` is the accepted MAIL, `accepted` the recipients taken so far. */
+  recipient(client: Client, mail: Mail, recipient: Recipient, accepted: readonly Recipient[]): void;
+  /** DATA, before 354: where storage is short this is where 452 is said. */
+  content(client: Client, mail: Mail, recipients: readonly Recipient[]): ContentSink;
+}
