@@ -96,6 +96,8 @@ export interface QueueEntry {
   readonly id: QueueId;
   readonly size: number;
   readonly arrivedAt: number;
+  /** What fairness counts by: the user, else the domain of the reverse-path, else `''`; interned, as many share it. */
+  readonly sender: string;
   readonly jobs: readonly Job[];
 }
 
