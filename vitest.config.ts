@@ -19,6 +19,7 @@ export default defineConfig({
       project('conformance', ['test/conformance/**/*.test.ts'], 30_000),
       project('simulation', ['test/simulation/**/*.test.ts'], 300_000),
       project('interop', ['test/interop/**/*.test.ts'], 300_000),
+      project('chaos', ['test/chaos/**/*.test.ts'], 3_600_000),
     ],
   },
 });

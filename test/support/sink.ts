@@ -1,0 +1,140 @@
+/**
+ * An SMTP or LMTP server that takes everything, or answers what the test wants, and keeps what it took. It speaks no
+ * TLS and knows just the commands that a relaying client sends.
+ */
+import { createServer, type Server, type Socket } from 'node:net';
+
+export interface Delivered {
+  readonly from: string;
+  readonly to: readonly string[];
+  /** Unstuffed, without the final dot. */
+  readonly content: string;
+}
+
+export interface SinkOptions {
+  readonly port?: number;
+  readonly host?: string;
+  readonly lmtp?: boolean;
+  /** Where it is given, messages are handed to it and not kept. */
+  readonly onMessage?: (message: Delivered) => void;
+  /** A reply to a RCPT that is not 250. */
+  readonly rcpt?: (address: string) => string | undefined;
+  /** A reply to the final dot that is not 250; by recipient in LMTP. */
+  readonly data?: (address: string) => string | undefined;
+  /** Ms to wait before each final reply. */
+  readonly delayMs?: number;
+}
+
+export interface Sink {
+  readonly port: number;
+  readonly messages: readonly Delivered[];
+  connections(): number;
+  close(): Promise<void>;
+}
+
+export async function startSink(options: SinkOptions = {}): Promise<Sink> {
+  const messages: Delivered[] = [];
+  const sockets = new Set<Socket>();
+  let connections = 0;
+  const onMessage = options.onMessage ?? ((message: Delivered) => messages.push(message));
+  const server = createServer((socket) => {
+    connections += 1;
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('error', () => socket.destroy());
+    serve(socket, options, onMessage);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port ?? 0, options.host ?? '127.0.0.1', resolve);
+  });
+  return {
+    port: portOf(server),
+    messages,
+    connections: () => connections,
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the sink has no port');
+  return address.port;
+}
+
+function serve(socket: Socket, options: SinkOptions, onMessage: (message: Delivered) => void): void {
+  let buffer = '';
+  let from = '';
+  let to: string[] = [];
+  let inData = false;
+  const say = (line: string) => socket.write(`${line}\r\n`);
+
+  const command = (line: string) => {
+    const verb = line.slice(0, 4).toUpperCase();
+    const address = /<(.*?)>/.exec(line)?.[1] ?? '';
+    if (verb === 'EHLO' || verb === 'LHLO') {
+      say('250-sink.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SIZE\r\n250 ENHANCEDSTATUSCODES');
+    } else if (verb === 'MAIL') {
+      from = address;
+      to = [];
+      say('250 2.1.0 ok');
+    } else if (verb === 'RCPT') {
+      const refusal = options.rcpt?.(address);
+      if (refusal === undefined) to.push(address);
+      say(refusal ?? '250 2.1.5 ok');
+    } else if (verb === 'DATA') {
+      inData = to.length > 0;
+      say(inData ? '354 go on' : '554 5.5.1 no valid recipients');
+    } else if (verb === 'QUIT') {
+      socket.end('221 2.0.0 bye\r\n');
+    } else if (verb === 'HELO' || verb === 'RSET' || verb === 'NOOP') {
+      to = [];
+      say('250 2.0.0 ok');
+    } else {
+      say('500 5.5.2 what?');
+    }
+  };
+
+  const message = (content: string) => {
+    const unstuffed = content.startsWith('.') ? content.slice(1) : content;
+    const refusals = to.map((address) => options.data?.(address));
+    if (refusals.some((refusal) => refusal === undefined)) {
+      const taken = to.filter((_, index) => refusals[index] === undefined);
+      onMessage({ from, to: taken, content: unstuffed.replaceAll('\r\n.', '\r\n') });
+    }
+    const replies = options.lmtp === true ? refusals : [refusals.find((refusal) => refusal !== undefined)];
+    const answer = () => {
+      for (const reply of replies) say(reply ?? '250 2.0.0 taken');
+    };
+    if (options.delayMs === undefined) answer();
+    else setTimeout(answer, options.delayMs);
+    to = [];
+  };
+
+  socket.setNoDelay(true);
+  socket.setEncoding('latin1');
+  say('220 sink.test ESMTP');
+  socket.on('data', (chunk) => {
+    buffer += String(chunk);
+    for (;;) {
+      if (inData) {
+        const end = buffer.startsWith('.\r\n') ? 0 : buffer.indexOf('\r\n.\r\n');
+        if (end < 0) return;
+        const length = buffer.startsWith('.\r\n') ? 0 : end + 2;
+        inData = false;
+        const content = buffer.slice(0, length);
+        buffer = buffer.slice(length + 3);
+        message(content);
+      } else {
+        const end = buffer.indexOf('\r\n');
+        if (end < 0) return;
+        const line = buffer.slice(0, end);
+        buffer = buffer.slice(end + 2);
+        command(line);
+      }
+    }
+  });
+}
