@@ -24,6 +24,12 @@ const secretId = z.string().min(1);
 /** The resource that brought a part of the config: `MailDomain/mail/example.test`. For messages and metrics only. */
 const resourceRef = z.string().min(1);
 
+/**
+ * Why this part can't be used just now: a Secret that it names is missing. What it would carry is deferred with 4.3.5
+ * and this text, as without it the mail would go another way than was asked, or less protected.
+ */
+const unavailable = z.string().min(1).optional();
+
 const tlsVersion = z.enum(['TLSv1.2', 'TLSv1.3']);
 
 export const limitsSchema = z.strictObject({
@@ -104,6 +110,7 @@ export const tlsPolicySchema = z.strictObject({
   ca: secretId.optional(),
   /** Recipient domains that this policy is for: `example.org`, `*.example.org` or `*`. */
   destinations: z.array(z.string()),
+  unavailable,
 });
 export type TlsPolicy = z.infer<typeof tlsPolicySchema>;
 
@@ -160,6 +167,7 @@ export const relaySchema = z.strictObject({
     headerFrom: z.array(z.strictObject({ from: z.string().min(1), to: z.string().min(1) })),
   }),
   limits: z.strictObject({ connections: count, messagesPerConnection: count }),
+  unavailable,
 });
 export type Relay = z.infer<typeof relaySchema>;
 

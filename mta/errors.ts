@@ -91,6 +91,7 @@ const replies = {
   noMailHost: [550, '5.4.4', 'No mail exchanger or address for this domain', 'client'],
   nullMx: [556, '5.1.10', 'Recipient domain does not accept mail', 'client'],
   mailLoopsBack: [550, '5.4.6', 'Mail for this domain loops back to us', 'config'],
+  notConfigured: [451, '4.3.5', 'System incorrectly configured', 'config'],
   tlsUnavailable: [451, '4.7.5', 'TLS is required and could not be had', 'nextHop'],
   notSmtpUtf8: [550, '5.6.7', 'Next hop does not support SMTPUTF8, which this message needs', 'nextHop'],
   not8bit: [554, '5.6.3', 'Next hop does not support 8BITMIME, which this message needs', 'nextHop'],
