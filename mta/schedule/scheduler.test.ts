@@ -1,0 +1,253 @@
+import { describe, expect, it } from 'vitest';
+import type { Delivery } from '../config.ts';
+import type { Job, Queue, QueueEntry } from '../queue/types.ts';
+import type { Work } from './destination.ts';
+import { type AttemptReport, Scheduler } from './scheduler.ts';
+
+/** A clock that stands still until it is moved, and then calls back in order. */
+function testClock() {
+  let time = 1_000_000;
+  let timers: { at: number; callback: () => void }[] = [];
+  return {
+    now: () => time,
+    monotonic: () => time,
+    after(ms: number, callback: () => void) {
+      const timer = { at: time + ms, callback };
+      timers.push(timer);
+      return () => {
+        timers = timers.filter((other) => other !== timer);
+      };
+    },
+    async move(ms: number) {
+      const end = time + ms;
+      for (;;) {
+        const next = timers.toSorted((a, b) => a.at - b.at)[0];
+        if (next === undefined || next.at > end) break;
+        timers = timers.filter((other) => other !== next);
+        time = next.at;
+        next.callback();
+        await settled();
+      }
+      time = end;
+    },
+  };
+}
+
+const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
+const answered: AttemptReport = { destination: 'answered', deferred: [] };
+const down: AttemptReport = {
+  destination: 'unreachable',
+  reply: { code: 451, enhanced: '4.4.1', text: 'No answer' },
+  deferred: [],
+};
+
+function world(attempt: (work: Work) => Promise<AttemptReport>, limit = 20) {
+  const clock = testClock();
+  const messages = new Map<string, QueueEntry>();
+  const lapsed: string[] = [];
+  const defects: unknown[] = [];
+  const queue = { entry: (id: string) => messages.get(id), onArrival: () => {} } as unknown as Queue;
+  const scheduler = new Scheduler({
+    queue,
+    clock,
+    random: { fraction: () => 0.5, bytes: () => Buffer.alloc(0) },
+    attempt,
+    lapse: async (work) => {
+      lapsed.push(work.id);
+      messages.delete(work.id);
+      return { destination: 'untried', deferred: [] };
+    },
+    delivery: () =>
+      ({
+        retry: { initialSeconds: 60, factor: 2, maxSeconds: 3600, jitter: 0 },
+        lifetimeSeconds: 86_400,
+        bounceLifetimeSeconds: 86_400,
+        delayWarningSeconds: 0,
+      }) as Delivery,
+    perDestination: () => limit,
+    onDefect: (error) => defects.push(error),
+  });
+  const add = (id: string, more: Partial<Job> & { sender?: string } = {}) => {
+    const { sender = 'anna', ...job } = more;
+    const jobs: Job[] = [{ destination: 'mx:a.test', recipients: [0], attempts: 0, dueAt: 0, ...job }];
+    const entry: QueueEntry = { id, size: 1, arrivedAt: clock.now(), sender, jobs };
+    messages.set(id, entry);
+    scheduler.add(entry, jobs);
+  };
+  return { clock, messages, scheduler, add, lapsed, defects };
+}
+
+describe('Scheduler', () => {
+  it('tries what is due now, and what is due later when its time has come', async () => {
+    const tried: string[] = [];
+    const { add, clock } = world(async (work) => {
+      tried.push(work.id);
+      return answered;
+    });
+    add('now');
+    add('later', { dueAt: clock.now() + 5000 });
+    await settled();
+    expect(tried).toEqual(['now']);
+    await clock.move(4000);
+    expect(tried).toEqual(['now']);
+    await clock.move(1100);
+    expect(tried).toEqual(['now', 'later']);
+  });
+
+  it('leaves held jobs alone', async () => {
+    const tried: string[] = [];
+    const { add, clock } = world(async (work) => {
+      tried.push(work.id);
+      return answered;
+    });
+    add('held', { held: true });
+    await clock.move(100_000);
+    expect(tried).toEqual([]);
+  });
+
+  it('keeps to the limit of a destination, and opens up to it as attempts succeed', async () => {
+    let running = 0;
+    let most = 0;
+    const waiting: (() => void)[] = [];
+    const { add } = world(async () => {
+      running += 1;
+      most = Math.max(most, running);
+      await new Promise<void>((resolve) => waiting.push(resolve));
+      running -= 1;
+      return answered;
+    }, 6);
+    for (let n = 0; n < 100; n += 1) add(`m${n}`);
+    expect(most).toBe(4);
+    for (let n = 0; n < 100; n += 1) {
+      waiting.shift()!();
+      await settled();
+    }
+    expect(most).toBe(6);
+    expect(running).toBe(0);
+  });
+
+  it('lets another destination pass one that is busy', async () => {
+    const tried: string[] = [];
+    const { add } = world((work) => {
+      tried.push(work.id);
+      return work.job.destination === 'mx:a.test' ? new Promise(() => {}) : Promise.resolve(answered);
+    });
+    for (let n = 0; n < 50; n += 1) add(`a${n}`);
+    add('b', { destination: 'mx:b.test' });
+    await settled();
+    expect(tried).toContain('b');
+  });
+
+  it('probes a destination that is down with one attempt at a time, further and further apart', async () => {
+    const tried: number[] = [];
+    const { add, clock } = world(async () => {
+      tried.push(clock.now());
+      return down;
+    });
+    const start = clock.now();
+    for (let n = 0; n < 10; n += 1) add(`m${n}`);
+    await settled();
+    // The first window was under way before anything was known.
+    expect(tried).toHaveLength(4);
+    await clock.move(3600_000);
+    const later = tried.slice(4).map((at) => Math.round((at - start) / 1000));
+    expect(later.length).toBeGreaterThan(0);
+    expect(later.length).toBeLessThan(6);
+    const gaps = later.slice(1).map((at, n) => at - later[n]!);
+    expect(gaps).toEqual(gaps.toSorted((a, b) => a - b));
+  });
+
+  it('sends everything that waited once a probe succeeds', async () => {
+    let up = false;
+    const done: string[] = [];
+    const { add, clock } = world(async (work) => {
+      if (up) done.push(work.id);
+      return up ? answered : down;
+    });
+    for (let n = 0; n < 20; n += 1) add(`m${n}`);
+    await settled();
+    up = true;
+    await clock.move(4000_000);
+    expect(done).toHaveLength(16);
+  });
+
+  it('ends what outlives its lifetime while its destination is down, and drops what the queue no longer has', async () => {
+    const { add, clock, lapsed, messages } = world(async () => down);
+    for (let n = 0; n < 80; n += 1) add(`m${n}`);
+    await settled();
+    messages.delete('m70');
+    await clock.move(2 * 86_400_000);
+    expect(lapsed.length).toBeGreaterThan(40);
+    expect(lapsed).not.toContain('m70');
+  });
+
+  it('gives senders turns, and fresh mail three turns of four', async () => {
+    const order: string[] = [];
+    const { add, scheduler } = world(async (work) => {
+      order.push(work.id);
+      return answered;
+    }, 1);
+    scheduler.add({ id: 'x', sender: '' }, []);
+    for (let n = 0; n < 12; n += 1) add(`retry${n}`, { attempts: 3 });
+    for (let n = 0; n < 12; n += 1) add(`fresh${n}`);
+    add('other', { sender: 'berta' });
+    for (let n = 0; n < 40; n += 1) await settled();
+    expect(order).toHaveLength(25);
+    expect(order.indexOf('other')).toBeLessThan(8);
+    expect(order.slice(0, 13).filter((id) => id.startsWith('retry')).length).toBeLessThan(7);
+    expect(order.slice(0, 13).filter((id) => id.startsWith('retry')).length).toBeGreaterThan(1);
+  });
+
+  it('puts a job back when its attempt fails by a defect, and tells of it', async () => {
+    let calls = 0;
+    const { add, clock, defects } = world(async () => {
+      calls += 1;
+      if (calls === 1) throw new Error('defect');
+      return answered;
+    });
+    add('m');
+    await settled();
+    expect(defects).toHaveLength(1);
+    await clock.move(61_000);
+    expect(calls).toBe(2);
+  });
+
+  it('drains: starts nothing new and resolves with the last attempt', async () => {
+    let finish = () => {};
+    const tried: string[] = [];
+    const { add, scheduler } = world(async (work) => {
+      tried.push(work.id);
+      await new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+      return answered;
+    }, 1);
+    add('first');
+    add('second');
+    let drained = false;
+    const drain = scheduler.drain().then(() => {
+      drained = true;
+    });
+    await settled();
+    expect(drained).toBe(false);
+    finish();
+    await drain;
+    expect(tried).toEqual(['first']);
+  });
+
+  it('tries a destination that is down at once when a person asks', async () => {
+    let up = false;
+    const { add, scheduler, messages, clock } = world(async (work) => {
+      if (up) messages.delete(work.id);
+      return up ? answered : down;
+    });
+    for (let n = 0; n < 6; n += 1) add(`m${n}`);
+    await settled();
+    up = true;
+    scheduler.wake('mx:a.test');
+    await settled();
+    await settled();
+    expect(messages.size).toBe(4);
+    await clock.move(1);
+  });
+});

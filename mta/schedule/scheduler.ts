@@ -1,0 +1,270 @@
+/**
+ * Decides which job is tried when. Jobs wait in a heap until they are due, then in the queue of their destination
+ * until it has room; destinations with work take turns, and within one, senders do.
+ *
+ * What it fails on: nothing. An attempt that rejects is a defect of the flow; its job is put back as after a failure
+ * of the destination, so that it is neither lost nor tried in a tight loop.
+ */
+import type { Clock } from '../clock.ts';
+import type { Delivery } from '../config.ts';
+import type { Job, Queue, QueueEntry, StoredReply } from '../queue/types.ts';
+import type { Random } from '../random.ts';
+import type { DestinationKey } from '../route/types.ts';
+import { retryDelay } from './backoff.ts';
+import { DestinationQueue, type Work } from './destination.ts';
+import { DueHeap } from './due-heap.ts';
+
+/** What an attempt says about the destination, besides what it settled in the queue. */
+export interface AttemptReport {
+  /** `answered`: a host spoke to us; `unreachable`: none did; `untried`: the destination wasn't asked. */
+  readonly destination: 'answered' | 'unreachable' | 'untried';
+  readonly reply?: StoredReply;
+  /** Jobs that the settlement has made. */
+  readonly deferred: readonly Job[];
+}
+
+export interface SchedulerOptions {
+  readonly queue: Queue;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly attempt: (work: Work) => Promise<AttemptReport>;
+  /**
+   * Ends what has been waiting for a destination that is down for longer than it may, and warns of delays. Its report's
+   * `deferred` has what goes on waiting: the same job where nothing was to be done.
+   */
+  readonly lapse: (work: Work, reply: StoredReply) => Promise<AttemptReport>;
+  readonly delivery: () => Delivery;
+  /** Attempts at once to one destination, of this process. */
+  readonly perDestination: (key: DestinationKey) => number;
+  readonly onDefect: (error: unknown) => void;
+}
+
+/** Attempts at once in one process: bounds sockets and memory, as each holds one buffer of its message. */
+const MAX_ACTIVE = 256;
+/** The due times of retries are looked at no more often than this. */
+const TICK_MS = 50;
+/** What waits for a destination that is down is looked through no more often than this: it may be a million. */
+const LAPSE_MS = 30_000;
+const LAPSE_PORTION = 64;
+
+export class Scheduler {
+  readonly #options: SchedulerOptions;
+  /** By wall clock. */
+  readonly #waiting = new DueHeap<Work>();
+  /** By monotonic clock. */
+  readonly #probes = new DueHeap<{ dueAt: number; destination: DestinationQueue }>();
+  readonly #destinations = new Map<DestinationKey, DestinationQueue>();
+  /** Destinations with something ready and room for it, in turn order. */
+  readonly #runnable = new Set<DestinationQueue>();
+  readonly #activeJobs = new Set<Job>();
+  #cancelTimer: (() => void) | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+  #stopping = false;
+  #idle: (() => void)[] = [];
+
+  constructor(options: SchedulerOptions) {
+    this.#options = options;
+    options.queue.onArrival((entry) => this.add(entry, entry.jobs));
+  }
+
+  /** Plans these jobs of a message; held ones are left alone. */
+  add(entry: Pick<QueueEntry, 'id' | 'sender'>, jobs: readonly Job[]): void {
+    const now = this.#options.clock.now();
+    for (const job of jobs) {
+      if (job.held) continue;
+      const work: Work = { id: entry.id, job, sender: entry.sender, dueAt: job.dueAt };
+      if (job.dueAt <= now) this.#ready(work);
+      else this.#waiting.push(work);
+    }
+    this.#pump();
+  }
+
+  /** Tries a destination at its next turn, however long it has been down. */
+  wake(key: DestinationKey): void {
+    const destination = this.#destinations.get(key);
+    if (destination === undefined) return;
+    destination.wake();
+    this.#offer(destination);
+    this.#pump();
+  }
+
+  isActive(job: Job): boolean {
+    return this.#activeJobs.has(job);
+  }
+
+  get active(): number {
+    return this.#activeJobs.size;
+  }
+
+  /** Destinations that have been used since the start and still have work or are down. */
+  destinations(): IterableIterator<DestinationQueue> {
+    return this.#destinations.values();
+  }
+
+  destination(key: DestinationKey): DestinationQueue | undefined {
+    return this.#destinations.get(key);
+  }
+
+  /** Starts nothing new; resolves when the last attempt has ended. */
+  drain(): Promise<void> {
+    this.#stopping = true;
+    this.#cancelTimer?.();
+    if (this.#activeJobs.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  #ready(work: Work): void {
+    const key = work.job.destination;
+    let destination = this.#destinations.get(key);
+    if (destination === undefined) {
+      destination = new DestinationQueue(key);
+      this.#destinations.set(key, destination);
+    }
+    destination.push(work);
+    this.#offer(destination);
+  }
+
+  #offer(destination: DestinationQueue): void {
+    const { clock, perDestination } = this.#options;
+    if (destination.runnable(clock.monotonic(), perDestination(destination.key))) {
+      this.#runnable.add(destination);
+    }
+  }
+
+  #pump(): void {
+    if (this.#stopping) return;
+    const { clock, perDestination } = this.#options;
+    while (this.#activeJobs.size < MAX_ACTIVE) {
+      const next = this.#runnable.values().next();
+      if (next.done) break;
+      const destination = next.value;
+      this.#runnable.delete(destination);
+      if (!destination.runnable(clock.monotonic(), perDestination(destination.key))) continue;
+      const work = destination.shift()!;
+      if (this.#current(work)) this.#start(destination, work);
+      this.#offer(destination);
+      if (destination.ready === 0) this.#forget(destination);
+    }
+    this.#setTimer();
+  }
+
+  /** Whether the queue still has the job: a person, another attempt or the loss of a lane may have ended it. */
+  #current(work: Work): boolean {
+    return this.#options.queue.entry(work.id)?.jobs.includes(work.job) ?? false;
+  }
+
+  #start(destination: DestinationQueue, work: Work): void {
+    destination.active += 1;
+    this.#activeJobs.add(work.job);
+    this.#options
+      .attempt(work)
+      .catch((error: unknown) => this.#defect(work, error))
+      .then((report) => this.#finish(destination, work, report))
+      .catch(this.#options.onDefect);
+  }
+
+  #finish(destination: DestinationQueue, work: Work, report: AttemptReport): void {
+    destination.active -= 1;
+    this.#activeJobs.delete(work.job);
+    if (report.destination === 'answered') destination.answered();
+    if (report.destination === 'unreachable' && report.reply !== undefined) {
+      const { clock, delivery, random } = this.#options;
+      const wait = retryDelay(delivery().retry, destination.failures + 1, random.fraction());
+      destination.unreachable(clock.monotonic() + wait, report.reply);
+      this.#probes.push({ dueAt: destination.probeAt, destination });
+      this.#lapse(destination, report.reply);
+    }
+    this.#offer(destination);
+    if (destination.ready === 0) this.#forget(destination);
+    this.add(work, report.deferred);
+    if (this.#activeJobs.size === 0) for (const idle of this.#idle.splice(0)) idle();
+  }
+
+  #defect(work: Work, error: unknown): AttemptReport {
+    this.#options.onDefect(error);
+    return {
+      destination: 'unreachable',
+      reply: { code: 451, enhanced: '4.3.0', text: 'Internal error' },
+      deferred: this.#current(work) ? [work.job] : [],
+    };
+  }
+
+  /** While a destination is down nobody tries what waits for it, so what is too old is ended here. */
+  #lapse(destination: DestinationQueue, reply: StoredReply): void {
+    const { clock, delivery, queue, onDefect } = this.#options;
+    if (clock.monotonic() < destination.lapseAt) return;
+    destination.lapseAt = clock.monotonic() + LAPSE_MS;
+    const now = clock.now();
+    const { lifetimeSeconds, bounceLifetimeSeconds, delayWarningSeconds } = delivery();
+    const warnAfter = delayWarningSeconds === 0 ? Number.POSITIVE_INFINITY : delayWarningSeconds * 1000;
+    const shortest = Math.min(lifetimeSeconds, bounceLifetimeSeconds) * 1000;
+    const late = destination.withdraw((work) => {
+      const entry = queue.entry(work.id);
+      if (entry === undefined) return true;
+      const age = now - entry.arrivedAt;
+      return age >= shortest || (age >= warnAfter && work.job.delayWarned !== true);
+    });
+    this.#lapseAll(
+      late.filter((work) => this.#current(work)),
+      reply,
+    ).catch(onDefect);
+  }
+
+  /** In portions: there may be a hundred thousand of them, and each is read from disk. */
+  async #lapseAll(late: readonly Work[], reply: StoredReply): Promise<void> {
+    for (let from = 0; from < late.length; from += LAPSE_PORTION) {
+      const portion = late.slice(from, from + LAPSE_PORTION);
+      for (const work of portion) this.#activeJobs.add(work.job);
+      await Promise.all(
+        portion.map(async (work) => {
+          const report = await this.#options.lapse(work, reply).catch((error) => this.#defect(work, error));
+          this.#activeJobs.delete(work.job);
+          this.add(work, report.deferred);
+        }),
+      );
+    }
+  }
+
+  /** A destination that is up and has no work is not worth its memory. */
+  #forget(destination: DestinationQueue): void {
+    if (destination.active === 0 && destination.ready === 0 && destination.failures === 0) {
+      this.#destinations.delete(destination.key);
+    }
+  }
+
+  /** One timer, for whichever comes first: the next job that is due or the next probe. */
+  #setTimer(): void {
+    const { clock } = this.#options;
+    const now = clock.monotonic();
+    const first = this.#waiting.peek();
+    const due = first === undefined ? Number.POSITIVE_INFINITY : now + first.dueAt - clock.now();
+    const at = Math.max(Math.min(due, this.#probes.peek()?.dueAt ?? Number.POSITIVE_INFINITY), now + TICK_MS);
+    if (at >= this.#timerAt || at === Number.POSITIVE_INFINITY) return;
+    this.#cancelTimer?.();
+    this.#timerAt = at;
+    this.#cancelTimer = clock.after(at - now, () => {
+      this.#timerAt = Number.POSITIVE_INFINITY;
+      this.#tick();
+    });
+  }
+
+  #tick(): void {
+    const { clock } = this.#options;
+    const now = clock.now();
+    for (let first = this.#waiting.peek(); first !== undefined && first.dueAt <= now; ) {
+      this.#ready(this.#waiting.pop()!);
+      first = this.#waiting.peek();
+    }
+    const monotonic = clock.monotonic();
+    for (let probe = this.#probes.peek(); probe !== undefined && probe.dueAt <= monotonic; ) {
+      const { destination } = this.#probes.pop()!;
+      this.#offer(destination);
+      // Nothing came for it while it was down: it is as good as a new one.
+      if (destination.ready === 0 && destination.active === 0 && destination.probeAt <= monotonic) {
+        this.#destinations.delete(destination.key);
+      }
+      probe = this.#probes.peek();
+    }
+    this.#pump();
+  }
+}
