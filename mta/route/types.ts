@@ -20,4 +20,6 @@ export interface NextHop {
   readonly implicitTls: boolean;
   readonly tls: TlsPolicy;
   readonly auth?: { readonly username: string; readonly password: string };
+  /** Transactions of one connection, where a relay sets them; the fleet's number elsewhere. */
+  readonly messagesPerConnection?: number;
 }
