@@ -2,6 +2,7 @@
 import { randomBytes, scryptSync } from 'node:crypto';
 import { join } from 'node:path';
 import {
+  type Delivery,
   type Domain,
   type Limits,
   type Listener,
@@ -83,6 +84,21 @@ export function scryptVerifier(password: string): string {
   return `$scrypt$ln=15,r=8,p=1$${base64(salt)}$${base64(hash)}`;
 }
 
+/** Retries within a second or two, so that a test sees several. */
+export const DELIVERY: Delivery = {
+  retry: { initialSeconds: 0.5, factor: 1.5, maxSeconds: 2, jitter: 0.2 },
+  lifetimeSeconds: 5 * 86_400,
+  bounceLifetimeSeconds: 86_400,
+  delayWarningSeconds: 0,
+  connectionsPerDestination: 20,
+  messagesPerConnection: 1000,
+  idleConnectionSeconds: 5,
+  mxPort: 25,
+  addressFamilies: ['ipv4'],
+  defaultTls: 'opportunistic',
+  timeouts: { connect: 10, greeting: 10, command: 10, dataBlock: 10, finalReply: 20 },
+};
+
 /** The default fleet of tests: relays for 127.0.0.0/8, retries within a second, state below `folder`. */
 export function testConfig(folder: string, ports: Ports, more: Partial<MtaConfig> = {}): MtaConfig {
   return mtaConfigSchema.parse({
@@ -104,19 +120,7 @@ export function testConfig(folder: string, ports: Ports, more: Partial<MtaConfig
       minFreeBytes: 64 * 1024 * 1024,
     },
     log: { level: 'info', redactAddresses: false, historyPath: join(folder, 'history'), historyDays: 7 },
-    delivery: {
-      retry: { initialSeconds: 0.5, factor: 1.5, maxSeconds: 2, jitter: 0.2 },
-      lifetimeSeconds: 5 * 86_400,
-      bounceLifetimeSeconds: 86_400,
-      delayWarningSeconds: 0,
-      connectionsPerDestination: 20,
-      messagesPerConnection: 1000,
-      idleConnectionSeconds: 5,
-      mxPort: 25,
-      addressFamilies: ['ipv4'],
-      defaultTls: 'opportunistic',
-      timeouts: { connect: 10, greeting: 10, command: 10, dataBlock: 10, finalReply: 20 },
-    },
+    delivery: DELIVERY,
     resolver: { servers: [], timeoutSeconds: 2 },
     egress: { allow: ['127.0.0.0/8'] },
     domains: [],

@@ -1,0 +1,89 @@
+/** Command line of the bench. Throws with a usage text for anything that it doesn't know. */
+import { parseArgs } from 'node:util';
+import { WORKS, type WorkName } from './works.ts';
+
+export const USAGE = `usage: npm run bench -- [relay|deferred|proof|all] [options]
+  relay        rates, CPU, memory and latency of every work (the default, with proof)
+  proof        strace: that a sync lies between each final dot and its 250, and syncs per message
+  deferred     memory and recovery time with many deferred messages
+  all          the three of them
+  --json FILE  writes the rows
+  --rounds N   alternated rounds, of which the median counts (3)
+  --only A,B   works (${Object.keys(WORKS).join(', ')}) or MTAs (postrider, postfix)
+  --quick      one round of a tenth of the messages
+  --sessions N parallel sessions of smtp-source (10)
+  --workers N  worker processes of Postrider (2)
+  --messages N deferred messages (200000)
+  --dir DIR    where both queues are put: a disk, not a tmpfs (/var/tmp)`;
+
+export type MtaName = 'postrider' | 'postfix';
+
+export interface BenchOptions {
+  readonly sections: ReadonlySet<'relay' | 'proof' | 'deferred'>;
+  readonly works: readonly WorkName[];
+  readonly mtas: readonly MtaName[];
+  readonly json: string | undefined;
+  readonly rounds: number;
+  /** What the number of messages of each pass is multiplied with. */
+  readonly scale: number;
+  readonly sessions: number;
+  readonly workers: number;
+  readonly deferredMessages: number;
+  readonly dir: string;
+}
+
+const MTAS: readonly MtaName[] = ['postrider', 'postfix'];
+
+export function parseOptions(args: readonly string[]): BenchOptions {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      json: { type: 'string' },
+      rounds: { type: 'string' },
+      only: { type: 'string' },
+      quick: { type: 'boolean' },
+      sessions: { type: 'string' },
+      workers: { type: 'string' },
+      messages: { type: 'string' },
+      dir: { type: 'string' },
+    },
+  });
+  const sections = new Set<'relay' | 'proof' | 'deferred'>();
+  for (const section of positionals.length === 0 ? ['relay', 'proof'] : positionals) {
+    if (section === 'all') for (const each of ['relay', 'proof', 'deferred'] as const) sections.add(each);
+    else if (section === 'relay' || section === 'proof' || section === 'deferred') sections.add(section);
+    else throw new Error(`no section ${section}\n${USAGE}`);
+  }
+  const allWorks = Object.keys(WORKS) as WorkName[];
+  const only = values.only?.split(',') ?? [];
+  for (const name of only) {
+    if (![...allWorks, ...MTAS].includes(name as WorkName))
+      throw new Error(`no work or MTA ${name}\n${USAGE}`);
+  }
+  const pick = <T extends string>(names: readonly T[]): readonly T[] => {
+    const picked = names.filter((name) => only.includes(name));
+    return picked.length === 0 ? names : picked;
+  };
+  const quick = values.quick === true;
+  return {
+    sections,
+    works: pick(allWorks),
+    mtas: pick(MTAS),
+    json: values.json,
+    rounds: count('rounds', values.rounds, quick ? 1 : 3),
+    scale: quick ? 0.1 : 1,
+    sessions: count('sessions', values.sessions, 10),
+    workers: count('workers', values.workers, 2),
+    deferredMessages: count('messages', values.messages, quick ? 20_000 : 200_000),
+    dir: values.dir ?? '/var/tmp',
+  };
+}
+
+function count(name: string, text: string | undefined, otherwise: number): number {
+  if (text === undefined) return otherwise;
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new Error(`--${name} must be a whole number above 0\n${USAGE}`);
+  return value;
+}

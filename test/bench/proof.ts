@@ -1,0 +1,80 @@
+/**
+ * What strace shows: how many syncs a message costs under load, and that between the reception of each final dot and
+ * the 250 that answers it a sync was begun and completed. Skipped with a line where strace isn't installed.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { findProgram } from '../support/debian.ts';
+import { temporaryFolder } from '../support/folders.ts';
+import { contestants } from './contestants.ts';
+import { latencies } from './latency.ts';
+import { send, startLoadSink } from './load.ts';
+import type { BenchOptions, MtaName } from './options.ts';
+import { type Acknowledgement, acknowledgements, countSyncs } from './strace.ts';
+import { WORKS, type Work, type WorkName } from './works.ts';
+
+const WARM_UP = 200;
+
+/** Syncs per message of one kind of work; undefined without strace. */
+export async function syncsPerMessage(
+  name: MtaName,
+  workName: WorkName,
+  options: BenchOptions,
+): Promise<number | undefined> {
+  const work: Work = WORKS[workName];
+  const messages = Math.max(100, Math.round(1000 * options.scale));
+  return underStrace(name, options, options.workers, ['fsync', 'fdatasync'], async (port, log, reached) => {
+    await send(work, port, options.sessions, WARM_UP);
+    await reached(WARM_UP);
+    const before = countSyncs(log());
+    await send(work, port, options.sessions, messages);
+    await reached(WARM_UP + messages);
+    return (countSyncs(log()) - before) / messages;
+  });
+}
+
+/** Every 250 to a final dot of one session through one worker, so that no other message's sync can be meant. */
+export async function proveSyncs(
+  name: MtaName,
+  options: BenchOptions,
+): Promise<Acknowledgement[] | undefined> {
+  const messages = Math.max(50, Math.round(300 * options.scale));
+  const calls = ['fsync', 'fdatasync', 'read', 'recvfrom', 'readv', 'write', 'writev', 'sendto'];
+  return underStrace(name, options, 1, calls, async (port, log, reached) => {
+    await latencies(port, 1, messages, 200);
+    await reached(messages);
+    return acknowledgements(log(), port);
+  });
+}
+
+async function underStrace<T>(
+  name: MtaName,
+  options: BenchOptions,
+  workers: number,
+  calls: readonly string[],
+  body: (port: number, log: () => string, reached: (total: number) => Promise<void>) => Promise<T>,
+): Promise<T | undefined> {
+  const strace = findProgram('strace');
+  if (strace === undefined) {
+    console.error('strace is not installed: syncs are neither counted nor proved');
+    return undefined;
+  }
+  const file = join(temporaryFolder('bench-strace', options.dir), 'log');
+  const wrap = [strace, '-f', '--seccomp-bpf', '-yy', '-ttt', '-T', '-s', '1024', '-o', file];
+  wrap.push('-e', `trace=${calls.join(',')}`, '-e', 'signal=none');
+  const sink = await startLoadSink();
+  try {
+    const mta = await contestants[name]({ dir: options.dir, sinkPort: sink.port, workers, wrap });
+    try {
+      return await body(
+        mta.port,
+        () => readFileSync(file, 'latin1'),
+        (total) => sink.reached(total, 300_000),
+      );
+    } finally {
+      await mta.stop();
+    }
+  } finally {
+    await sink.stop();
+  }
+}
