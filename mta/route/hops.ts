@@ -1,0 +1,237 @@
+/**
+ * The addresses to try for a destination, in order: looked up when an attempt is due, ordered as RFC 5321 §5.1 says,
+ * checked against egress after resolution, each with the TLS policy and credentials that hold for it. Rejects with an
+ * `SmtpError` when there is none, which says whether another attempt may find one, and who has to act.
+ */
+import { isIP } from 'node:net';
+import type { MtaConfig, Relay, TlsPolicy } from '../config.ts';
+import { smtpError } from '../errors.ts';
+import type { Random } from '../random.ts';
+import { type HostAddresses, lookupAddresses } from './addresses.ts';
+import { compileEgress, type EgressCheck } from './egress.ts';
+import type { Hosts } from './hosts.ts';
+import { lookupMx, type MailHost } from './mx.ts';
+import { compileOurselves, type Ourselves } from './ourselves.ts';
+import type { Resolver } from './resolver.ts';
+import { compileTlsPolicies, type TlsPolicies } from './tls-policy.ts';
+import type { Destination, NextHop } from './types.ts';
+
+/** What next hops are found with: made once per config by `compileHops`. */
+export interface HopContext {
+  readonly config: MtaConfig;
+  readonly resolver: Resolver;
+  readonly hosts: Hosts;
+  readonly random: Random;
+  readonly egress: EgressCheck;
+  readonly ourselves: Ourselves;
+  readonly policies: TlsPolicies;
+}
+
+/** Addresses tried in one attempt. */
+const ADDRESSES = 10;
+
+export function compileHops(
+  config: MtaConfig,
+  deps: { resolver: Resolver; hosts: Hosts; random: Random; interfaces: readonly string[] },
+): HopContext {
+  return {
+    config,
+    resolver: deps.resolver,
+    hosts: deps.hosts,
+    random: deps.random,
+    egress: compileEgress(config.egress.allow),
+    ourselves: compileOurselves(config, deps.interfaces),
+    policies: compileTlsPolicies(config),
+  };
+}
+
+/** At least one next hop; rejects with an `SmtpError` from the catalogue otherwise. */
+export function resolveHops(destination: Destination, context: HopContext): Promise<NextHop[]> {
+  switch (destination.kind) {
+    case 'mx':
+      return mxHops(destination.domain, context);
+    case 'literal':
+      return literalHops(destination.address, context);
+    case 'relay':
+      return relayHops(destination.relay, context);
+    case 'domain':
+      return targetHops(destination.domain, context);
+  }
+}
+
+async function mxHops(domain: string, context: HopContext): Promise<NextHop[]> {
+  const { config, ourselves } = context;
+  const port = config.delivery.mxPort;
+  const mailHosts = await lookupMx(domain, context.resolver, context.random);
+  const resolved = await Promise.all(
+    mailHosts.map(async (mailHost) => ({
+      ...mailHost,
+      ...(await lookupAddresses(mailHost.host, { ...context, ...families(config), hosts: NO_HOSTS })),
+    })),
+  );
+  const usable = withoutOurselves(resolved, ourselves, port);
+  if (usable.length === 0) {
+    throw smtpError('mailLoopsBack', { detail: domain });
+  }
+  const addresses = reachable(usable, { trusted: false, configured: false, name: domain }, context);
+  const tls = context.policies.forDomain(domain);
+  return addresses.map(({ host, address }) => smtpHop(host, address, port, tls));
+}
+
+// MX hosts are named by the world, so the host table is not asked for them.
+const NO_HOSTS: Hosts = new Map();
+
+/** RFC 5321 §5.1: where the list names us, only hosts that are preferred to us are left. */
+function withoutOurselves<H extends MailHost & HostAddresses>(
+  hosts: readonly H[],
+  ourselves: Ourselves,
+  port: number,
+): H[] {
+  const own = hosts
+    .filter(
+      ({ host, addresses }) =>
+        ourselves.hostname(host) || addresses.some((address) => ourselves.endpoint(address, port)),
+    )
+    .map(({ preference }) => preference);
+  const ours = Math.min(...own);
+  return hosts.filter(({ preference }) => preference < ours);
+}
+
+async function literalHops(literal: string, context: HopContext): Promise<NextHop[]> {
+  const { config, ourselves } = context;
+  const address = /^\[(?:ipv6:)?(.*)\]$/i.exec(literal)?.[1] ?? '';
+  if (isIP(address) === 0) {
+    throw smtpError('badRecipient', { detail: literal });
+  }
+  const port = config.delivery.mxPort;
+  if (ourselves.endpoint(address, port)) {
+    throw smtpError('mailLoopsBack', { detail: literal });
+  }
+  const found = await lookupAddresses(address, { ...context, ...families(config) });
+  const [checked] = reachable([found], { trusted: false, configured: false, name: literal }, context);
+  return [smtpHop(address, checked!.address, port, context.policies.forDomain(literal))];
+}
+
+async function relayHops(relay: Relay, context: HopContext): Promise<NextHop[]> {
+  const { config } = context;
+  const auth = credentials(relay, config);
+  const tls = context.policies.named(relay.tls);
+  const endpoints = await Promise.all(
+    weightedShuffle(relay.hosts, context.random).map(async ({ host, port, lookupMx }) => {
+      const names = lookupMx ? await relayMx(host, context) : [host];
+      return names.map((name) => ({ host: name, port }));
+    }),
+  );
+  const addresses = await endpointAddresses(endpoints.flat(), relay, context);
+  return addresses.map(({ host, address, port }) => ({
+    host,
+    address,
+    port,
+    protocol: 'smtp',
+    implicitTls: relay.implicitTls,
+    tls,
+    ...(auth === undefined ? {} : { auth }),
+    messagesPerConnection: relay.limits.messagesPerConnection,
+  }));
+}
+
+async function targetHops(
+  domain: Extract<Destination, { kind: 'domain' }>['domain'],
+  context: HopContext,
+): Promise<NextHop[]> {
+  const { target } = domain;
+  const tls = context.policies.named(target.tls);
+  const addresses = await endpointAddresses(target.hosts, domain, context);
+  return addresses.map(({ host, address, port }) => ({
+    host,
+    address,
+    port,
+    protocol: target.type,
+    implicitTls: false,
+    tls,
+  }));
+}
+
+/** A smart host that can't be found is a fault of config, which can be mended: it never bounces mail. */
+async function relayMx(name: string, context: HopContext): Promise<string[]> {
+  try {
+    return (await lookupMx(name, context.resolver, context.random)).map(({ host }) => host);
+  } catch (error) {
+    throw smtpError('hostNotFound', { detail: error instanceof Error ? error.message : name, cause: error });
+  }
+}
+
+async function endpointAddresses(
+  endpoints: readonly { host: string; port: number }[],
+  resource: { resource: string; trusted: boolean },
+  context: HopContext,
+): Promise<{ host: string; address: string; port: number }[]> {
+  const resolved = await Promise.all(
+    endpoints.map(async ({ host, port }) => ({
+      port,
+      ...(await lookupAddresses(host, { ...context, ...families(context.config) })),
+    })),
+  );
+  const addresses = reachable(
+    resolved,
+    { trusted: resource.trusted, configured: true, name: resource.resource },
+    context,
+  );
+  const others = addresses.filter(({ address, port }) => !context.ourselves.endpoint(address, port));
+  if (others.length === 0) {
+    throw smtpError('mailLoopsBack', { detail: resource.resource });
+  }
+  return others;
+}
+
+/** All addresses in order, as far as egress allows them; rejects when nothing is left, with the reason that counts. */
+function reachable<H extends HostAddresses>(
+  hosts: readonly H[],
+  target: { trusted: boolean; configured: boolean; name: string },
+  context: HopContext,
+): (H & { address: string })[] {
+  const all = hosts.flatMap((host) => host.addresses.map((address) => ({ ...host, address })));
+  const allowed = all.filter(({ address }) => context.egress(address, target.trusted));
+  if (allowed.length > 0) {
+    return allowed.slice(0, ADDRESSES);
+  }
+  const failure = hosts.find((host) => host.failure !== undefined)?.failure;
+  if (failure !== undefined) {
+    throw smtpError('dnsTemporary', { detail: failure });
+  }
+  if (all.length > 0) {
+    const refused = all.map(({ host, address }) => (host === address ? address : `${host}[${address}]`));
+    throw smtpError('egressRefused', { detail: `${target.name}: ${refused.slice(0, 3).join(', ')}` });
+  }
+  const names = hosts.map(({ host }) => host).slice(0, 3);
+  throw smtpError(target.configured ? 'hostNotFound' : 'noMailHost', {
+    detail: `${target.name}: ${names.join(', ')}`,
+  });
+}
+
+function credentials(relay: Relay, config: MtaConfig): NextHop['auth'] {
+  if (relay.auth === undefined) {
+    return undefined;
+  }
+  const password = config.secrets[relay.auth.password];
+  if (password === undefined) {
+    throw smtpError('relayAuthFailed', { detail: `config has no secret ${relay.auth.password}` });
+  }
+  return { username: relay.auth.username, password };
+}
+
+/** Each host comes first with a probability by its weight, the rest follow in the same manner. */
+function weightedShuffle<T extends { weight: number }>(hosts: readonly T[], random: Random): T[] {
+  return hosts
+    .map((host) => ({ host, key: -Math.log(1 - random.fraction()) / host.weight }))
+    .sort((one, other) => one.key - other.key)
+    .map(({ host }) => host);
+}
+
+function smtpHop(host: string, address: string, port: number, tls: TlsPolicy): NextHop {
+  return { host, address, port, protocol: 'smtp', implicitTls: false, tls };
+}
+
+function families(config: MtaConfig) {
+  return { families: config.delivery.addressFamilies };
+}
