@@ -4,8 +4,8 @@
  */
 import { isIP } from 'node:net';
 import type { Random } from '../random.ts';
-import { normalizeDomain } from './patterns.ts';
 import type { Hosts } from './hosts.ts';
+import { normalizeDomain } from './patterns.ts';
 import type { Resolver } from './resolver.ts';
 
 export type AddressFamily = 'ipv4' | 'ipv6';
@@ -56,7 +56,9 @@ export async function lookupAddresses(
  */
 export function interleave<T>(lists: readonly (readonly T[])[]): T[] {
   const longest = Math.max(0, ...lists.map((list) => list.length));
-  return Array.from({ length: longest }, (_, row) => lists.flatMap((list) => list.slice(row, row + 1))).flat();
+  return Array.from({ length: longest }, (_, row) =>
+    lists.flatMap((list) => list.slice(row, row + 1)),
+  ).flat();
 }
 
 /** Fisher–Yates. */

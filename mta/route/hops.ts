@@ -7,7 +7,7 @@ import { isIP } from 'node:net';
 import type { MtaConfig, Relay, TlsPolicy } from '../config.ts';
 import { smtpError } from '../errors.ts';
 import type { Random } from '../random.ts';
-import { type HostAddresses, lookupAddresses } from './addresses.ts';
+import { type AddressFamily, type HostAddresses, lookupAddresses } from './addresses.ts';
 import { compileEgress, type EgressCheck } from './egress.ts';
 import type { Hosts } from './hosts.ts';
 import { lookupMx, type MailHost } from './mx.ts';
@@ -22,6 +22,7 @@ export interface HopContext {
   readonly resolver: Resolver;
   readonly hosts: Hosts;
   readonly random: Random;
+  readonly families: readonly AddressFamily[];
   readonly egress: EgressCheck;
   readonly ourselves: Ourselves;
   readonly policies: TlsPolicies;
@@ -39,6 +40,7 @@ export function compileHops(
     resolver: deps.resolver,
     hosts: deps.hosts,
     random: deps.random,
+    families: config.delivery.addressFamilies,
     egress: compileEgress(config.egress.allow),
     ourselves: compileOurselves(config, deps.interfaces),
     policies: compileTlsPolicies(config),
@@ -66,9 +68,12 @@ async function mxHops(domain: string, context: HopContext): Promise<NextHop[]> {
   const resolved = await Promise.all(
     mailHosts.map(async (mailHost) => ({
       ...mailHost,
-      ...(await lookupAddresses(mailHost.host, { ...context, ...families(config), hosts: NO_HOSTS })),
+      ...(await lookupAddresses(mailHost.host, { ...context, hosts: NO_HOSTS })),
     })),
   );
+  if (mailHosts.length === 0) {
+    throw smtpError('noMailHost', { detail: domain });
+  }
   const usable = withoutOurselves(resolved, ourselves, port);
   if (usable.length === 0) {
     throw smtpError('mailLoopsBack', { detail: domain });
@@ -107,7 +112,7 @@ async function literalHops(literal: string, context: HopContext): Promise<NextHo
   if (ourselves.endpoint(address, port)) {
     throw smtpError('mailLoopsBack', { detail: literal });
   }
-  const found = await lookupAddresses(address, { ...context, ...families(config) });
+  const found = await lookupAddresses(address, context);
   const [checked] = reachable([found], { trusted: false, configured: false, name: literal }, context);
   return [smtpHop(address, checked!.address, port, context.policies.forDomain(literal))];
 }
@@ -169,7 +174,7 @@ async function endpointAddresses(
   const resolved = await Promise.all(
     endpoints.map(async ({ host, port }) => ({
       port,
-      ...(await lookupAddresses(host, { ...context, ...families(context.config) })),
+      ...(await lookupAddresses(host, context)),
     })),
   );
   const addresses = reachable(
@@ -230,8 +235,4 @@ function weightedShuffle<T extends { weight: number }>(hosts: readonly T[], rand
 
 function smtpHop(host: string, address: string, port: number, tls: TlsPolicy): NextHop {
   return { host, address, port, protocol: 'smtp', implicitTls: false, tls };
-}
-
-function families(config: MtaConfig) {
-  return { families: config.delivery.addressFamilies };
 }
