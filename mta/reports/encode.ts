@@ -1,0 +1,75 @@
+/** Encodings that a report needs: text of any kind as 7-bit lines that every next hop takes. */
+
+const PRINTABLE = /^[\x20-\x7e\t]*$/;
+/** RFC 2045 §6.7: 76 with the soft break's `=`. */
+const LONGEST_QUOTED_LINE = 75;
+/** RFC 5322 §2.1.1 */
+const LONGEST_LINE = 998;
+
+/** Whether every line is short and printable ASCII: then it can be sent as it is. */
+export function isPlain(text: string): boolean {
+  return text.split('\r\n').every((line) => line.length <= LONGEST_LINE && PRINTABLE.test(line));
+}
+
+/** Quoted-printable of bytes whose lines end in CRLF or LF; the result's end in CRLF. RFC 2045 §6.7 */
+export function quotedPrintable(bytes: Buffer): string {
+  const lines = bytes.toString('latin1').split(/\r?\n/);
+  return lines.map(quoteLine).join('\r\n');
+}
+
+function quoteLine(line: string): string {
+  let out = '';
+  let width = 0;
+  for (let i = 0; i < line.length; i++) {
+    const byte = line.charCodeAt(i);
+    const last = i === line.length - 1;
+    const literal =
+      (byte >= 0x21 && byte <= 0x7e && byte !== 0x3d) || ((byte === 0x20 || byte === 0x09) && !last);
+    const piece = literal ? line.charAt(i) : `=${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+    if (width + piece.length > LONGEST_QUOTED_LINE) {
+      out += '=\r\n';
+      width = 0;
+    }
+    out += piece;
+    width += piece.length;
+  }
+  return out;
+}
+
+/** Breaks words at `width` columns; each line gets `indent`, and a word that is longer stands alone. */
+export function wrap(text: string, width: number, indent: string): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(/\s+/)) {
+    if (word === '') continue;
+    if (line !== '' && indent.length + line.length + 1 + word.length > width) {
+      lines.push(indent + line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  if (line !== '') lines.push(indent + line);
+  return lines;
+}
+
+/** A field folded at blanks, none of which is lost (RFC 5322 §2.2.3). The value has no line breaks. */
+export function field(name: string, value: string): string {
+  let out = `${name}:`;
+  let width = out.length;
+  for (const word of value.split(' ')) {
+    const fold = word !== '' && width + 1 + word.length > 78 && width > name.length + 1;
+    out += `${fold ? '\r\n' : ''} ${word}`;
+    width = (fold ? 0 : width) + 1 + word.length;
+  }
+  return out;
+}
+
+/** A mailbox for message/delivery-status, which is 7-bit: as RFC 6533 §3 has it where it isn't ASCII. */
+export function typedAddress(address: string): string {
+  if (/^[\x20-\x7e]*$/.test(address)) return `rfc822; ${address}`;
+  const xtext = Array.from(address, (char) => {
+    const code = char.codePointAt(0) ?? 0;
+    const literal = code >= 0x21 && code <= 0x7e && !'+=\\'.includes(char);
+    return literal ? char : `\\x{${code.toString(16).toUpperCase().padStart(2, '0')}}`;
+  });
+  return `utf-8; ${xtext.join('')}`;
+}

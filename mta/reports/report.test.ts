@@ -1,0 +1,253 @@
+import fc from 'fast-check';
+import PostalMime from 'postal-mime';
+import { describe, expect, it } from 'vitest';
+import type { Envelope, Recipient } from '../envelope.ts';
+import type { StoredReply } from '../queue/types.ts';
+import { buildBounce, buildDelayWarning } from './report.ts';
+import type { Report, ReportInput } from './types.ts';
+
+const arrivedAt = Date.UTC(2026, 10, 22, 14, 0, 0);
+const now = arrivedAt + 3_600_000;
+
+const refused: StoredReply = {
+  code: 550,
+  enhanced: '5.1.1',
+  text: 'No such user here',
+  remote: 'mx.example.org[192.0.2.1]:25',
+};
+
+const original = Buffer.from(
+  'Received: from a\r\nMessage-ID: <m1@example.test>\r\nSubject: Hello\r\n\r\nThe body.\r\n.\r\nEnd\r\n',
+);
+
+type Change = Partial<Omit<ReportInput, 'envelope'>> & { envelope?: Partial<Envelope>; to?: Recipient[] };
+
+function input({ envelope, to = [{ address: 'ben@example.org' }], ...change }: Change = {}): ReportInput {
+  let counter = 0;
+  return {
+    id: 'a1b2-7',
+    original: { bytes: original, complete: true },
+    recipients: to.map((_, recipient) => ({ recipient, reply: refused, lastAttemptAt: now - 5000 })),
+    hostname: 'mta.example.test',
+    postmaster: 'postmaster@example.test',
+    now,
+    random: { fraction: () => 0.5, bytes: (length) => Buffer.alloc(length, ++counter) },
+    envelope: {
+      from: 'anna@example.test',
+      recipients: to,
+      arrivedAt,
+      origin: { listener: 'submission', protocol: 'ESMTPSA' },
+      ...envelope,
+    },
+    ...change,
+  };
+}
+
+async function read(report: Report | undefined) {
+  if (report === undefined) throw new Error('no report');
+  const mail = await PostalMime.parse(report.content, { forceRfc822Attachments: true });
+  const part = (type: string) => {
+    const found = mail.attachments.find((attachment) => attachment.mimeType === type);
+    if (found === undefined) return undefined;
+    return typeof found.content === 'string'
+      ? found.content
+      : Buffer.from(found.content as ArrayBuffer).toString('latin1');
+  };
+  return { report, mail, part, raw: report.content.toString('latin1') };
+}
+
+/** Blocks of fields, unfolded, as RFC 3464 §2.1 has them; the parser gives text with LF. */
+function blocks(status: string | undefined): Record<string, string>[] {
+  return (status ?? '')
+    .replaceAll('\r\n', '\n')
+    .replace(/\n(?=[ \t])/g, '')
+    .trim()
+    .split('\n\n')
+    .map((block) =>
+      Object.fromEntries(
+        block
+          .split('\n')
+          .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
+      ),
+    );
+}
+
+describe('buildBounce', () => {
+  it('goes from the null reverse-path to the reverse-path alone', async () => {
+    const { report, mail } = await read(buildBounce(input()));
+    expect(report.envelope).toMatchObject({
+      from: '',
+      recipients: [{ address: 'anna@example.test', notify: ['NEVER'] }],
+      bodyType: '7BIT',
+      arrivedAt: now,
+    });
+    expect(mail.from).toMatchObject({ name: 'Mail Delivery System', address: 'postmaster@example.test' });
+    expect(mail.to?.[0]).toMatchObject({ address: 'anna@example.test' });
+    expect(mail.inReplyTo).toBe('<m1@example.test>');
+    expect(mail.messageId).toMatch(/^<[0-9a-f]{30}@mta\.example\.test>$/);
+    expect(mail.headers.find((h) => h.key === 'auto-submitted')?.value).toBe('auto-replied');
+    expect(mail.headers.find((h) => h.key === 'content-type')?.value).toMatch(
+      /^multipart\/report; report-type=delivery-status/,
+    );
+  });
+
+  it('tells a person who, why, and by whom it was said', async () => {
+    const { mail } = await read(buildBounce(input()));
+    expect(mail.text).toContain('<ben@example.org>:');
+    expect(mail.text?.replace(/\s+/g, ' ')).toContain(
+      'mx.example.org[192.0.2.1]:25 said: 550 5.1.1 No such user here',
+    );
+    expect(mail.text).toContain('a1b2-7');
+  });
+
+  it('tells a program the same in delivery-status', async () => {
+    const recipients = [
+      { address: 'ben@example.org', orcpt: 'rfc822;Ben+lists@example.org' },
+      { address: 'eve@example.org' },
+    ];
+    const { part } = await read(
+      buildBounce({
+        ...input({ to: recipients, envelope: { envid: 'QQ314159' } }),
+        recipients: [
+          { recipient: 0, reply: refused, lastAttemptAt: now - 5000 },
+          { recipient: 1, reply: { code: 451, enhanced: '', text: 'No answer from host' } },
+        ],
+      }),
+    );
+    expect(blocks(part('message/delivery-status'))).toEqual([
+      {
+        'Original-Envelope-Id': 'QQ314159',
+        'Reporting-MTA': 'dns; mta.example.test',
+        'X-Postrider-Queue-Id': 'a1b2-7',
+        'Arrival-Date': 'Sun, 22 Nov 2026 14:00:00 +0000',
+      },
+      {
+        'Original-Recipient': 'rfc822; Ben+lists@example.org',
+        'Final-Recipient': 'rfc822; ben@example.org',
+        Action: 'failed',
+        Status: '5.1.1',
+        'Remote-MTA': 'dns; mx.example.org',
+        'Diagnostic-Code': 'smtp; 550 5.1.1 No such user here',
+        'Last-Attempt-Date': 'Sun, 22 Nov 2026 14:59:55 +0000',
+      },
+      {
+        'Final-Recipient': 'rfc822; eve@example.org',
+        Action: 'failed',
+        Status: '4.0.0',
+        'Diagnostic-Code': 'x-postrider; 451 No answer from host',
+      },
+    ]);
+  });
+
+  it('returns the whole message, byte for byte', async () => {
+    const { report } = await read(buildBounce(input()));
+    expect(report.content.includes(original)).toBe(true);
+  });
+
+  it.each([
+    ['RET=HDRS', input({ envelope: { ret: 'HDRS' } })],
+    ['a message above the bound', input({ original: { bytes: original, complete: false } })],
+    [
+      '8-bit content that nobody asked for',
+      input({ original: { bytes: Buffer.concat([original, Buffer.from([0xe9, 13, 10])]), complete: true } }),
+    ],
+  ])('returns the header alone for %s', async (_, what) => {
+    const { report, part } = await read(buildBounce(what));
+    expect(part('message/rfc822')).toBeUndefined();
+    expect(part('text/rfc822-headers')).toContain('Subject: Hello');
+    expect(report.content.includes('The body.')).toBe(false);
+    expect(report.envelope.eightBit).toBe(false);
+  });
+
+  it('says 8BITMIME where FULL returns 8-bit content', async () => {
+    const bytes = Buffer.concat([original, Buffer.from([0xe9, 13, 10])]);
+    const { report, mail } = await read(
+      buildBounce(input({ envelope: { ret: 'FULL' }, original: { bytes, complete: true } })),
+    );
+    expect(report.envelope).toMatchObject({ bodyType: '8BITMIME', eightBit: true });
+    expect(mail.headers.find((h) => h.key === 'content-transfer-encoding')?.value).toBe('8bit');
+    expect(report.content.includes(bytes)).toBe(true);
+  });
+
+  it('returns 8-bit and endless header lines in 7 bits', async () => {
+    const bytes = Buffer.from(`Subject: h\u00e9llo\r\nX-Long: ${'y'.repeat(5000)}\r\n\r\nbody`);
+    const { report, raw, part } = await read(
+      buildBounce(input({ envelope: { ret: 'HDRS' }, original: { bytes, complete: true } })),
+    );
+    expect(isSevenBit(raw)).toBe(true);
+    expect(report.envelope.bodyType).toBe('7BIT');
+    expect(Buffer.from(part('text/rfc822-headers') ?? '', 'latin1').toString()).toContain(
+      'Subject: h\u00e9llo',
+    );
+  });
+
+  it('is not made for the null reverse-path', () => {
+    expect(buildBounce(input({ envelope: { from: '' } }))).toBeUndefined();
+  });
+
+  it('respects NOTIFY, recipient by recipient', async () => {
+    const recipients = [
+      { address: 'never@example.org', notify: ['NEVER'] },
+      { address: 'success@example.org', notify: ['SUCCESS'] },
+      { address: 'failure@example.org', notify: ['SUCCESS', 'FAILURE'] },
+    ];
+    const { part, mail } = await read(buildBounce(input({ to: recipients })));
+    const finals = blocks(part('message/delivery-status'))
+      .slice(1)
+      .map((b) => b['Final-Recipient']);
+    expect(finals).toEqual(['rfc822; failure@example.org']);
+    expect(mail.text).not.toContain('never@example.org');
+    expect(buildBounce(input({ to: recipients.slice(0, 2) }))).toBeUndefined();
+  });
+
+  it('takes no harm from what others wrote', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.string({ unit: 'binary', maxLength: 3000 }),
+        fc.string({ unit: 'binary', maxLength: 300 }),
+        fc.uint8Array({ maxLength: 3000 }),
+        async (text, address, bytes) => {
+          const what = input({
+            to: [{ address: `${address}@example.org`, orcpt: `rfc822;${address}` }],
+            original: { bytes: Buffer.from(bytes), complete: false },
+          });
+          const report = buildBounce({
+            ...what,
+            recipients: [{ recipient: 0, reply: { code: 550, enhanced: text, text, remote: text } }],
+          });
+          const { raw, part } = await read(report);
+          expect(isSevenBit(raw)).toBe(true);
+          expect(blocks(part('message/delivery-status'))).toHaveLength(2);
+          expect(raw.split('\r\n').every((line) => line.length <= 998)).toBe(true);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('buildDelayWarning', () => {
+  it('says until when it is tried, and returns the header alone', async () => {
+    const until = arrivedAt + 5 * 86_400_000;
+    const { part, mail } = await read(buildDelayWarning(input({ envelope: { ret: 'FULL' } }), until));
+    expect(blocks(part('message/delivery-status'))[1]).toMatchObject({
+      Action: 'delayed',
+      'Will-Retry-Until': 'Fri, 27 Nov 2026 14:00:00 +0000',
+    });
+    expect(mail.subject).toContain('Delayed');
+    expect(part('message/rfc822')).toBeUndefined();
+  });
+
+  it('is made only for those who asked for DELAY, where NOTIFY is given', () => {
+    const only = (notify: string[]) => input({ to: [{ address: 'a@example.org', notify }] });
+    expect(buildDelayWarning(only(['FAILURE']), now)).toBeUndefined();
+    expect(buildDelayWarning(only(['delay']), now)).toBeDefined();
+    expect(buildDelayWarning(input({ envelope: { from: '' } }), now)).toBeUndefined();
+  });
+});
+
+/** No octet above 127 or NUL, no bare CR or LF. */
+function isSevenBit(raw: string): boolean {
+  const bytes = Buffer.from(raw, 'latin1');
+  return bytes.every((byte) => byte > 0 && byte < 128) && !/[\r\n]/.test(raw.replaceAll('\r\n', ''));
+}

@@ -1,0 +1,167 @@
+/**
+ * Reports to the sender of a message: the bounce, and the warning that it is delayed. multipart/report as RFC 6522
+ * has it: text for a person, delivery-status for a program, and the original or its header. Pure.
+ *
+ * Nobody is told (undefined) where the reverse-path is null, so that two MTAs can never bounce a bounce
+ * (RFC 5321 §4.5.5), or where NOTIFY leaves every recipient out.
+ */
+import type { Envelope, Recipient } from '../envelope.ts';
+import { headerText, messageDate, scanHeader } from '../trace.ts';
+import { field, isPlain, quotedPrintable, wrap } from './encode.ts';
+import { headerOf, isEightBit } from './original.ts';
+import { type Action, deliveryStatus, isBare, replyLine } from './status.ts';
+import type { Report, ReportedRecipient, ReportInput } from './types.ts';
+
+/** The bounce of recipients that have failed for good: refused, or not delivered within the lifetime. */
+export function buildBounce(input: ReportInput): Report | undefined {
+  return build(input, 'failed', undefined);
+}
+
+/** The warning that recipients are still being tried; `retryUntil` in ms since the epoch. */
+export function buildDelayWarning(input: ReportInput, retryUntil: number): Report | undefined {
+  return build(input, 'delayed', retryUntil);
+}
+
+/** RFC 3461 §4.1: what was asked for; without NOTIFY failures and delays are told, as RFC 3461 §5.2.5 allows. */
+export function wantsReport(recipient: Recipient, action: Action): boolean {
+  const { notify } = recipient;
+  if (notify === undefined) return true;
+  return notify.some((word) => word.toUpperCase() === (action === 'failed' ? 'FAILURE' : 'DELAY'));
+}
+
+function build(input: ReportInput, action: Action, retryUntil: number | undefined): Report | undefined {
+  const { envelope } = input;
+  if (envelope.from === '') return undefined;
+  const recipients = input.recipients.filter((reported) => {
+    const recipient = envelope.recipients[reported.recipient];
+    return recipient !== undefined && wantsReport(recipient, action);
+  });
+  if (recipients.length === 0) return undefined;
+
+  const wanted = { ...input, recipients };
+  const boundary = `postrider-${input.random.bytes(15).toString('hex')}`;
+  const returned = originalPart(wanted, action);
+  const parts = [
+    textPart(humanText(wanted, action, retryUntil)),
+    Buffer.from(
+      `Content-Description: Delivery report\r\nContent-Type: message/delivery-status\r\n\r\n${deliveryStatus(wanted, action, retryUntil)}`,
+    ),
+    returned.part,
+  ];
+  const content = Buffer.concat([
+    Buffer.from(
+      `${header(wanted, action, boundary, returned.eightBit)}\r\n\r\nThis is a MIME-encapsulated report.\r\n`,
+    ),
+    ...parts.flatMap((part) => [Buffer.from(`\r\n--${boundary}\r\n`), part]),
+    Buffer.from(`\r\n--${boundary}--\r\n`),
+  ]);
+  return { envelope: reportEnvelope(input, returned.eightBit), content };
+}
+
+// RFC 3461 §6.1
+function reportEnvelope(input: ReportInput, eightBit: boolean): Envelope {
+  const { envelope } = input;
+  return {
+    from: '',
+    recipients: [{ address: envelope.from, notify: ['NEVER'] }],
+    arrivedAt: input.now,
+    origin: { listener: 'report', protocol: 'LOCAL' },
+    bodyType: eightBit ? '8BITMIME' : '7BIT',
+    eightBit,
+    ...(isAscii(envelope.from) ? {} : { smtputf8: true }),
+    ...(envelope.tenant === undefined ? {} : { tenant: envelope.tenant }),
+  };
+}
+
+function header(input: ReportInput, action: Action, boundary: string, eightBit: boolean): string {
+  const { hostname, postmaster } = input;
+  const from = isBare(postmaster) ? `${postmaster}@${hostname}` : postmaster;
+  const { messageId } = scanHeader(input.original.bytes);
+  // RFC 3834 §3.1.6; what isn't a msg-id would make the field invalid
+  const references = messageId !== undefined && /^<[^<>\s]+>$/.test(messageId) ? messageId : undefined;
+  return [
+    `Date: ${messageDate(input.now)}`,
+    field('From', `Mail Delivery System <${from}>`),
+    field('To', `<${oneLine(input.envelope.from)}>`),
+    field('Subject', SUBJECT[action]),
+    field('Message-ID', `<${input.random.bytes(15).toString('hex')}@${hostname}>`),
+    ...(references === undefined ? [] : [field('In-Reply-To', references), field('References', references)]),
+    // RFC 3834 §5
+    'Auto-Submitted: auto-replied',
+    'MIME-Version: 1.0',
+    // RFC 6522 §3
+    `Content-Type: multipart/report; report-type=delivery-status;\r\n boundary="${boundary}"`,
+    `Content-Transfer-Encoding: ${eightBit ? '8bit' : '7bit'}`,
+  ].join('\r\n');
+}
+
+const SUBJECT = {
+  failed: 'Undelivered mail: returned to sender',
+  delayed: 'Delayed mail: still being tried',
+} as const satisfies Record<Action, string>;
+
+function humanText(input: ReportInput, action: Action, retryUntil: number | undefined): string {
+  const { envelope, hostname } = input;
+  const arrived = messageDate(envelope.arrivedAt);
+  const say =
+    action === 'failed'
+      ? `Your message of ${arrived} could not be delivered to the recipients below. It will not be tried again.`
+      : `Your message of ${arrived} has not been delivered yet to the recipients below. It is kept and tried again` +
+        `${retryUntil === undefined ? '' : ` until ${messageDate(retryUntil)}`}. You need not do anything.`;
+  const lines = [`This is the mail system at ${hostname}.`, '', ...wrap(say, 76, ''), ''];
+  for (const reported of input.recipients) lines.push(...humanRecipient(envelope, reported), '');
+  lines.push(...wrap(`If you ask for help, give this number: ${input.id}`, 76, ''), '');
+  return lines.join('\r\n');
+}
+
+function humanRecipient(envelope: Envelope, { recipient, reply }: ReportedRecipient): string[] {
+  const address = oneLine(envelope.recipients[recipient]?.address ?? '');
+  const who = reply.remote === undefined ? 'This system says' : `${oneLine(reply.remote)} said`;
+  return [`<${address}>:`, ...wrap(`${who}: ${oneLine(replyLine(reply)).slice(0, 2000)}`, 76, '    ')];
+}
+
+function oneLine(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+  return text.replace(/[\x00-\x1f\x7f]+/g, ' ');
+}
+
+function textPart(text: string): Buffer {
+  const plain = isPlain(text);
+  return Buffer.from(
+    `Content-Description: Notification\r\nContent-Type: text/plain; charset=${plain ? 'us-ascii' : 'utf-8'}\r\n` +
+      `Content-Transfer-Encoding: ${plain ? '7bit' : 'quoted-printable'}\r\n\r\n` +
+      `${plain ? text : quotedPrintable(Buffer.from(text))}\r\n`,
+  );
+}
+
+/**
+ * The whole message where the sender wants it back (RFC 3461 §4.3; RET is for failures only) and a report may hold
+ * it, else its header. A message/rfc822 can't be encoded (RFC 2046 §5.2.1), so that one with 8-bit content is
+ * returned whole only where FULL was asked for: a report that every next hop takes is worth more.
+ */
+function originalPart(input: ReportInput, action: Action): { part: Buffer; eightBit: boolean } {
+  const { envelope, original } = input;
+  const eightBit = isEightBit(original.bytes);
+  const whole =
+    action === 'failed' &&
+    original.complete &&
+    envelope.ret !== 'HDRS' &&
+    (envelope.ret === 'FULL' || !eightBit);
+  if (whole) {
+    const encoding = eightBit ? '8bit' : '7bit';
+    const head = `Content-Description: Undelivered message\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: ${encoding}\r\n\r\n`;
+    return { part: Buffer.concat([Buffer.from(head), original.bytes]), eightBit };
+  }
+  // RFC 6522 §4
+  const bytes = headerOf(original);
+  const plain = isPlain(bytes.toString('latin1'));
+  const body = plain ? bytes : Buffer.from(quotedPrintable(bytes));
+  const head =
+    'Content-Description: Header of the message\r\nContent-Type: text/rfc822-headers\r\n' +
+    `Content-Transfer-Encoding: ${plain ? '7bit' : 'quoted-printable'}\r\n\r\n`;
+  return { part: Buffer.concat([Buffer.from(head), body]), eightBit: false };
+}
+
+function isAscii(text: string): boolean {
+  return headerText(text, text.length) === text;
+}
