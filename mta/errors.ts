@@ -18,12 +18,14 @@ export class SmtpError extends Error {
   readonly remote: string | undefined;
   /** The whole transaction is over and the connection must be closed (421, a lost connection). */
   readonly closes: boolean;
+  /** The final dot was sent and no reply came: the next hop may have taken the message. */
+  readonly uncertain: boolean;
 
   constructor(
     code: number,
     enhanced: string,
     text: string,
-    more: { blame?: Blame; remote?: string; closes?: boolean; cause?: unknown } = {},
+    more: { blame?: Blame; remote?: string; closes?: boolean; uncertain?: boolean; cause?: unknown } = {},
   ) {
     super(text, more.cause === undefined ? undefined : { cause: more.cause });
     this.code = code;
@@ -31,6 +33,7 @@ export class SmtpError extends Error {
     this.blame = more.blame ?? 'client';
     this.remote = more.remote;
     this.closes = more.closes ?? code === 421;
+    this.uncertain = more.uncertain ?? false;
   }
 
   /** Whether the same attempt may succeed later (RFC 5321 §4.2.1). */
@@ -120,7 +123,7 @@ export type ReplyName = keyof typeof replies;
  */
 export function smtpError(
   name: ReplyName,
-  more: { detail?: string; remote?: string; closes?: boolean; cause?: unknown } = {},
+  more: { detail?: string; remote?: string; closes?: boolean; uncertain?: boolean; cause?: unknown } = {},
 ): SmtpError {
   const [code, enhanced, text, blame] = replies[name];
   const { detail, ...rest } = more;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Job, StoredReply } from './queue/types.ts';
-import { decide, forAll, type SettleRules } from './settle.ts';
+import { decide, forAll, reconcile, type SettleRules } from './settle.ts';
 
 const job: Job = { destination: 'mx:a.test', recipients: [0, 1, 2], attempts: 2, dueAt: 0 };
 const rules: SettleRules = { now: 1000, expiresAt: 100_000, delay: 500, warnAfter: 0, arrivedAt: 0 };
@@ -67,5 +67,18 @@ describe('decide', () => {
     expect(first.deferred[0]!.delayWarned).toBe(true);
     expect(decide(first.deferred[0]!, forAll(job, busy), warning).late).toEqual([]);
     expect(decide(job, forAll(job, busy), { ...warning, now: 800 }).late).toEqual([]);
+  });
+});
+
+describe('reconcile', () => {
+  const after = { ...job, attempts: 3 };
+
+  it('does not bring back a recipient that was removed during the attempt', () => {
+    expect(reconcile([{ ...job, recipients: [1] }], [after])).toEqual([{ ...after, recipients: [1] }]);
+    expect(reconcile([], [after])).toEqual([]);
+  });
+
+  it('holds what was held during the attempt', () => {
+    expect(reconcile([{ ...job, held: true }], [after])[0]!.held).toBe(true);
   });
 });

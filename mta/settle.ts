@@ -71,6 +71,20 @@ export function decide(job: Job, results: readonly RecipientResult[], rules: Set
   return { ended, deferred, late: late ? deferred.flatMap(({ recipients }) => recipients) : [] };
 }
 
+/**
+ * An attempt's jobs as they may be stored: without recipients that a person has removed in the meantime, and held where
+ * a person has held them.
+ */
+export function reconcile(current: readonly Job[], deferred: readonly Job[]): Job[] {
+  const pending = new Map(current.flatMap((job) => job.recipients.map((recipient) => [recipient, job])));
+  return deferred.flatMap((job) => {
+    const recipients = job.recipients.filter((recipient) => pending.has(recipient));
+    if (recipients.length === 0) return [];
+    const held = recipients.some((recipient) => pending.get(recipient)!.held === true);
+    return [{ ...job, recipients, ...(held ? { held } : {}) }];
+  });
+}
+
 /** The same reply for every recipient of a job: an attempt that failed before any of them had its own. */
 export function forAll(job: Job, reply: StoredReply): RecipientResult[] {
   return job.recipients.map((recipient) => ({ recipient, reply }));

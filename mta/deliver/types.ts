@@ -23,7 +23,7 @@ export interface Transaction {
   body(content: MessageContent, ownershipCheck: () => boolean): void;
   /**
    * Runs the dialogue and resolves with one result per recipient, refused ones among them. Rejects when there was no
-   * answer for any of them; `replied` on a lost connection says nothing: the recipients are to be tried again.
+   * answer for any of them; the error is `uncertain` where the final dot was sent: the next hop may have the message.
    */
   commit(): Promise<readonly RecipientResult[]>;
   abort(): void;
@@ -34,6 +34,8 @@ export interface Session {
   readonly hop: NextHop;
   /** `TLSv1.3 TLS_AES_256_GCM_SHA384`, or undefined in clear text. */
   readonly tls: string | undefined;
+  /** Transactions made on it before: a connection that was idle may be lost without anybody's fault. */
+  readonly used: number;
   transaction(): Transaction;
   /** Whether another transaction may be started on it. */
   readonly reusable: boolean;
