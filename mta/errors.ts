@@ -145,7 +145,12 @@ export type ErrorCode =
   | 'NoSuchMessage'
   | 'CertificateInvalid'
   | 'ManifestInvalid'
-  | 'UsageError';
+  | 'UsageError'
+  | 'StateInvalid'
+  | 'AlreadyRunning'
+  | 'ControlRefused'
+  | 'ControlUnreachable'
+  | 'StartFailed';
 
 /** A refusal that a person reads: `message` says what is wrong, `hint` what to do. */
 export class PostriderError extends Error {
