@@ -1,0 +1,229 @@
+/** MailDomain: a domain whose mail the fleet takes, and where it goes. Written by the domain's owner. */
+import { z } from 'zod';
+import {
+  cidrs,
+  domainName,
+  duration,
+  host,
+  itemName,
+  localRef,
+  mtaRefs,
+  port,
+  quantity,
+  secretKeyRef,
+} from './fields.ts';
+import { attachedColumns, type Kind } from './kind.ts';
+import { atomicList, mapList, setList, withRules } from './rules.ts';
+import { attachedStatus } from './status.ts';
+
+const hosts = (defaultPort: number) =>
+  atomicList(
+    z.strictObject({
+      host: host().describe('Name or IP address, such as inbox.mail.svc.cluster.local.'),
+      port: port().default(defaultPort).describe('TCP port.'),
+    }),
+    16,
+  )
+    .min(1)
+    .describe('Hosts that take the mail, in the order in which they are tried.');
+
+const tlsPolicyRef = () =>
+  localRef('a MailTLSPolicy')
+    .optional()
+    .describe(
+      "How TLS is done with these hosts; the fleet's default where absent: STARTTLS where it is offered.",
+    );
+
+const memberFor = { LMTP: 'lmtp', SMTP: 'smtp', Webhook: 'webhook', Hold: 'hold' } as const;
+
+const target = withRules(
+  z.strictObject({
+    type: z
+      .enum(['LMTP', 'SMTP', 'Webhook', 'Hold'])
+      .describe(
+        'LMTP: a mail store, with an answer for each recipient. SMTP: another mail server. Webhook: an HTTP endpoint; not yet supported. Hold: kept until its owner fetches it by ETRN or ATRN; not yet supported.',
+      ),
+    lmtp: z
+      .strictObject({ hosts: hosts(24), tlsPolicyRef: tlsPolicyRef() })
+      .optional()
+      .describe('The mail store, where type is LMTP.'),
+    smtp: z
+      .strictObject({ hosts: hosts(25), tlsPolicyRef: tlsPolicyRef() })
+      .optional()
+      .describe('The mail server, where type is SMTP.'),
+    webhook: z
+      .strictObject({
+        url: z
+          .string()
+          .min(1)
+          .max(2048)
+          .regex(/^https?:\/\//)
+          .describe('Where messages are posted to.'),
+        signingSecretRef: secretKeyRef('key').describe('Key that requests are signed with.'),
+      })
+      .optional()
+      .describe('The endpoint, where type is Webhook. Not yet supported.'),
+    hold: z
+      .strictObject({
+        maxAge: duration().optional().describe('How long mail is kept before it goes back to its sender.'),
+        etrnFrom: cidrs().optional().describe('Client networks that may ask for it by ETRN.'),
+      })
+      .optional()
+      .describe('Conditions of the pick-up, where type is Hold. Not yet supported.'),
+  }),
+  [
+    ...Object.entries(memberFor).map(([type, member]) => ({
+      rule:
+        type === 'Hold'
+          ? `self.type == '${type}' || !has(self.${member})`
+          : `(self.type == '${type}') == has(self.${member})`,
+      message:
+        type === 'Hold'
+          ? `${member} is for type ${type} only`
+          : `${member} is needed where type is ${type}, and only there`,
+      fieldPath: `.${member}`,
+      holds: (self: { readonly [key: string]: unknown }) =>
+        type === 'Hold'
+          ? self['type'] === type || self[member] === undefined
+          : (self['type'] === type) === (self[member] !== undefined),
+    })),
+  ],
+);
+
+const recipients = withRules(
+  z.strictObject({
+    mode: z
+      .enum(['Any', 'List'])
+      .default('Any')
+      .describe(
+        'Any: every local part is taken; what the target then refuses is bounced. List: those of list, and postmaster; all others get 550 5.1.1 while their sender is still on the line.',
+      ),
+    list: setList(
+      z
+        .string()
+        .min(1)
+        .max(64)
+        .regex(/^[^\s@]+$/, { error: 'must be a local part: what stands before the @' }),
+      10_000,
+    )
+      .default([])
+      .describe('Local parts, compared without regard to case.'),
+    subaddressDelimiter: z
+      .string()
+      .length(1)
+      .regex(/^[-+=_.#%!]$/, { error: 'must be one of - + = _ . # % !' })
+      .optional()
+      .describe(
+        'With +, anna+lists is looked up in list as anna (RFC 5233), and delivered as it was addressed.',
+      ),
+  }),
+  [
+    {
+      rule: "self.mode == 'List' || size(self.list) == 0",
+      message: 'list has no use with mode Any: set mode to List, or leave it out',
+      fieldPath: '.list',
+      holds: (self) => self.mode === 'List' || self.list.length === 0,
+    },
+    {
+      rule: "self.mode == 'List' || !has(self.subaddressDelimiter)",
+      message: 'subaddressDelimiter has no use with mode Any: set mode to List, or leave it out',
+      fieldPath: '.subaddressDelimiter',
+      holds: (self) => self.mode === 'List' || self.subaddressDelimiter === undefined,
+    },
+  ],
+);
+
+const reportAddresses = () =>
+  setList(
+    z
+      .string()
+      .min(1)
+      .max(2048)
+      .regex(/^(mailto|https):/),
+    16,
+  ).describe('URIs that reports go to, mailto: or https:.');
+
+const spec = z.strictObject({
+  mtaRefs: mtaRefs(),
+  domain: domainName().describe('The domain, such as example.org. Letters beyond ASCII are welcome.'),
+  aliases: setList(domainName(), 64)
+    .default([])
+    .describe('Other names of the same domain: mail for them is taken and delivered as it is addressed.'),
+  target: target.describe('Where accepted mail goes.'),
+  recipients: recipients.prefault({}).describe('For whom mail is taken.'),
+  limits: z
+    .strictObject({
+      messageSize: quantity()
+        .optional()
+        .describe("Largest message for this domain; the listener's limit counts where it is smaller."),
+    })
+    .prefault({})
+    .describe('Limits of mail for this domain.'),
+  dkim: z
+    .strictObject({
+      keys: mapList(
+        z.strictObject({
+          selector: itemName().describe('Selector: the key is published at selector._domainkey.domain.'),
+          secretRef: secretKeyRef('tls.key').describe('Private key, PEM.'),
+        }),
+        ['selector'],
+        8,
+      )
+        .optional()
+        .describe('Keys of your own. Without them, keys are made and rotated for you.'),
+      rotation: z
+        .strictObject({
+          interval: duration().describe('How long a key signs before the next one takes over.'),
+        })
+        .optional()
+        .describe('When keys that are made for you are replaced.'),
+    })
+    .optional()
+    .describe('Sign outgoing mail of this domain (RFC 6376). Not yet supported.'),
+  mtaSts: z
+    .strictObject({
+      mode: z.enum(['None', 'Testing', 'Enforce']).describe('The mode that is published.'),
+      maxAge: duration().optional().describe('How long senders may rely on the policy.'),
+    })
+    .optional()
+    .describe(
+      'Publish that mail for this domain must come in over verified TLS (RFC 8461). Not yet supported.',
+    ),
+  tlsRpt: z
+    .strictObject({ rua: reportAddresses() })
+    .optional()
+    .describe('Ask senders for reports about TLS (RFC 8460). Not yet supported.'),
+  dmarc: z
+    .strictObject({
+      policy: z
+        .enum(['None', 'Quarantine', 'Reject'])
+        .describe('What receivers should do with mail that fails.'),
+      rua: reportAddresses().optional(),
+    })
+    .optional()
+    .describe('The DMARC policy of this domain, and who is told. Not yet supported.'),
+});
+
+export const mailDomain = {
+  kind: 'MailDomain',
+  plural: 'maildomains',
+  shortName: 'md',
+  description:
+    'A domain whose mail a fleet takes: for which recipients, where it goes, and what is published about it.',
+  spec,
+  status: attachedStatus(),
+  columns: [
+    { name: 'Domain', type: 'string', jsonPath: '.spec.domain', description: 'The domain.' },
+    { name: 'Target', type: 'string', jsonPath: '.spec.target.type', description: 'Where its mail goes.' },
+    {
+      name: 'Recipients',
+      type: 'string',
+      jsonPath: '.spec.recipients.mode',
+      description: 'For whom mail is taken.',
+      wide: true,
+    },
+    ...attachedColumns,
+  ],
+} as const satisfies Kind;
+
+export type MailDomainSpec = z.output<typeof spec>;

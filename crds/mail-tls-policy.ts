@@ -1,0 +1,96 @@
+/** MailTLSPolicy: how TLS is done with a next hop. Written by the security team. */
+import { z } from 'zod';
+import { domainPattern, itemName, mtaRefs, secretKeyRef } from './fields.ts';
+import { attachedColumns, type Kind } from './kind.ts';
+import { setList, withRules } from './rules.ts';
+import { attachedStatus } from './status.ts';
+
+const spec = withRules(
+  z.strictObject({
+    mtaRefs: mtaRefs(),
+    destinations: setList(domainPattern(), 1000)
+      .default([])
+      .describe(
+        "Recipient domains whose MX hosts this is for: example.org, *.example.org for every name below it, * for whatever no other policy names: the fleet's floor. The most specific counts. Empty where only relays and domains use it, by name. Only in the namespace of the MTA.",
+      ),
+    listeners: setList(itemName(), 16)
+      .optional()
+      .describe('Listeners of the MTA that this is for. Not yet supported: a listener says its TLS itself.'),
+    mode: z
+      .enum(['None', 'Opportunistic', 'Required', 'Verified', 'Pinned', 'DANE', 'MTASTS', 'DANEOrMTASTS'])
+      .describe(
+        'None: clear text. Opportunistic: STARTTLS where it is offered, with any certificate; can be stripped on the way. Required: no clear text, with any certificate; keeps out who only listens. Verified: no clear text, and the certificate must be valid for the name of the host. Pinned, DANE, MTASTS and DANEOrMTASTS are not yet supported.',
+      ),
+    fallbackToClear: z
+      .boolean()
+      .optional()
+      .describe(
+        'With mode Opportunistic: deliver in clear text after a TLS handshake that failed. True where absent; false is worth a try.',
+      ),
+    minVersion: z
+      .enum(['TLSv1.2', 'TLSv1.3'])
+      .default('TLSv1.2')
+      .describe('Oldest version of TLS that a next hop may use.'),
+    caRef: secretKeyRef('ca.crt')
+      .optional()
+      .describe("With mode Verified: authorities that are trusted, PEM; the system's where absent."),
+    pins: setList(
+      z
+        .string()
+        .length(44)
+        .regex(/^[A-Za-z0-9+/]{43}=$/, { error: 'must be the base64 of a SHA-256 digest' }),
+      16,
+    )
+      .optional()
+      .describe(
+        'With mode Pinned: SHA-256 digests of the public keys (SubjectPublicKeyInfo) that a host may show. Not yet supported.',
+      ),
+    requireTLS: z
+      .enum(['Honour', 'Always'])
+      .optional()
+      .describe('How REQUIRETLS (RFC 8689) is used with these hosts. Not yet supported.'),
+  }),
+  [
+    {
+      rule: "self.mode == 'Opportunistic' || !has(self.fallbackToClear)",
+      message: 'fallbackToClear is for mode Opportunistic only: the other modes leave no choice',
+      fieldPath: '.fallbackToClear',
+      holds: (self) => self.mode === 'Opportunistic' || self.fallbackToClear === undefined,
+    },
+    {
+      rule: "self.mode == 'Verified' || !has(self.caRef)",
+      message: 'caRef is for mode Verified only: no other mode looks at who signed a certificate',
+      fieldPath: '.caRef',
+      holds: (self) => self.mode === 'Verified' || self.caRef === undefined,
+    },
+    {
+      rule: "(self.mode == 'Pinned') == has(self.pins)",
+      message: 'pins are needed with mode Pinned, and only there',
+      fieldPath: '.pins',
+      holds: (self) => (self.mode === 'Pinned') === (self.pins !== undefined),
+    },
+  ],
+);
+
+export const mailTlsPolicy = {
+  kind: 'MailTLSPolicy',
+  plural: 'mailtlspolicies',
+  shortName: 'mtp',
+  description:
+    'How TLS is done with next hops: for destinations by pattern, or for the relays and domains that name it.',
+  spec,
+  status: attachedStatus(),
+  columns: [
+    { name: 'Mode', type: 'string', jsonPath: '.spec.mode', description: 'What is asked of next hops.' },
+    {
+      name: 'Destination',
+      type: 'string',
+      jsonPath: '.spec.destinations[0]',
+      description: 'First destination.',
+      wide: true,
+    },
+    ...attachedColumns,
+  ],
+} as const satisfies Kind;
+
+export type MailTlsPolicySpec = z.output<typeof spec>;

@@ -1,0 +1,52 @@
+/** What statuses have in common: conditions, and for the kinds that attach, conditions per fleet. */
+import { z } from 'zod';
+import { namespaceName, objectName } from './fields.ts';
+import { mapList } from './rules.ts';
+
+const dateTime = () => z.string().max(64).meta({ format: 'date-time' });
+const generation = () => z.int().nonnegative();
+
+const condition = z.strictObject({
+  type: z.string().min(1).max(316).describe('Type of the condition, such as Accepted or Ready.'),
+  status: z.enum(['True', 'False', 'Unknown']).describe('Whether the condition holds.'),
+  observedGeneration: generation()
+    .optional()
+    .describe(
+      'Generation of the resource that this was found out for. If it is older than metadata.generation, wait.',
+    ),
+  lastTransitionTime: dateTime().describe('When the status last changed.'),
+  reason: z
+    .string()
+    .min(1)
+    .max(1024)
+    .regex(/^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$/)
+    .describe('CamelCase word for programs. All of them are explained in crds/conditions.ts.'),
+  message: z.string().max(32768).describe('What is the case, and what to do about it.'),
+});
+
+export const conditions = () => mapList(condition, ['type'], 16);
+
+export const observedGeneration = () =>
+  generation().optional().describe('The generation of the resource that this status speaks of.');
+
+export { dateTime, generation };
+
+/** Status of MailDomain, MailRelay, MailTLSPolicy and MailUser. */
+export const attachedStatus = () =>
+  z.strictObject({
+    observedGeneration: observedGeneration(),
+    conditions: conditions()
+      .optional()
+      .describe('The sum over all fleets: a condition is True here when it is True in every fleet.'),
+    fleets: mapList(
+      z.strictObject({
+        namespace: namespaceName().describe('Namespace of the MTA.'),
+        name: objectName().describe('Name of the MTA.'),
+        conditions: conditions().optional().describe('What this fleet says of the resource.'),
+      }),
+      ['namespace', 'name'],
+      16,
+    )
+      .optional()
+      .describe('One entry per fleet that mtaRefs names and that exists.'),
+  });
