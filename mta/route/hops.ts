@@ -119,6 +119,9 @@ async function literalHops(literal: string, context: HopContext): Promise<NextHo
 
 async function relayHops(relay: Relay, context: HopContext): Promise<NextHop[]> {
   const { config } = context;
+  if (relay.unavailable !== undefined) {
+    throw smtpError('notConfigured', { detail: `${relay.resource}: ${relay.unavailable}` });
+  }
   const auth = credentials(relay, config);
   const tls = context.policies.named(relay.tls);
   const endpoints = await Promise.all(
@@ -220,7 +223,7 @@ function credentials(relay: Relay, config: MtaConfig): NextHop['auth'] {
   }
   const password = config.secrets[relay.auth.password];
   if (password === undefined) {
-    throw smtpError('relayAuthFailed', { detail: `config has no secret ${relay.auth.password}` });
+    throw smtpError('notConfigured', { detail: `config has no secret ${relay.auth.password}` });
   }
   return { username: relay.auth.username, password };
 }

@@ -3,6 +3,7 @@ import type { MtaConfig, TlsPolicy } from '../config.ts';
 import { smtpError } from '../errors.ts';
 import { normalizeDomain, patternsFor } from './patterns.ts';
 
+/** Both throw `notConfigured` for a policy that can't be used: going on without it could mean clear text. */
 export interface TlsPolicies {
   /** The policy that a relay or a target names; the default where it names none. */
   named(name: string | undefined): TlsPolicy;
@@ -24,10 +25,9 @@ export function compileTlsPolicies(config: MtaConfig): TlsPolicies {
   const named = (name: string): TlsPolicy => {
     const policy = byName.get(name);
     if (policy === undefined) {
-      // Going on without a policy could mean clear text.
-      throw smtpError('tlsUnavailable', { detail: `config has no TLS policy named ${name}` });
+      throw smtpError('notConfigured', { detail: `config has no TLS policy named ${name}` });
     }
-    return policy;
+    return available(policy);
   };
   return {
     named: (name) => named(name ?? config.delivery.defaultTls),
@@ -35,10 +35,17 @@ export function compileTlsPolicies(config: MtaConfig): TlsPolicies {
       for (const pattern of patternsFor(domain)) {
         const policy = byPattern.get(pattern);
         if (policy !== undefined) {
-          return policy;
+          return available(policy);
         }
       }
       return named(config.delivery.defaultTls);
     },
   };
+}
+
+function available(policy: TlsPolicy): TlsPolicy {
+  if (policy.unavailable !== undefined) {
+    throw smtpError('notConfigured', { detail: `TLS policy ${policy.name}: ${policy.unavailable}` });
+  }
+  return policy;
 }
