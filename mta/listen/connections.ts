@@ -22,7 +22,8 @@ export class Connections {
     const fromAddress = (this.#byAddress.get(address) ?? 0) + 1;
     this.#byAddress.set(address, fromAddress);
     if (this.#total > shareOf(limits.connections, this.#share)) return smtpError('serverBusy');
-    if (fromAddress > shareOf(limits.connectionsPerAddress, this.#share)) return smtpError('tooManyConnections');
+    if (fromAddress > shareOf(limits.connectionsPerAddress, this.#share))
+      return smtpError('tooManyConnections');
     return undefined;
   }
 

@@ -54,10 +54,10 @@ export class Input {
     if (lf === at ? !this.#endsInCr : cr !== lf - 1) return BARE;
     this.#at = lf + 1;
     if (this.#carried === 0 && !this.#tooLong) {
-      return lf - 1 - at > this.#limit ? TOO_LONG : chunk.latin1Slice(at, lf - 1);
+      return lf - 1 - at > this.#limit ? TOO_LONG : chunk.toString('latin1', at, lf - 1);
     }
     this.#keepBytes(chunk.subarray(at, lf + 1));
-    const line = this.#tooLong ? TOO_LONG : this.#carry.latin1Slice(0, this.#carried - 2);
+    const line = this.#tooLong ? TOO_LONG : this.#carry.toString('latin1', 0, this.#carried - 2);
     this.#forgetLine();
     return line;
   }

@@ -13,7 +13,11 @@ export function reply(code: number, enhanced: string | undefined, text: string):
 
 /** A refusal; 421 names the host (RFC 5321 §4.2.3). */
 export function refusal(error: SmtpError, hostname: string): string {
-  return reply(error.code, error.enhanced, error.code === 421 ? `${hostname} ${error.message}` : error.message);
+  return reply(
+    error.code,
+    error.enhanced,
+    error.code === 421 ? `${hostname} ${error.message}` : error.message,
+  );
 }
 
 /** RFC 5321 §4.2.1: every line but the last has a hyphen after its code. */

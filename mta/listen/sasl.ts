@@ -61,6 +61,7 @@ function base64(text: string): string {
 
 function decode(response: string): string {
   if (response === '*') throw smtpError('authCancelled');
-  if (response.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(response)) throw smtpError('authUndecodable');
+  if (response.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(response))
+    throw smtpError('authUndecodable');
   return Buffer.from(response, 'base64').toString('utf8');
 }

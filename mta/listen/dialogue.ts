@@ -1,0 +1,330 @@
+/**
+ * The commands of one session and the rules of their order (RFC 5321 §4.1.4): takes a line, says what to answer and
+ * what comes next. Knows nothing of sockets. Refusals are `SmtpError`s that it throws, for the session to send; the
+ * acceptor's are passed on as they are. One that closes ends the session.
+ */
+import type { Listener } from '../config.ts';
+import type { Recipient } from '../envelope.ts';
+import { SmtpError, smtpError } from '../errors.ts';
+import { parseMailParameters, refuseRcptParameters } from './parameters.ts';
+import { isMailbox, parsePath } from './path.ts';
+import { multiline, reply } from './reply.ts';
+import { MECHANISMS, type SaslExchange, type SaslStep, startSasl } from './sasl.ts';
+import type { Acceptor, Client, ContentSink, Mail } from './types.ts';
+
+/** What to send, and what the next input is. A string: send it, a command follows. */
+export type Answer =
+  | string
+  | { readonly next: 'close' | 'startTls' | 'response'; readonly reply: string }
+  | { readonly next: 'content'; readonly reply: string; readonly sink: ContentSink }
+  | Promise<string>;
+
+/** Longest line of an authentication exchange, in octets without CRLF (RFC 4954 §4). */
+export const LONGEST_AUTH_LINE = 12_288;
+
+// RFC 5321 §4.5.3.1.4, without CRLF; SIZE adds 26 octets (RFC 1870 §4), BODY 17 (RFC 6152 §2), AUTH 500 (RFC 4954 §5).
+const LONGEST_COMMAND = 510;
+const LONGEST_MAIL = LONGEST_COMMAND + 26 + 17 + 500;
+
+const OK = reply(250, '2.0.0', 'Ok');
+const SENDER_OK = reply(250, '2.1.0', 'Sender ok');
+const RECIPIENT_OK = reply(250, '2.1.5', 'Recipient ok');
+const START_CONTENT = reply(354, undefined, 'End data with <CR><LF>.<CR><LF>');
+const START_TLS = reply(220, '2.0.0', 'Ready to start TLS');
+const AUTHENTICATED = reply(235, '2.7.0', 'Authentication successful');
+const CANNOT_VERIFY = reply(252, '2.0.0', 'Cannot verify, but will take mail and try to deliver it');
+const HELP = reply(
+  214,
+  '2.0.0',
+  'HELO EHLO MAIL RCPT DATA RSET NOOP QUIT VRFY HELP STARTTLS AUTH (RFC 5321)',
+);
+
+// A web page can make a browser send these here, with commands of its own choice behind them.
+const HTTP = new Set([
+  'GET',
+  'POST',
+  'PUT',
+  'HEAD',
+  'OPTIONS',
+  'DELETE',
+  'PATCH',
+  'CONNECT',
+  'TRACE',
+  'HOST:',
+]);
+// RFC 3207 §4 has all but these refused until TLS is on; the others of this list reveal and change nothing.
+const BEFORE_TLS = new Set(['HELO', 'EHLO', 'NOOP', 'RSET', 'HELP', 'STARTTLS', 'QUIT']);
+const SPECIALS_OR_SPACE = /[^\x21-\x7e]|[()<>@,;"\\]/;
+
+/** What the dialogue learns of its client; the acceptor sees it as a `Client`. */
+export class DialogueClient implements Client {
+  readonly session: string;
+  readonly address: string;
+  readonly port: number;
+  helo: string | undefined;
+  extended = false;
+  tls: string | undefined;
+  user: string | undefined;
+  readonly #current: () => Listener;
+
+  constructor(session: string, address: string, port: number, current: () => Listener) {
+    this.session = session;
+    this.address = address;
+    this.port = port;
+    this.#current = current;
+  }
+
+  get listener(): Listener {
+    return this.#current();
+  }
+
+  // RFC 3848
+  get protocol(): string {
+    if (!this.extended) return 'SMTP';
+    return `ESMTP${this.tls === undefined ? '' : 'S'}${this.user === undefined ? '' : 'A'}`;
+  }
+}
+
+export class Dialogue {
+  readonly client: DialogueClient;
+  /** The transaction in progress, where MAIL has been accepted. */
+  mail: Mail | undefined;
+  readonly #acceptor: Acceptor;
+  readonly #hostname: () => string;
+  #recipients: Recipient[] = [];
+  #exchange: SaslExchange | undefined;
+  #transactions = 0;
+  #idleCommands = 0;
+  #errors = 0;
+  #authFailures = 0;
+
+  constructor(client: DialogueClient, acceptor: Acceptor, hostname: () => string) {
+    this.client = client;
+    this.#acceptor = acceptor;
+    this.#hostname = hostname;
+  }
+
+  /** Answers one command. */
+  command(line: string): Answer {
+    this.#refuseAbuse();
+    const space = line.indexOf(' ');
+    const verb = (space < 0 ? line : line.slice(0, space)).toUpperCase();
+    const args = space < 0 ? '' : line.slice(space + 1).trimEnd();
+    if (line.length > LONGEST_COMMAND) refuseLength(verb, line.length);
+    const handler = VERBS.get(verb);
+    if (handler === undefined) throw smtpError('syntax', { closes: HTTP.has(verb) });
+    if (this.#tlsMissing && !BEFORE_TLS.has(verb)) throw smtpError('tlsRequired');
+    return handler(this, args);
+  }
+
+  /** Answers a line of the AUTH exchange that `next: 'response'` asked for. */
+  response(line: string): Answer {
+    const exchange = this.#exchange!;
+    this.#exchange = undefined;
+    if (line.length > LONGEST_AUTH_LINE) throw smtpError('authLineTooLong');
+    return this.#authenticate(exchange(line), exchange);
+  }
+
+  /** Counts a reply of 4yz or 5yz to a command, the final dot, or an AUTH exchange. */
+  countError(): void {
+    this.#errors += 1;
+  }
+
+  /** The content has been answered: the transaction is over. */
+  contentEnded(accepted: boolean): void {
+    if (accepted) this.#idleCommands = 0;
+    this.#reset();
+  }
+
+  /** TLS is on: nothing that was said before counts (RFC 3207 §4.2). */
+  secured(tls: string): void {
+    this.client.tls = tls;
+    this.client.helo = undefined;
+    this.client.extended = false;
+    this.client.user = undefined;
+    this.#reset();
+  }
+
+  hello(args: string, extended: boolean): string {
+    if (args === '' || args.length > 255 || SPECIALS_OR_SPACE.test(args)) throw smtpError('badArguments');
+    if (this.client.helo !== undefined) this.#countIdle();
+    this.client.helo = args;
+    this.client.extended = extended;
+    this.#reset();
+    return extended
+      ? multiline(250, [this.#hostname(), ...this.#extensions()])
+      : `250 ${this.#hostname()}\r\n`;
+  }
+
+  mailCommand(args: string): string {
+    const { client } = this;
+    const { auth, limits } = client.listener;
+    if (client.helo === undefined) throw smtpError('badSequence', { detail: 'send HELO or EHLO first' });
+    if (this.mail !== undefined) throw smtpError('badSequence', { detail: 'nested MAIL command' });
+    if (auth.required && client.user === undefined) throw smtpError('authRequired');
+    if (this.#transactions >= limits.transactionsPerSession) throw smtpError('tooManyTransactions');
+    const path = /^from:/i.test(args) ? parsePath(args.slice(5)) : undefined;
+    if (path === undefined) throw smtpError('badArguments', { detail: 'MAIL FROM:<address>' });
+    if (path.address !== '' && !isMailbox(path.address)) throw smtpError('badSender');
+    const mail = { from: path.address, ...parseMailParameters(path.rest, auth.offered) };
+    // RFC 1870 §6.1
+    if (limits.messageSize > 0 && (mail.declaredSize ?? 0) > limits.messageSize) {
+      throw smtpError('messageTooLarge');
+    }
+    this.#acceptor.mail(client, mail);
+    this.mail = mail;
+    this.#transactions += 1;
+    return SENDER_OK;
+  }
+
+  rcpt(args: string): string {
+    const { client, mail } = this;
+    if (mail === undefined) throw smtpError('badSequence', { detail: 'send MAIL first' });
+    const path = /^to:/i.test(args) ? parsePath(args.slice(3)) : undefined;
+    if (path === undefined) throw smtpError('badArguments', { detail: 'RCPT TO:<address>' });
+    // RFC 5321 §4.1.1.3: postmaster needs no domain
+    if (!isMailbox(path.address) && !/^postmaster$/i.test(path.address)) throw smtpError('badRecipient');
+    refuseRcptParameters(path.rest);
+    // RFC 5321 §4.5.3.1.10
+    if (this.#recipients.length >= client.listener.limits.recipients) throw smtpError('tooManyRecipients');
+    const recipient = { address: path.address };
+    this.#acceptor.recipient(client, mail, recipient, this.#recipients);
+    this.#recipients.push(recipient);
+    return RECIPIENT_OK;
+  }
+
+  data(args: string): Answer {
+    if (args !== '') throw smtpError('badArguments');
+    if (this.mail === undefined) throw smtpError('badSequence', { detail: 'send MAIL first' });
+    // RFC 5321 §3.3
+    if (this.#recipients.length === 0) throw smtpError('noValidRecipients');
+    const sink = this.#acceptor.content(this.client, this.mail, this.#recipients);
+    return { next: 'content', reply: START_CONTENT, sink };
+  }
+
+  rset(args: string): string {
+    if (args !== '') throw smtpError('badArguments');
+    this.#countIdle();
+    this.#reset();
+    return OK;
+  }
+
+  idle(text: string): string {
+    this.#countIdle();
+    return text;
+  }
+
+  vrfy(args: string): string {
+    if (args === '') throw smtpError('badArguments');
+    // RFC 5321 §7.3: a server that doesn't verify says 252
+    return this.idle(CANNOT_VERIFY);
+  }
+
+  expn(): string {
+    this.#countIdle();
+    throw smtpError('notImplemented');
+  }
+
+  quit(args: string): Answer {
+    if (args !== '') throw smtpError('badArguments');
+    return { next: 'close', reply: reply(221, '2.0.0', `${this.#hostname()} closing connection`) };
+  }
+
+  startTls(args: string): Answer {
+    if (this.client.listener.tls.mode !== 'starttls') throw smtpError('notImplemented');
+    if (this.client.tls !== undefined) throw smtpError('badSequence', { detail: 'TLS is already on' });
+    if (args !== '') throw smtpError('badArguments');
+    return { next: 'startTls', reply: START_TLS };
+  }
+
+  auth(args: string): Answer {
+    const { client } = this;
+    if (!client.listener.auth.offered) throw smtpError('notImplemented');
+    if (client.helo === undefined) throw smtpError('badSequence', { detail: 'send EHLO first' });
+    // RFC 4954 §4: once per session, never in a transaction
+    if (client.user !== undefined) throw smtpError('badSequence', { detail: 'already authenticated' });
+    if (this.mail !== undefined) throw smtpError('badSequence', { detail: 'a transaction is in progress' });
+    if (client.tls === undefined && !client.listener.auth.allowWithoutTls) throw smtpError('authTooWeak');
+    const [mechanism = '', initial, ...more] = args.split(' ');
+    if (mechanism === '' || initial === '' || more.length > 0) throw smtpError('badArguments');
+    const { step, exchange } = startSasl(mechanism.toUpperCase(), initial);
+    return this.#authenticate(step, exchange);
+  }
+
+  #authenticate(step: SaslStep, exchange: SaslExchange): Answer {
+    if ('challenge' in step) {
+      this.#exchange = exchange;
+      return { next: 'response', reply: `334 ${step.challenge}\r\n` };
+    }
+    return this.#acceptor.authenticate(this.client, step.username, step.password).then(
+      (user) => {
+        this.client.user = user;
+        return AUTHENTICATED;
+      },
+      (error: unknown) => {
+        this.#authFailures += 1;
+        throw error instanceof SmtpError ? error : smtpError('authTemporary', { cause: error });
+      },
+    );
+  }
+
+  get #tlsMissing(): boolean {
+    return this.client.tls === undefined && this.client.listener.tls.required;
+  }
+
+  #extensions(): string[] {
+    const { listener, tls, user } = this.client;
+    const lines = ['PIPELINING', `SIZE ${listener.limits.messageSize}`, '8BITMIME', 'ENHANCEDSTATUSCODES'];
+    if (listener.tls.mode === 'starttls' && tls === undefined) lines.push('STARTTLS');
+    const mayAuthenticate = listener.auth.offered && user === undefined;
+    if (mayAuthenticate && (tls !== undefined || listener.auth.allowWithoutTls)) {
+      lines.push(`AUTH ${Object.keys(MECHANISMS).join(' ')}`);
+    }
+    return lines;
+  }
+
+  /** What would never end by itself is ended by a limit, whatever command comes next. */
+  #refuseAbuse(): void {
+    const { limits } = this.client.listener;
+    if (this.#errors >= limits.errorsPerSession) throw smtpError('tooManyErrors');
+    if (this.#authFailures >= limits.authFailuresPerSession) throw smtpError('tooManyErrors');
+  }
+
+  #countIdle(): void {
+    this.#idleCommands += 1;
+    if (this.#idleCommands > this.client.listener.limits.idleCommandsPerSession) {
+      throw smtpError('tooManyCommands');
+    }
+  }
+
+  #reset(): void {
+    this.mail = undefined;
+    this.#recipients = [];
+  }
+}
+
+type Handler = (dialogue: Dialogue, args: string) => Answer;
+
+const VERBS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
+  ['HELO', (dialogue, args) => dialogue.hello(args, false)],
+  ['EHLO', (dialogue, args) => dialogue.hello(args, true)],
+  ['MAIL', (dialogue, args) => dialogue.mailCommand(args)],
+  ['RCPT', (dialogue, args) => dialogue.rcpt(args)],
+  ['DATA', (dialogue, args) => dialogue.data(args)],
+  ['RSET', (dialogue, args) => dialogue.rset(args)],
+  ['NOOP', (dialogue) => dialogue.idle(OK)],
+  ['QUIT', (dialogue, args) => dialogue.quit(args)],
+  ['VRFY', (dialogue, args) => dialogue.vrfy(args)],
+  ['EXPN', (dialogue) => dialogue.expn()],
+  ['HELP', (dialogue) => dialogue.idle(HELP)],
+  ['STARTTLS', (dialogue, args) => dialogue.startTls(args)],
+  ['AUTH', (dialogue, args) => dialogue.auth(args)],
+]);
+
+function refuseLength(verb: string, length: number): void {
+  if (verb === 'AUTH') {
+    if (length > LONGEST_AUTH_LINE) throw smtpError('authLineTooLong');
+  } else if (length > (verb === 'MAIL' ? LONGEST_MAIL : LONGEST_COMMAND)) {
+    throw smtpError('lineTooLong');
+  }
+}

@@ -1,0 +1,228 @@
+/**
+ * A listening port: smtp-server accepts connections, does the handshake of implicit TLS and holds the secure contexts;
+ * the session after that is ours (`docs/decisions/0300-listener.md`). Fails at start with `PortInUse` or
+ * `CertificateInvalid`, and refuses a config that it can't take on while it runs with `ConfigInvalid`; then the old one
+ * stays in force.
+ */
+import { X509Certificate } from 'node:crypto';
+import type { AddressInfo, Socket } from 'node:net';
+import { createSecureContext, TLSSocket } from 'node:tls';
+import { SMTPServer } from 'smtp-server';
+import type { Clock } from '../clock.ts';
+import type { Listener as ListenerConfig } from '../config.ts';
+import { PostriderError } from '../errors.ts';
+import type { MailLog } from '../log/types.ts';
+import type { Random } from '../random.ts';
+import { Connections } from './connections.ts';
+import { DialogueClient } from './dialogue.ts';
+import { describeTls, Session, type SessionDeps } from './session.ts';
+import type { Acceptor } from './types.ts';
+
+/** What a listener is run by and may be reloaded with. */
+export interface ListenerSettings {
+  readonly config: ListenerConfig;
+  /** The fleet's; the listener's own comes first. */
+  readonly hostname: string;
+  /** `MtaConfig.secrets`: where `config.tls.certificate` and `config.tls.key` are found. */
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+export interface ListenerDeps {
+  readonly acceptor: Acceptor;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Pick<MailLog, 'refused'>;
+  /** This process's part of the listener's connections: 1 with one worker, 0.5 for each of two. */
+  readonly connectionShare: number;
+}
+
+export interface RunningListener {
+  readonly config: ListenerConfig;
+  /** Open sessions. */
+  readonly sessions: number;
+  /** Binds; resolves with the port, which is of the system's choice where the config says 0. */
+  start(): Promise<{ port: number }>;
+  /**
+   * Takes on new limits, certificates, hostname and permissions, for open sessions too, without ending one.
+   * Address, port, and whether TLS is implicit can't change: that is another listener.
+   */
+  reload(settings: ListenerSettings): Promise<void>;
+  /**
+   * Accepts no more, answers 421 4.3.2 to whoever isn't in the middle of a message, and resolves when the last
+   * session has ended, or when `graceSeconds` are over and the rest has been cut.
+   */
+  stop(graceSeconds: number): Promise<void>;
+}
+
+interface TlsMaterial {
+  readonly key: string;
+  readonly cert: string;
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+}
+
+export function createListener(settings: ListenerSettings, deps: ListenerDeps): RunningListener {
+  return new SmtpListener(settings, deps);
+}
+
+class SmtpListener extends SMTPServer implements RunningListener {
+  readonly #deps: ListenerDeps;
+  readonly #connections: Connections;
+  readonly #open = new Set<Session>();
+  readonly #sessionDeps: SessionDeps;
+  readonly #idPrefix: string;
+  #settings: ListenerSettings;
+  #accepted = 0;
+  #onIdle: () => void = () => {};
+
+  constructor(settings: ListenerSettings, deps: ListenerDeps) {
+    const { config } = settings;
+    super({
+      secure: config.tls.mode === 'implicit',
+      maxClients: config.limits.connections,
+      // Commands and replies are small, and each is waited for.
+      noDelay: true,
+      keepAlive: true,
+      // Without TLS the context is never used, and its warning would be wrong.
+      ...(tlsMaterial(settings) ?? { hideSTARTTLS: true }),
+    } as ConstructorParameters<typeof SMTPServer>[0]);
+    this.#settings = settings;
+    this.#deps = deps;
+    this.#connections = new Connections(deps.connectionShare);
+    this.#idPrefix = deps.random.bytes(4).toString('hex');
+    this.#sessionDeps = {
+      acceptor: deps.acceptor,
+      clock: deps.clock,
+      log: deps.log,
+      hostname: () => this.#settings.config.hostname ?? this.#settings.hostname,
+      secure: (socket) => this.#secure(socket),
+      closed: (session) => this.#forget(session),
+    };
+    // Failed handshakes: the client sees them, and nobody else can do anything about them.
+    this.on('error', () => {});
+  }
+
+  get config(): ListenerConfig {
+    return this.#settings.config;
+  }
+
+  get sessions(): number {
+    return this.#open.size;
+  }
+
+  start(): Promise<{ port: number }> {
+    const { address, port, name } = this.config;
+    return new Promise((resolve, reject) => {
+      const refused = (error: NodeJS.ErrnoException) => reject(bindError(error, name, address, port));
+      this.server.once('error', refused);
+      // Several workers share the port; the kernel spreads connections over them.
+      this.server.listen({ host: address, port, reusePort: true, backlog: 1024 }, () => {
+        this.server.removeListener('error', refused);
+        resolve({ port: (this.server.address() as AddressInfo).port });
+      });
+    });
+  }
+
+  async reload(settings: ListenerSettings): Promise<void> {
+    const { address, port, tls } = settings.config;
+    const now = this.config;
+    const implicit = tls.mode === 'implicit';
+    if (address !== now.address || port !== now.port || implicit !== (now.tls.mode === 'implicit')) {
+      throw new PostriderError('ConfigInvalid', `listener ${now.name} can't move while it runs`, {
+        hint: 'address, port and implicit TLS belong to a listener: stop this one and start another',
+      });
+    }
+    const material = tlsMaterial(settings);
+    if (material !== undefined) this.updateSecureContext(material);
+    this.options.maxClients = settings.config.limits.connections;
+    this.#settings = settings;
+  }
+
+  async stop(graceSeconds: number): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
+    // Handshakes of implicit TLS that have no session yet.
+    for (const pending of this._pendingSockets.values()) pending.destroy();
+    const idle = new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+    });
+    for (const session of this.#open) session.stop();
+    if (this.#open.size > 0) {
+      const cancel = this.#deps.clock.after(graceSeconds * 1000, this.#onIdle);
+      await idle;
+      cancel();
+      for (const session of this.#open) session.destroy();
+    }
+    await closed;
+  }
+
+  override connect(socket: Socket): void {
+    const address = plainAddress(socket.remoteAddress ?? '');
+    this.#accepted += 1;
+    const id = `${this.#idPrefix}-${this.#accepted.toString(36)}`;
+    const client = new DialogueClient(id, address, socket.remotePort ?? 0, () => this.config);
+    if (socket instanceof TLSSocket) client.tls = describeTls(socket);
+    const session = new Session(socket, client, this.#sessionDeps);
+    this.#open.add(session);
+    socket.once('close', () => this.#connections.leave(address));
+    session.start(this.#connections.enter(address, this.config.limits));
+  }
+
+  #secure(socket: Socket): TLSSocket {
+    const secureContext = this.secureContext.get('*');
+    return new TLSSocket(socket, {
+      isServer: true,
+      server: this.server,
+      ...(secureContext && { secureContext }),
+    });
+  }
+
+  #forget(session: Session): void {
+    this.#open.delete(session);
+    if (this.#open.size === 0) this.#onIdle();
+  }
+}
+
+/** IPv4 clients of a dual-stack port are IPv4 clients. */
+function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}
+
+function bindError(error: NodeJS.ErrnoException, name: string, address: string, port: number): Error {
+  if (error.code !== 'EADDRINUSE' && error.code !== 'EACCES' && error.code !== 'EADDRNOTAVAIL') return error;
+  const [what, hint] = {
+    EADDRINUSE: ['is in use', 'stop the program that listens there, or give the listener another port'],
+    EACCES: ['may not be bound by this user', 'use a port above 1023, or give the process NET_BIND_SERVICE'],
+    EADDRNOTAVAIL: ['is no address of this machine', 'give the listener an address that it has, or 0.0.0.0'],
+  }[error.code];
+  return new PostriderError('PortInUse', `listener ${name}: ${address} port ${port} ${what}`, {
+    hint: hint!,
+    cause: error,
+  });
+}
+
+/** Certificate and key, checked to be readable and to belong together; undefined without TLS. */
+function tlsMaterial({ config, secrets }: ListenerSettings): TlsMaterial | undefined {
+  const { mode, certificate, key, minVersion } = config.tls;
+  if (mode === 'none') return undefined;
+  const material = {
+    cert: secrets[certificate ?? ''] ?? '',
+    key: secrets[key ?? ''] ?? '',
+    minVersion,
+  };
+  try {
+    // Without this an empty one would let the library's own key in, which everybody knows.
+    new X509Certificate(material.cert);
+    createSecureContext(material);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new PostriderError('CertificateInvalid', `listener ${config.name}: certificate or key: ${why}`, {
+      hint: 'both have to be PEM, and the key has to be the one that the certificate was made for',
+      cause,
+    });
+  }
+  if (material.key === '') {
+    throw new PostriderError('CertificateInvalid', `listener ${config.name}: there is no key`, {
+      hint: 'name a Secret of type kubernetes.io/tls, with tls.crt and tls.key',
+    });
+  }
+  return material;
+}

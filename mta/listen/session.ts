@@ -1,0 +1,417 @@
+/**
+ * One client's connection: reads, lets the dialogue answer, writes a pipelined group's replies in one go (RFC 2920
+ * §3.2), and keeps the deadlines. What is being done decides what input means: commands, the exchange of AUTH, content
+ * after 354, or nothing while an answer is being made (then reading stops, so that a client can't run ahead).
+ *
+ * Ends with QUIT, with a reply that closes, with the client's going away, or by a deadline. Content that has not been
+ * answered 250 by then is aborted in the sink, but for content whose commit has begun.
+ */
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { Clock } from '../clock.ts';
+import { SmtpError, smtpError } from '../errors.ts';
+import type { MailLog } from '../log/types.ts';
+import { type Answer, Dialogue, type DialogueClient, LONGEST_AUTH_LINE } from './dialogue.ts';
+import { BARE, Input, type Line, TOO_LONG } from './input.ts';
+import { Reception } from './reception.ts';
+import { refusal, reply } from './reply.ts';
+import type { Acceptor, ContentSink } from './types.ts';
+
+export interface SessionDeps {
+  readonly acceptor: Acceptor;
+  readonly clock: Clock;
+  readonly log: Pick<MailLog, 'refused'>;
+  hostname(): string;
+  /** Starts TLS over a socket; the result emits `secure`. */
+  secure(socket: Socket): TLSSocket;
+  /** The connection is gone. */
+  closed(session: Session): void;
+}
+
+// RFC 5321 §4.5.3.2.7
+const PATIENCE_MS = 5 * 60_000;
+const PACE_WINDOW_MS = 60_000;
+// How long a client may take to read the last reply and close its side.
+const LINGER_MS = 5_000;
+const LOGGED = new Set(['MAIL', 'RCPT', 'DATA', 'AUTH']);
+
+type Doing = 'commands' | 'response' | 'content' | 'answering' | 'handshake' | 'closing';
+
+export class Session {
+  readonly #deps: SessionDeps;
+  readonly #dialogue: Dialogue;
+  readonly #client: DialogueClient;
+  readonly #input = new Input(LONGEST_AUTH_LINE + 32);
+  readonly #endsAt: number;
+  #socket: Socket;
+  #doing: Doing = 'commands';
+  #reception: Reception | undefined;
+  #output = '';
+  #bytes = 0;
+  #writable = true;
+  #stopping = false;
+  // Monotonic times. The client has until `#waitUntil` to finish what it owes us.
+  #waitUntil: number;
+  #paceUntil = Number.POSITIVE_INFINITY;
+  #paceBytes = 0;
+  #wakeAt = Number.POSITIVE_INFINITY;
+  #cancelWake: () => void = () => {};
+
+  constructor(socket: Socket, client: DialogueClient, deps: SessionDeps) {
+    this.#socket = socket;
+    this.#client = client;
+    this.#deps = deps;
+    this.#dialogue = new Dialogue(client, deps.acceptor, deps.hostname);
+    const now = deps.clock.monotonic();
+    const { sessionSeconds } = client.listener.limits;
+    this.#endsAt = sessionSeconds > 0 ? now + sessionSeconds * 1000 : Number.POSITIVE_INFINITY;
+    this.#waitUntil = now + PATIENCE_MS;
+  }
+
+  /** Greets, or refuses with `refused` and closes. */
+  start(refused: SmtpError | undefined): void {
+    this.#attach(this.#socket);
+    try {
+      if (refused !== undefined) throw refused;
+      this.#deps.acceptor.connect(this.#client);
+    } catch (error) {
+      this.#close(refusal(asSmtpError(error), this.#deps.hostname()));
+      return;
+    }
+    this.#send(reply(220, undefined, `${this.#deps.hostname()} ESMTP Postrider`));
+    this.#flush();
+    this.#wake();
+  }
+
+  /** Ends at once unless content is on its way; then after its answer (RFC 5321 §3.8). */
+  stop(): void {
+    this.#stopping = true;
+    if (this.#doing === 'commands' || this.#doing === 'response') this.#fail(smtpError('serviceShutdown'));
+    else if (this.#doing === 'handshake') this.#socket.destroy();
+  }
+
+  /** Cuts the connection. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  get #limits() {
+    return this.#client.listener.limits;
+  }
+
+  #attach(socket: Socket): void {
+    this.#socket = socket;
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    socket.on('drain', () => this.#drained());
+    // A lost connection is told by `close`; there is nobody left to tell more.
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => this.#closed(socket));
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#doing === 'closing' || this.#doing === 'handshake') return;
+    this.#bytes += chunk.length;
+    this.#input.push(chunk);
+    const { sessionBytes } = this.#limits;
+    if (sessionBytes > 0 && this.#bytes > sessionBytes && this.#doing !== 'answering') {
+      this.#fail(smtpError('sessionTooLarge'));
+    } else {
+      this.#run();
+    }
+  }
+
+  /** Works through what has arrived, until more is needed or an answer takes time. */
+  #run(): void {
+    while (this.#input.pending && this.#writable) {
+      if (this.#doing === 'content') this.#readContent(this.#reception!);
+      else if (this.#doing === 'commands' || this.#doing === 'response') {
+        const line = this.#input.next();
+        if (line === undefined) break;
+        this.#readLine(line);
+      } else break;
+      if (this.#output.length > 16_384) this.#flush();
+    }
+    this.#flush();
+  }
+
+  #readLine(line: Line): void {
+    if (line === BARE) {
+      this.#fail(smtpError('bareNewline', { closes: true }));
+      return;
+    }
+    const exchange = this.#doing === 'response';
+    this.#doing = 'commands';
+    const verb = exchange ? 'AUTH' : verbOf(line);
+    try {
+      if (line === TOO_LONG) throw smtpError(exchange ? 'authLineTooLong' : 'lineTooLong');
+      this.#take(exchange ? this.#dialogue.response(line) : this.#dialogue.command(line), verb);
+    } catch (error) {
+      this.#refuse(error, verb, line);
+    }
+    this.#waitUntil = this.#deps.clock.monotonic() + PATIENCE_MS;
+  }
+
+  #take(answer: Answer, verb: string): void {
+    if (typeof answer === 'string') {
+      this.#send(answer);
+    } else if (answer instanceof Promise) {
+      this.#answerLater(answer, verb);
+    } else if (answer.next === 'content') {
+      this.#send(answer.reply);
+      this.#startContent(answer.sink);
+    } else if (answer.next === 'response') {
+      this.#send(answer.reply);
+      this.#doing = 'response';
+    } else if (answer.next === 'startTls') {
+      this.#startTls(answer.reply);
+    } else {
+      this.#close(answer.reply);
+    }
+  }
+
+  #startContent(sink: ContentSink): void {
+    this.#reception = new Reception(sink, this.#limits);
+    this.#doing = 'content';
+    this.#paceBytes = 0;
+    this.#paceUntil =
+      this.#limits.minDataRate > 0 ? this.#deps.clock.monotonic() + PACE_WINDOW_MS : Number.POSITIVE_INFINITY;
+    // The deadlines are nearer than those of commands.
+    this.#wake();
+  }
+
+  #readContent(reception: Reception): void {
+    const chunk = this.#input.take();
+    let consumed: number;
+    try {
+      consumed = reception.push(chunk);
+    } catch (error) {
+      this.#fail(asSmtpError(error));
+      return;
+    }
+    this.#waitUntil = this.#deps.clock.monotonic() + PATIENCE_MS;
+    if (reception.complete) {
+      this.#input.putBack(chunk.subarray(consumed));
+      this.#endContent(reception);
+      return;
+    }
+    if (reception.refused?.closes) {
+      this.#fail(reception.refused);
+      return;
+    }
+    const wait = reception.ready();
+    if (wait !== undefined) this.#waitForSink(wait);
+  }
+
+  /** Reading stops while the sink is full; the time that takes is not the client's. */
+  #waitForSink(wait: Promise<void>): void {
+    const since = this.#deps.clock.monotonic();
+    this.#doing = 'answering';
+    this.#socket.pause();
+    void wait.then(() => {
+      if (this.#doing !== 'answering') return;
+      this.#paceUntil += this.#deps.clock.monotonic() - since;
+      this.#doing = 'content';
+      this.#goOn();
+    });
+  }
+
+  #endContent(reception: Reception): void {
+    // The answer of a sink that is still busy with what was written comes first: it may be a refusal.
+    const wait = reception.ready();
+    const committed = wait === undefined ? reception.commit() : wait.then(() => reception.commit());
+    this.#answerLater(
+      committed.then((text) => reply(250, '2.0.0', text)),
+      'DATA',
+    );
+  }
+
+  #answerLater(answer: Promise<string>, verb: string): void {
+    this.#doing = 'answering';
+    this.#flush();
+    if (this.#input.pending || verb === 'AUTH') this.#socket.pause();
+    void answer.then(
+      (text) => this.#answered(verb, () => this.#send(text), true),
+      (error: unknown) => this.#answered(verb, () => this.#refuse(error, verb), false),
+    );
+  }
+
+  #answered(verb: string, say: () => void, accepted: boolean): void {
+    if (this.#doing !== 'answering') return;
+    this.#doing = 'commands';
+    say();
+    if (verb === 'DATA') {
+      this.#reception = undefined;
+      this.#dialogue.contentEnded(accepted);
+    }
+    this.#goOn();
+  }
+
+  /** After a pause that was ours. */
+  #goOn(): void {
+    this.#waitUntil = this.#deps.clock.monotonic() + PATIENCE_MS;
+    if (this.#stopping && this.#doing === 'commands') {
+      this.#fail(smtpError('serviceShutdown'));
+      return;
+    }
+    this.#run();
+    if (this.#doing !== 'answering') {
+      if (this.#socket.isPaused() && this.#writable) this.#socket.resume();
+      this.#wake();
+    }
+  }
+
+  #startTls(ready: string): void {
+    const plain = this.#socket;
+    this.#flush(ready);
+    this.#doing = 'handshake';
+    plain.removeAllListeners('data');
+    plain.removeAllListeners('drain');
+    plain.pause();
+    // Whatever was sent along with STARTTLS came in clear text, from anyone (RFC 3207 §4.2).
+    this.#input.clear();
+    while (plain.read() !== null);
+    const secured = this.#deps.secure(plain);
+    secured.once('error', () => secured.destroy());
+    secured.once('close', () => plain.destroy());
+    secured.once('secure', () => {
+      if (this.#doing !== 'handshake') return;
+      plain.removeAllListeners('close');
+      this.#dialogue.secured(describeTls(secured));
+      this.#doing = 'commands';
+      this.#waitUntil = this.#deps.clock.monotonic() + PATIENCE_MS;
+      this.#attach(secured);
+    });
+  }
+
+  #refuse(thrown: unknown, verb: string, line?: Line): void {
+    const error = asSmtpError(thrown);
+    this.#dialogue.countError();
+    if (LOGGED.has(verb)) this.#log(error, verb, line);
+    const text = refusal(error, this.#deps.hostname());
+    // With DATA refused, what was sent behind it without waiting for 354 is content, and would be read as commands.
+    if (error.closes || (verb === 'DATA' && line !== undefined && this.#input.pending)) this.#close(text);
+    else this.#send(text);
+  }
+
+  #log(error: SmtpError, command: string, line: Line | undefined): void {
+    const { listener, address, user } = this.#client;
+    const from = this.#dialogue.mail?.from ?? (command === 'MAIL' ? pathIn(line) : undefined);
+    const to = command === 'RCPT' ? pathIn(line) : undefined;
+    this.#deps.log.refused({
+      command,
+      error,
+      listener: listener.name,
+      clientAddress: address,
+      ...(from === undefined ? {} : { from }),
+      ...(to === undefined ? {} : { to }),
+      ...(user === undefined ? {} : { user }),
+    });
+  }
+
+  /** Ends the session with a refusal that answers no command in particular. */
+  #fail(error: SmtpError): void {
+    if (this.#reception !== undefined) this.#log(error, 'DATA', undefined);
+    this.#close(refusal(error, this.#deps.hostname()));
+  }
+
+  #send(text: string): void {
+    this.#output += text;
+  }
+
+  #flush(more = ''): void {
+    const text = this.#output + more;
+    if (text === '' || this.#socket.destroyed) return;
+    this.#output = '';
+    // Who doesn't read our replies isn't read either.
+    if (!this.#socket.write(text, 'latin1') && this.#doing !== 'closing') {
+      this.#writable = false;
+      this.#socket.pause();
+    }
+  }
+
+  #drained(): void {
+    this.#writable = true;
+    if (this.#doing === 'answering' || this.#doing === 'closing') return;
+    this.#goOn();
+  }
+
+  /** Says the last thing and waits a little for the client to read it: a reset would take it away. */
+  #close(text: string): void {
+    if (this.#doing === 'closing') return;
+    this.#doing = 'closing';
+    this.#reception?.abort();
+    this.#flush(text);
+    this.#input.clear();
+    this.#socket.end();
+    this.#socket.resume();
+    this.#cancelWake();
+    this.#cancelWake = this.#deps.clock.after(LINGER_MS, () => this.#socket.destroy());
+  }
+
+  #closed(socket: Socket): void {
+    // The socket below a TLS session has nothing to say.
+    if (socket !== this.#socket) return;
+    this.#doing = 'closing';
+    this.#cancelWake();
+    this.#reception?.abort();
+    this.#deps.closed(this);
+  }
+
+  /** Arms the one timer of this session for the nearest deadline; a deadline that moves away costs nothing. */
+  #wake(): void {
+    if (this.#doing === 'closing') return;
+    const content = this.#doing === 'content';
+    const nearest = Math.min(this.#endsAt, this.#waitUntil, content ? this.#paceUntil : this.#endsAt);
+    if (nearest >= this.#wakeAt) return;
+    this.#cancelWake();
+    this.#wakeAt = nearest;
+    this.#cancelWake = this.#deps.clock.after(nearest - this.#deps.clock.monotonic(), () => {
+      this.#wakeAt = Number.POSITIVE_INFINITY;
+      this.#check();
+    });
+  }
+
+  #check(): void {
+    // While it is our turn nobody is late; the timer is armed again with the answer.
+    if (this.#doing === 'answering') return;
+    const now = this.#deps.clock.monotonic();
+    if (now >= this.#endsAt) this.#expire('sessionTooLong');
+    else if (now >= this.#waitUntil) this.#expire('idleTimeout');
+    else if (this.#doing === 'content' && now >= this.#paceUntil && !this.#keepsPace())
+      this.#expire('tooSlow');
+    else this.#wake();
+  }
+
+  #expire(why: 'sessionTooLong' | 'idleTimeout' | 'tooSlow'): void {
+    // Nothing can be said in the middle of a handshake, nor to who doesn't read.
+    if (this.#doing === 'handshake' || !this.#writable) this.#socket.destroy();
+    else this.#fail(smtpError(why));
+  }
+
+  #keepsPace(): boolean {
+    const { received } = this.#reception!;
+    const enough = (this.#limits.minDataRate * PACE_WINDOW_MS) / 1000;
+    if (received - this.#paceBytes < enough) return false;
+    this.#paceBytes = received;
+    this.#paceUntil = this.#deps.clock.monotonic() + PACE_WINDOW_MS;
+    return true;
+  }
+}
+
+/** `TLSv1.3 TLS_AES_256_GCM_SHA384`, with the cipher's name as IANA has it. */
+export function describeTls(socket: TLSSocket): string {
+  return `${socket.getProtocol()} ${socket.getCipher().standardName}`;
+}
+
+function asSmtpError(error: unknown): SmtpError {
+  return error instanceof SmtpError ? error : smtpError('localError', { cause: error });
+}
+
+function verbOf(line: Line): string {
+  return typeof line === 'string' ? line.slice(0, 4).toUpperCase() : '';
+}
+
+/** What stands in brackets in a refused command: it may not be an address at all. */
+function pathIn(line: Line | undefined): string | undefined {
+  return typeof line === 'string' ? /<(.*)>/.exec(line)?.[1] : undefined;
+}
