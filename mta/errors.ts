@@ -150,7 +150,12 @@ export type ErrorCode =
   | 'AlreadyRunning'
   | 'ControlRefused'
   | 'ControlUnreachable'
-  | 'StartFailed';
+  | 'StartFailed'
+  | 'HistoryUnusable'
+  | 'Unauthorized'
+  | 'HostNotAllowed'
+  | 'NoSuchResource'
+  | 'InternalError';
 
 /** A refusal that a person reads: `message` says what is wrong, `hint` what to do. */
 export class PostriderError extends Error {

@@ -1,0 +1,142 @@
+/**
+ * The mail log: one JSON line per accept, refusal, attempt and end. `msg` is one of four constants, everything else a
+ * field (docs/mail-log.md). Never fails and never waits: lines go to a buffered destination, ends also to the history.
+ */
+import pino from 'pino';
+import type { Clock } from '../clock.ts';
+import type { Recipient } from '../envelope.ts';
+import type { StoredReply } from '../queue/types.ts';
+import type { LogDestination } from './destination.ts';
+import type { HistoryWriter } from './history.ts';
+import { type Redact, redactText } from './redact.ts';
+import type { AttemptEvent, HistoryRecord, MailLog } from './types.ts';
+
+const LONGEST_REPLY = 512;
+/** Characters of recipients on one accept line; the others have lines of their own as they are tried. */
+const LONGEST_LIST = 2000;
+
+export interface MailLogOptions {
+  readonly destination: LogDestination;
+  readonly clock: Clock;
+  readonly redact: Redact;
+  /** Absent where none is kept. */
+  readonly history: HistoryWriter | undefined;
+}
+
+export function createMailLog({ destination, clock, redact, history }: MailLogOptions): MailLog {
+  const logger = pino(
+    {
+      base: undefined,
+      timestamp: () => `,"time":"${isoTime(clock.now())}"`,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination,
+  );
+
+  const replyText = (reply: StoredReply): string =>
+    redactText(
+      [reply.code, reply.enhanced, reply.text.slice(0, LONGEST_REPLY)].filter((p) => p !== '').join(' '),
+      redact,
+    );
+
+  const attemptFields = (event: AttemptEvent) => ({
+    id: event.id,
+    from: redact(event.from),
+    to: redact(event.to),
+    destination: event.destination,
+    nextHop: event.nextHop,
+    reply: replyText(event.reply),
+    remote: event.reply.remote,
+    delayMs: event.delay,
+    attempts: event.attempts,
+    tls: event.tls,
+    user: event.user === undefined ? undefined : redact(event.user),
+  });
+
+  return {
+    accepted({ id, envelope, size, messageId }) {
+      const { origin } = envelope;
+      logger.info(
+        {
+          id,
+          from: redact(envelope.from),
+          to: addressList(envelope.recipients, redact),
+          recipients: envelope.recipients.length,
+          size,
+          messageId: messageId === undefined ? undefined : redactText(messageId, redact),
+          listener: origin.listener,
+          client: origin.clientAddress,
+          helo: origin.helo,
+          protocol: origin.protocol,
+          tls: origin.tls,
+          user: origin.user === undefined ? undefined : redact(origin.user),
+        },
+        'accepted',
+      );
+    },
+    refused({ command, error, listener, clientAddress, from, to, user }) {
+      logger.info(
+        {
+          command,
+          reply: redactText(error.reply.slice(0, LONGEST_REPLY), redact),
+          blame: error.blame,
+          listener,
+          client: clientAddress,
+          from: from === undefined ? undefined : redact(from),
+          to: to === undefined ? undefined : redact(to),
+          user: user === undefined ? undefined : redact(user),
+        },
+        'refused',
+      );
+    },
+    attempted(event) {
+      const next = event.nextAttemptAt;
+      logger.info(
+        { ...attemptFields(event), nextAttemptAt: next === undefined ? undefined : isoTime(next) },
+        'attempted',
+      );
+    },
+    ended(event) {
+      const fields = attemptFields(event);
+      logger.info({ ...fields, outcome: event.outcome }, 'ended');
+      if (history === undefined) return;
+      const record: HistoryRecord = {
+        time: isoTime(clock.now()),
+        id: event.id,
+        from: fields.from,
+        to: fields.to,
+        outcome: event.outcome,
+        ...(event.nextHop === undefined ? {} : { nextHop: event.nextHop }),
+        reply: fields.reply,
+        delayMs: event.delay,
+        attempts: event.attempts,
+      };
+      history.append(record);
+    },
+    async close() {
+      await Promise.all([destination.flush(), history?.close()]);
+    },
+  };
+}
+
+function addressList(recipients: readonly Recipient[], redact: Redact): string[] {
+  const list: string[] = [];
+  let length = 0;
+  for (const { address } of recipients) {
+    length += address.length;
+    if (length > LONGEST_LIST) break;
+    list.push(redact(address));
+  }
+  return list;
+}
+
+let lastTime = Number.NaN;
+let lastText = '';
+
+function isoTime(time: number): string {
+  if (time !== lastTime) {
+    lastText = new Date(time).toISOString();
+    lastTime = time;
+  }
+  return lastText;
+}

@@ -1,0 +1,58 @@
+/**
+ * Opens the mail log that a config describes: redaction, history and destination together. Rejects where the folder
+ * of the history can't be made, read or written, with what to do about it.
+ */
+import type { Clock } from '../clock.ts';
+import type { MtaConfig } from '../config.ts';
+import { PostriderError } from '../errors.ts';
+import type { Random } from '../random.ts';
+import type { LogDestination } from './destination.ts';
+import { createHistoryWriter, expireHistory } from './history.ts';
+import { createMailLog } from './mail-log.ts';
+import { type Redact, redactionKey, redactor } from './redact.ts';
+import type { MailLog } from './types.ts';
+
+export interface OpenMailLogOptions {
+  readonly config: MtaConfig['log'];
+  readonly destination: LogDestination;
+  /** Names this process among the writers of the history: unique in its folder, and the same after a restart. */
+  readonly writer: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** A record of the history could not be written, or was dropped. */
+  readonly onHistoryError: (error: Error) => void;
+}
+
+export async function openMailLog(options: OpenMailLogOptions): Promise<MailLog> {
+  const { config, destination, writer, clock, random, onHistoryError } = options;
+  const redact = await openRedact(config, random);
+  const { historyPath: path, historyDays: days } = config;
+  await expireHistory(path, days, clock.now()).catch((error: unknown) => {
+    throw unusable(path, error);
+  });
+  const history =
+    days > 0 ? createHistoryWriter({ path, days, writer, clock, onError: onHistoryError }) : undefined;
+  return createMailLog({ destination, clock, redact, history });
+}
+
+/** What the log replaces addresses by, for those who search its history. */
+export async function openRedact(config: MtaConfig['log'], random: Random): Promise<Redact> {
+  if (!config.redactAddresses) return redactor(undefined);
+  return redactor(
+    await redactionKey(config.historyPath, random).catch((error: unknown) => {
+      throw unusable(config.historyPath, error);
+    }),
+  );
+}
+
+function unusable(path: string, cause: unknown): PostriderError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new PostriderError(
+    'HistoryUnusable',
+    `The folder of the history, ${path}, can't be used: ${reason}`,
+    {
+      hint: 'Make the folder writable for this user, or name another one in log.historyPath.',
+      cause,
+    },
+  );
+}
