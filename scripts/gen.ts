@@ -5,13 +5,14 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { crdFiles } from './gen-crds.ts';
+import { rfcIndexFiles } from './gen-rfc-index.ts';
 
 const root = resolve(import.meta.dirname, '..');
 
 /** Contents by path below the root; undefined for a file that should not be there. */
 export type Generated = ReadonlyMap<string, string | undefined>;
 
-const generated: Generated = new Map([...crdFiles(root)]);
+const generated: Generated = new Map([...crdFiles(root), ...rfcIndexFiles(root)]);
 
 function current(path: string): string | undefined {
   try {
