@@ -55,8 +55,8 @@ export interface CompileInput {
   readonly secrets: readonly SecretValues[];
   /** Labels by namespace, for attachment selectors. */
   readonly namespaces: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** Who holds a name now (`MailDomain/mail/example.test`): keeps it in a conflict. */
-  readonly programmed: ReadonlySet<string>;
+  /** The config that the fleet has loaded, if any: who holds a name there keeps it in a conflict. */
+  readonly programmed: MtaConfig | undefined;
   readonly revision: number;
   readonly environment: Environment;
 }
