@@ -33,7 +33,7 @@ const unavailable = z.string().min(1).optional();
 const tlsVersion = z.enum(['TLSv1.2', 'TLSv1.3']);
 
 export const limitsSchema = z.strictObject({
-  /** The largest message taken, in bytes as sent (RFC 1870); announced by SIZE. */
+  /** The largest message taken, in bytes as sent (RFC 1870); announced by SIZE. 0 is any. */
   messageSize: bytes,
   /** Recipients of one transaction; RFC 5321 §4.5.3.1.8 asks for at least 100. */
   recipients: count,
@@ -45,8 +45,9 @@ export const limitsSchema = z.strictObject({
   idleCommandsPerSession: count,
   /** Failed AUTH attempts on one session before it is closed. */
   authFailuresPerSession: count,
+  /** How long one session may last; 0 is any time. */
   sessionSeconds: seconds,
-  /** Bytes that one session may send in all. */
+  /** Bytes that one session may send in all; 0 is any number. */
   sessionBytes: bytes,
   connections: count,
   connectionsPerAddress: count,

@@ -22,7 +22,8 @@ export class Reception {
   constructor(sink: ContentSink, limits: Limits) {
     this.#sink = sink;
     this.#decoder = new DataDecoder(limits.lineLength);
-    this.#limit = limits.messageSize > 0 ? limits.messageSize : Number.POSITIVE_INFINITY;
+    const { messageSize } = limits;
+    this.#limit = Math.min(messageSize > 0 ? messageSize : Infinity, sink.limit ?? Infinity);
   }
 
   /** The final dot has been seen. */

@@ -32,6 +32,8 @@ export interface Mail {
 
 /** Receives the content of one message: unstuffed, every line checked to end in CRLF. */
 export interface ContentSink {
+  /** Largest content that this one takes, in bytes, where that is less than the listener's limit: 552 5.3.4. */
+  readonly limit?: number;
   /** A promise where the client has to be slowed down. */
   write(chunk: Buffer): Promise<void> | undefined;
   /** After the final dot: resolves with the text after `250 2.0.0` once the message is durable. */

@@ -1,0 +1,154 @@
+/**
+ * What a client may do, decided from config alone: who is who, who may send as whom, and to whom. Denies by default:
+ * mail is taken for our own domains, and beyond them only from users and from networks that a listener names.
+ * Answers with nothing, or throws the `SmtpError` that the client gets.
+ */
+import { type BlockList, isIPv6 } from 'node:net';
+import type { Domain, MtaConfig } from '../config.ts';
+import { domainOf, localPartOf, type Recipient } from '../envelope.ts';
+import { PostriderError, smtpError } from '../errors.ts';
+import type { Client, Mail } from '../listen/types.ts';
+import { networkList } from '../route/egress.ts';
+import { normalizeDomain } from '../route/patterns.ts';
+import { type PhcHash, parsePhc } from './phc.ts';
+import { comparable, compileRecipients, type RecipientCheck } from './recipients.ts';
+import type { Verifier } from './verifier.ts';
+
+export interface Policy {
+  /** Resolves with the user's name; rejects with 535, or 454 when too many log in at once. */
+  authenticate(username: string, password: string): Promise<string>;
+  /** MAIL. */
+  checkSender(client: Client, mail: Mail): void;
+  /** RCPT. */
+  checkRecipient(client: Client, mail: Mail, recipient: Recipient, accepted: readonly Recipient[]): void;
+  /** The largest message that this user may send and these recipients' domains take; undefined is any. */
+  messageLimit(client: Client, recipients: readonly Recipient[]): number | undefined;
+  /** The domain of ours that an address belongs to; postmaster without a domain belongs to none. */
+  domainFor(address: string): Domain | undefined;
+}
+
+interface OwnDomain {
+  readonly domain: Domain;
+  readonly has: RecipientCheck;
+}
+
+interface KnownUser {
+  readonly verifier: PhcHash;
+  /** `anna@example.test`, `*@example.test`, in comparable form. */
+  readonly senders: ReadonlySet<string>;
+  readonly messageSize: number | undefined;
+  readonly recipients: number | undefined;
+}
+
+/**
+ * @param verifier outlives configs, so that who has just logged in need not be checked again after a reload
+ * @throws PostriderError ConfigInvalid for a user whose verifier is missing or malformed
+ */
+export function compilePolicy(config: MtaConfig, verifier: Verifier): Policy {
+  const domains = compileDomains(config);
+  const users = compileUsers(config);
+  const networks = new Map(config.listeners.map(({ name, relayFrom }) => [name, networkList(relayFrom)]));
+
+  const ownDomain = (address: string): OwnDomain | undefined => {
+    const domain = domainOf(address);
+    return domain === undefined ? undefined : domains.get(normalizeDomain(domain));
+  };
+  const userOf = ({ user }: Client): KnownUser | undefined =>
+    user === undefined ? undefined : users.get(user);
+  const inRelayNetwork = ({ listener, address }: Client): boolean =>
+    contains(networks.get(listener.name), address);
+
+  const messageLimit = (client: Client, recipients: readonly Recipient[]): number | undefined => {
+    const limits = [
+      userOf(client)?.messageSize,
+      ...recipients.map(({ address }) => ownDomain(address)?.domain.messageSize),
+    ].filter((limit) => limit !== undefined);
+    return limits.length === 0 ? undefined : Math.min(...limits);
+  };
+
+  return {
+    async authenticate(username, password) {
+      const user = users.get(username);
+      const right = await verifier.verify(password, user?.verifier);
+      if (!right) throw smtpError('authInvalid');
+      return username;
+    },
+
+    checkSender(client, mail) {
+      const user = userOf(client);
+      if (client.user !== undefined) {
+        // A user that has been removed since it logged in may do nothing more.
+        if (user === undefined) throw smtpError('authRequired');
+        if (!maySendAs(user, mail.from)) throw smtpError('senderNotAllowed');
+      } else if (client.listener.role === 'submission' && !inRelayNetwork(client)) {
+        // RFC 6409 §4.3
+        throw smtpError('authRequired');
+      }
+      const limit = user?.messageSize;
+      if (limit !== undefined && (mail.declaredSize ?? 0) > limit) throw smtpError('messageTooLarge');
+    },
+
+    checkRecipient(client, mail, recipient, accepted) {
+      const user = userOf(client);
+      if (user?.recipients !== undefined && accepted.length >= user.recipients) {
+        throw smtpError('tooManyRecipients');
+      }
+      // RFC 5321 §4.5.1: postmaster, which alone needs no domain, is taken from everybody
+      if (domainOf(recipient.address) === undefined) return;
+      const own = ownDomain(recipient.address);
+      if (own === undefined) {
+        if (user === undefined && !inRelayNetwork(client)) throw smtpError('relayDenied');
+        return;
+      }
+      if (!own.has(localPartOf(recipient.address))) throw smtpError('noSuchUser');
+      const limit = own.domain.messageSize;
+      if (limit !== undefined && (mail.declaredSize ?? 0) > limit) throw smtpError('messageTooLarge');
+    },
+
+    messageLimit,
+    domainFor: (address) => ownDomain(address)?.domain,
+  };
+}
+
+/** The null reverse-path is nobody's address: a user's client sends receipts with it (RFC 8098 §3). */
+function maySendAs({ senders }: KnownUser, from: string): boolean {
+  if (from === '') return true;
+  const domain = normalizeDomain(domainOf(from) ?? '');
+  return senders.has(`*@${domain}`) || senders.has(`${comparable(localPartOf(from))}@${domain}`);
+}
+
+function compileDomains(config: MtaConfig): ReadonlyMap<string, OwnDomain> {
+  const domains = new Map<string, OwnDomain>();
+  for (const domain of config.domains) {
+    const own = { domain, has: compileRecipients(domain) };
+    for (const name of [domain.domain, ...domain.aliases]) domains.set(normalizeDomain(name), own);
+  }
+  return domains;
+}
+
+function compileUsers(config: MtaConfig): ReadonlyMap<string, KnownUser> {
+  const users = new Map<string, KnownUser>();
+  for (const { username, verifier, senders, limits, resource } of config.users) {
+    const phc = config.secrets[verifier];
+    if (phc === undefined) {
+      throw new PostriderError('ConfigInvalid', `${resource}: there is no secret ${verifier}`, {
+        hint: 'the config and its secrets belong together: load both of one revision',
+      });
+    }
+    users.set(username, {
+      verifier: parsePhc(phc),
+      senders: new Set(senders.map(comparableAddress)),
+      messageSize: limits.messageSize,
+      recipients: limits.recipients,
+    });
+  }
+  return users;
+}
+
+function comparableAddress(address: string): string {
+  return `${comparable(localPartOf(address))}@${normalizeDomain(domainOf(address) ?? '')}`;
+}
+
+function contains(networks: BlockList | undefined, address: string): boolean {
+  return networks?.check(address, isIPv6(address) ? 'ipv6' : 'ipv4') ?? false;
+}
