@@ -1,15 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Envelope } from './envelope.ts';
-import {
-  addressLiteral,
-  countHops,
-  headerCollector,
-  headerText,
-  messageDate,
-  receivedField,
-  scanHeader,
-} from './trace.ts';
+import { addressLiteral, countHops, headerText, messageDate, receivedField, scanHeader } from './trace.ts';
 
 const arrivedAt = Date.UTC(2026, 10, 22, 14, 39, 8, 512);
 
@@ -117,38 +109,6 @@ describe('scanHeader', () => {
     expect(scanHeader(Buffer.from('Subject: x\r\n')).end).toBe(-1);
     expect(scanHeader(Buffer.from('\r\nbody')).end).toBe(2);
     expect(scanHeader(Buffer.alloc(0))).toEqual({ hops: 0, messageId: undefined, end: -1 });
-  });
-});
-
-describe('headerCollector', () => {
-  const message = Buffer.from(`${'Received: from a\r\n'.repeat(5)}Message-ID: <x@y>\r\n\r\nbody\r\n`);
-
-  it('gives the same scan however the message was cut', () => {
-    fc.assert(
-      fc.property(fc.array(fc.integer({ min: 0, max: message.length })), (cuts) => {
-        const collector = headerCollector();
-        const ends = [...new Set([...cuts, message.length])].sort((a, b) => a - b);
-        const scans = ends
-          .map((end, i) => collector.push(message.subarray(ends[i - 1] ?? 0, end)))
-          .filter((scan) => scan !== undefined);
-        expect(scans).toHaveLength(1);
-        expect(scans[0]).toMatchObject({ hops: 5, messageId: '<x@y>' });
-        expect(collector.end()).toBeUndefined();
-      }),
-    );
-  });
-
-  it('gives up waiting for an end at its bound', () => {
-    const collector = headerCollector(64);
-    expect(collector.push(Buffer.from('Received: a\r\n'))).toBeUndefined();
-    expect(collector.push(Buffer.alloc(64, 'x'))).toMatchObject({ hops: 1, end: -1 });
-    expect(collector.push(Buffer.from('\r\n\r\n'))).toBeUndefined();
-  });
-
-  it('scans at the end what has no body', () => {
-    const collector = headerCollector();
-    collector.push(Buffer.from('Received: a\r\n'));
-    expect(collector.end()).toMatchObject({ hops: 1 });
   });
 });
 

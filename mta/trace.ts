@@ -127,51 +127,6 @@ function fieldValue(bytes: Buffer, start: number): string | undefined {
   let to = bytes.indexOf(LF, from);
   while (to >= 0 && (bytes[to + 1] === SP || bytes[to + 1] === TAB)) to = bytes.indexOf(LF, to + 1);
   const longest = from + 2 * LONGEST_MESSAGE_ID;
-  const raw = bytes.latin1Slice(from, Math.min(to < 0 ? bytes.length : to, longest));
+  const raw = bytes.toString('latin1', from, Math.min(to < 0 ? bytes.length : to, longest));
   return headerText(raw.replace(/[\r\n\t ]+/g, ' ').trim(), LONGEST_MESSAGE_ID) || undefined;
-}
-
-/** Collects the header of a message that arrives in pieces. */
-export interface HeaderCollector {
-  /** Gives the scan once: at the end of the header, or when `longest` bytes came without one. */
-  push(chunk: Buffer): HeaderScan | undefined;
-  /** The scan of a message that ended within its header; undefined where `push` has given it. */
-  end(): HeaderScan | undefined;
-}
-
-/** `longest` bounds what is kept of a message without an end of header; most arrive in one piece and are not copied. */
-export function headerCollector(longest = 256 * 1024): HeaderCollector {
-  let kept: Buffer | undefined;
-  let done = false;
-  return {
-    push(chunk) {
-      if (done) return undefined;
-      kept = kept === undefined ? chunk : Buffer.concat([kept, chunk]);
-      // A line break that may end the header is looked for first: a header in many pieces is then parsed once.
-      if (kept.length < longest && endOfHeader(kept, kept.length - chunk.length) < 0) return undefined;
-      const scan = scanHeader(kept);
-      kept = undefined;
-      done = true;
-      return scan;
-    },
-    end() {
-      if (done) return undefined;
-      done = true;
-      return scanHeader(kept ?? Buffer.alloc(0));
-    },
-  };
-}
-
-const EMPTY_LINE = Buffer.from('\r\n\r\n');
-const EMPTY_LINE_LF = Buffer.from('\n\n');
-
-/** Where the empty line ends, looked for from a little before `from`; -1 where there is none. */
-function endOfHeader(bytes: Buffer, from: number): number {
-  if (bytes[0] === CR && bytes[1] === LF) return 2;
-  if (bytes[0] === LF) return 1;
-  const start = Math.max(0, from - 3);
-  const crlf = bytes.indexOf(EMPTY_LINE, start);
-  if (crlf >= 0) return crlf + 4;
-  const lf = bytes.indexOf(EMPTY_LINE_LF, start);
-  return lf < 0 ? -1 : lf + 2;
 }

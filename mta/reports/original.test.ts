@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import type { MessageContent } from '../queue/types.ts';
-import { headerOf, isEightBit, readOriginal } from './original.ts';
+import { headerOf, readOriginal } from './original.ts';
 
 function streamed(bytes: Buffer): { content: MessageContent; read: () => number } {
   let read = 0;
@@ -47,12 +47,5 @@ describe('headerOf', () => {
     ['', ''],
   ])('%j', (content, header) => {
     expect(headerOf({ bytes: Buffer.from(content), complete: true }).toString()).toBe(header);
-  });
-});
-
-describe('isEightBit', () => {
-  it('is true from octet 128', () => {
-    expect(isEightBit(Buffer.from([127]))).toBe(false);
-    expect(isEightBit(Buffer.from([1, 128]))).toBe(true);
   });
 });

@@ -29,9 +29,3 @@ export function headerOf(original: Original): Buffer {
   const until = end < 0 ? bytes.lastIndexOf(0x0a) + 1 : end - (bytes[end - 2] === 0x0d ? 2 : 1);
   return bytes.subarray(0, until);
 }
-
-/** Whether it has octets above 127. */
-export function isEightBit(bytes: Buffer): boolean {
-  for (let i = 0; i < bytes.length; i++) if ((bytes[i] ?? 0) > 0x7f) return true;
-  return false;
-}

@@ -5,10 +5,11 @@
  * Nobody is told (undefined) where the reverse-path is null, so that two MTAs can never bounce a bounce
  * (RFC 5321 §4.5.5), or where NOTIFY leaves every recipient out.
  */
+import { isAscii } from 'node:buffer';
 import type { Envelope, Recipient } from '../envelope.ts';
-import { headerText, messageDate, scanHeader } from '../trace.ts';
+import { messageDate, scanHeader } from '../trace.ts';
 import { field, isPlain, quotedPrintable, wrap } from './encode.ts';
-import { headerOf, isEightBit } from './original.ts';
+import { headerOf } from './original.ts';
 import { type Action, deliveryStatus, isBare, replyLine } from './status.ts';
 import type { Report, ReportedRecipient, ReportInput } from './types.ts';
 
@@ -68,7 +69,7 @@ function reportEnvelope(input: ReportInput, eightBit: boolean): Envelope {
     origin: { listener: 'report', protocol: 'LOCAL' },
     bodyType: eightBit ? '8BITMIME' : '7BIT',
     eightBit,
-    ...(isAscii(envelope.from) ? {} : { smtputf8: true }),
+    ...(isAscii(Buffer.from(envelope.from)) ? {} : { smtputf8: true }),
     ...(envelope.tenant === undefined ? {} : { tenant: envelope.tenant }),
   };
 }
@@ -141,7 +142,7 @@ function textPart(text: string): Buffer {
  */
 function originalPart(input: ReportInput, action: Action): { part: Buffer; eightBit: boolean } {
   const { envelope, original } = input;
-  const eightBit = isEightBit(original.bytes);
+  const eightBit = !isAscii(original.bytes);
   const whole =
     action === 'failed' &&
     original.complete &&
@@ -160,8 +161,4 @@ function originalPart(input: ReportInput, action: Action): { part: Buffer; eight
     'Content-Description: Header of the message\r\nContent-Type: text/rfc822-headers\r\n' +
     `Content-Transfer-Encoding: ${plain ? '7bit' : 'quoted-printable'}\r\n\r\n`;
   return { part: Buffer.concat([Buffer.from(head), body]), eightBit: false };
-}
-
-function isAscii(text: string): boolean {
-  return headerText(text, text.length) === text;
 }

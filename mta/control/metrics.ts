@@ -1,0 +1,298 @@
+/**
+ * What a worker process counts, and how the supervisor adds its workers up. docs/metrics.md explains each name, and a
+ * test holds the two together. Labels have few values: never an address, a domain, or a host.
+ *
+ * Counting is a plain addition: the registry sees the numbers when they are asked for.
+ */
+import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Outcome } from '../queue/types.ts';
+
+/** What `registry.getMetricsAsJSON()` gives, and IPC carries from worker to supervisor. */
+export type MetricsJson = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
+
+/** State of the queue that this worker owns; asked for at each scrape. */
+export interface QueueGauges {
+  readonly messages: number;
+  readonly bytes: number;
+  readonly oldestSeconds: number | undefined;
+  readonly lanes: number;
+  readonly full: boolean;
+  readonly damaged: number;
+  /** Recipients by state. */
+  readonly recipients: Readonly<Record<'due' | 'active' | 'deferred' | 'held', number>>;
+}
+
+export interface WorkerMetrics {
+  readonly registry: Registry;
+  /** A client has connected, and later gone. */
+  connection(listener: string): void;
+  connectionClosed(listener: string): void;
+  /** A message was answered 250. */
+  accepted(listener: string, bytes: number): void;
+  /** A command was answered 4xx or 5xx. */
+  refused(command: string, code: number): void;
+  authentication(succeeded: boolean): void;
+  /** A recipient has ended, `delay` ms after its message arrived. */
+  ended(outcome: Outcome, delay: number): void;
+  /** Recipients that an attempt left for later. */
+  deferred(recipients: number): void;
+  readonly reports: { inc(labels: { kind: 'bounce' | 'delay' }): void };
+  /** A session with a next hop was opened, taken again for another message, or could not be had. */
+  outbound(result: 'opened' | 'reused' | 'failed'): void;
+  /** A group of `records` was made durable in `seconds`. */
+  synced(seconds: number, records: number): void;
+  /** A new config was refused. */
+  configRefused(): void;
+  /** A line was lost. */
+  logError(log: 'mail' | 'history'): void;
+  /** Where the gauges come from; asked at each scrape. */
+  observe(sources: GaugeSources): void;
+}
+
+/** Additions by label values; given to a counter when it is collected. */
+class Tally {
+  readonly #counts = new Map<string, { labels: Record<string, string>; count: number }>();
+
+  add(key: string, labels: () => Record<string, string>, by = 1): void {
+    const entry = this.#counts.get(key);
+    if (entry === undefined) this.#counts.set(key, { labels: labels(), count: by });
+    else entry.count += by;
+  }
+
+  into(counter: Counter): void {
+    counter.reset();
+    for (const { labels, count } of this.#counts.values()) counter.inc(labels, count);
+  }
+}
+
+const SYNC_BUCKETS = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5];
+const GROUP_BUCKETS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
+const DELIVERY_BUCKETS = [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14_400, 86_400, 432_000];
+
+/** What a client sends as a command is counted under its own name only where it is one. */
+const COMMANDS = new Set(
+  'AUTH BDAT CONNECT DATA EHLO ETRN EXPN HELO HELP LHLO MAIL NOOP QUIT RCPT RSET STARTTLS VRFY'.split(' '),
+);
+
+export interface GaugeSources {
+  readonly queue: () => QueueGauges;
+  readonly configRevision: () => number;
+  /** Sessions with next hops at this moment. */
+  readonly outboundOpen: () => number;
+}
+
+/** Handles and registry of one worker process. */
+export function workerMetrics(): WorkerMetrics {
+  const registry = new Registry();
+  const registers = [registry];
+
+  const counter = (name: string, help: string, labelNames: string[] = []): Tally => {
+    const tally = new Tally();
+    new Counter({
+      name: `postrider_${name}`,
+      help,
+      labelNames,
+      registers,
+      collect() {
+        tally.into(this);
+      },
+    });
+    return tally;
+  };
+  const gauge = (...args: GaugeArgs) => newGauge(registry, ...args);
+  const histogram = (name: string, help: string, buckets: number[]): Histogram =>
+    new Histogram({ name: `postrider_${name}`, help, buckets, registers });
+
+  const open = new Map<string, number>();
+  const moved = (listener: string, by: number) => open.set(listener, (open.get(listener) ?? 0) + by);
+  const connections = counter('connections_total', 'Connections of clients', ['listener']);
+  gauge(
+    'connections_open',
+    'Connections of clients at this moment',
+    (metric) => {
+      for (const [listener, count] of open) metric.set({ listener }, count);
+    },
+    'sum',
+    ['listener'],
+  );
+  const messages = counter('accepted_messages_total', 'Messages answered 250', ['listener']);
+  const bytes = counter('accepted_bytes_total', 'Content of messages answered 250', ['listener']);
+  const refusals = counter('refusals_total', 'Commands answered 4xx or 5xx', ['command', 'code']);
+  const authentications = counter('authentications_total', 'AUTH by result', ['result']);
+  const ends = counter('recipients_ended_total', 'Recipients that have ended', ['outcome']);
+  const deferrals = counter('recipients_deferred_total', 'Recipients that an attempt left for later');
+  const reports = counter('reports_total', 'Reports that were queued', ['kind']);
+  const outbound = counter('outbound_sessions_total', 'Sessions with next hops by how they were had', [
+    'result',
+  ]);
+  const refusedConfigs = counter('config_refused_total', 'Configs that were refused');
+  const lostLines = counter('log_errors_total', 'Lines of a log that were lost or had to wait', ['log']);
+  const sync = histogram('queue_sync_seconds', 'Time to make a group of records durable', SYNC_BUCKETS);
+  const group = histogram('queue_group_records', 'Records that share one sync', GROUP_BUCKETS);
+  const delivery = histogram(
+    'delivery_seconds',
+    'From arrival to delivery, per delivered recipient',
+    DELIVERY_BUCKETS,
+  );
+
+  let sources: GaugeSources | undefined;
+  gauge('outbound_sessions_open', 'Sessions with next hops at this moment', (metric) => {
+    metric.set(sources?.outboundOpen() ?? 0);
+  });
+  gauge(
+    'config_revision',
+    'Revision of the config that is loaded; the lowest of the workers',
+    (metric) => metric.set(sources?.configRevision() ?? 0),
+    'min',
+  );
+  queueGauges(
+    registry,
+    oncePerTurn(() => sources?.queue()),
+  );
+  processMetrics(registry);
+
+  return {
+    registry,
+    connection(listener) {
+      connections.add(listener, () => ({ listener }));
+      moved(listener, 1);
+    },
+    connectionClosed: (listener) => void moved(listener, -1),
+    accepted(listener, size) {
+      messages.add(listener, () => ({ listener }));
+      bytes.add(listener, () => ({ listener }), size);
+    },
+    refused(command, code) {
+      const known = COMMANDS.has(command) ? command : 'other';
+      refusals.add(`${known} ${code}`, () => ({ command: known, code: String(code) }));
+    },
+    authentication(succeeded) {
+      const result = succeeded ? 'ok' : 'failed';
+      authentications.add(result, () => ({ result }));
+    },
+    ended(outcome, delay) {
+      ends.add(outcome, () => ({ outcome }));
+      if (outcome === 'delivered') delivery.observe(Math.max(0, delay) / 1000);
+    },
+    deferred: (recipients) => deferrals.add('', () => ({}), recipients),
+    reports: { inc: ({ kind }) => reports.add(kind, () => ({ kind })) },
+    outbound: (result) => outbound.add(result, () => ({ result })),
+    synced(seconds, records) {
+      sync.observe(seconds);
+      group.observe(records);
+    },
+    configRefused: () => refusedConfigs.add('', () => ({})),
+    logError: (log) => lostLines.add(log, () => ({ log })),
+    observe(given) {
+      sources = given;
+    },
+  };
+}
+
+type GaugeArgs = [
+  name: string,
+  help: string,
+  collect: (gauge: Gauge) => void,
+  aggregator?: 'sum' | 'min' | 'max',
+  labelNames?: string[],
+];
+
+/** `aggregator` says how the supervisor adds its workers up. */
+function newGauge(
+  registry: Registry,
+  ...[name, help, collect, aggregator = 'sum', labelNames = []]: GaugeArgs
+) {
+  new Gauge({
+    name: `postrider_${name}`,
+    help,
+    labelNames,
+    aggregator,
+    registers: [registry],
+    collect() {
+      this.reset();
+      collect(this);
+    },
+  });
+}
+
+/** One scrape collects all gauges in one turn of the event loop; what they share is asked for once. */
+function oncePerTurn<T>(ask: () => T): () => T {
+  let kept: { value: T } | undefined;
+  return () => {
+    if (kept === undefined) {
+      kept = { value: ask() };
+      queueMicrotask(() => {
+        kept = undefined;
+      });
+    }
+    return kept.value;
+  };
+}
+
+function queueGauges(registry: Registry, queue: () => QueueGauges | undefined): void {
+  const gauge = (...args: GaugeArgs) => newGauge(registry, ...args);
+  gauge('queue_messages', 'Messages in the queue', (metric) => metric.set(queue()?.messages ?? 0));
+  gauge('queue_bytes', 'Content of the messages in the queue', (metric) => metric.set(queue()?.bytes ?? 0));
+  gauge(
+    'queue_oldest_age_seconds',
+    'Age of the oldest message in the queue; 0 where there is none',
+    (metric) => metric.set(queue()?.oldestSeconds ?? 0),
+    'max',
+  );
+  gauge('queue_lanes', 'Lanes that are ours', (metric) => metric.set(queue()?.lanes ?? 0));
+  gauge(
+    'queue_full',
+    '1 while mail is refused for want of space',
+    (metric) => metric.set(queue()?.full ? 1 : 0),
+    'max',
+  );
+  gauge(
+    'queue_recipients',
+    'Recipients in the queue',
+    (metric) => {
+      for (const [state, count] of Object.entries(queue()?.recipients ?? {})) metric.set({ state }, count);
+    },
+    'sum',
+    ['state'],
+  );
+  new Counter({
+    name: 'postrider_queue_damaged_groups_total',
+    help: 'Damaged groups of records that were kept aside',
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(queue()?.damaged ?? 0);
+    },
+  });
+}
+
+function processMetrics(registry: Registry): void {
+  new Counter({
+    name: 'postrider_process_cpu_seconds_total',
+    help: 'CPU time of the workers, user and system',
+    registers: [registry],
+    collect() {
+      const { user, system } = process.cpuUsage();
+      this.reset();
+      this.inc((user + system) / 1e6);
+    },
+  });
+  newGauge(registry, 'process_resident_memory_bytes', 'Resident memory of the workers', (metric) =>
+    metric.set(process.memoryUsage.rss()),
+  );
+}
+
+/** Prometheus text of several workers: counters and histograms added up, gauges as each says. */
+export async function mergeMetrics(workers: readonly MetricsJson[]): Promise<string> {
+  return AggregatorRegistry.aggregate([...workers]).metrics();
+}
+
+/**
+ * What remains of a worker that has gone: its counters and histograms, to be merged for as long as the supervisor
+ * lives. Without them the sums would fall, and Prometheus take the rest for new.
+ */
+export function retireMetrics(worker: MetricsJson): MetricsJson {
+  return worker.filter(({ type }) => RETAINED.has(String(type)));
+}
+
+const RETAINED = new Set(['counter', 'histogram']);
