@@ -1,0 +1,264 @@
+/**
+ * From a connected socket to a session that takes MAIL: greeting, EHLO (HELO, LHLO), TLS and AUTH are nodemailer's
+ * SMTPConnection, with deadlines of our own. Rejects with an `SmtpError`: the next hop's reply where it gave one.
+ * The underscored members are what nodemailer 10.6.0 has; its version is pinned for them.
+ */
+import { isIP, type Socket } from 'node:net';
+import type { SecureContext } from 'node:tls';
+import { TLSSocket } from 'node:tls';
+import SMTPConnection from 'nodemailer/lib/smtp-connection';
+import type { Clock } from '../clock.ts';
+import type { Delivery } from '../config.ts';
+import { SmtpError, smtpError } from '../errors.ts';
+import type { NextHop } from '../route/types.ts';
+import { Deadline } from './deadline.ts';
+import { ReplyReader, sanitize } from './reply.ts';
+
+/** How TLS is to be had on this connection. */
+export interface HandshakeOptions {
+  readonly hop: NextHop;
+  /** Our name, for EHLO. */
+  readonly hostname: string;
+  readonly timeouts: Delivery['timeouts'];
+  readonly clock: Clock;
+  readonly secureContext: SecureContext;
+  /** Go on in clear text although STARTTLS is offered: after a handshake that failed. */
+  readonly clear: boolean;
+}
+
+/** A connection that is ready for its first transaction, without listeners of anybody. */
+export interface Greeted {
+  readonly socket: Socket;
+  /** Keywords of EHLO in upper case, with their parameters. */
+  readonly extensions: ReadonlyMap<string, string>;
+  /** `TLSv1.3 TLS_AES_256_GCM_SHA384`. */
+  readonly tls: string | undefined;
+}
+
+/** A TLS handshake, or STARTTLS itself, that failed: for an opportunistic policy there is still clear text. */
+export class TlsFailure extends Error {
+  override readonly name = 'TlsFailure';
+}
+
+interface NodemailerError extends Error {
+  readonly code?: string;
+  readonly response?: string;
+  readonly command?: string;
+}
+
+type Listener = (...args: unknown[]) => void;
+
+class Handshake extends SMTPConnection {
+  declare _ehloLines: string[] | undefined;
+  declare _supportedAuth: string[];
+  declare _remainder: string;
+  declare _responseQueue: string[];
+  declare _onSocketData: Listener;
+  declare _onSocketError: Listener;
+  declare _onSocketClose: Listener;
+  declare _onSocketEnd: Listener;
+  declare _onSocketTimeout: Listener;
+
+  readonly #deadline: Deadline;
+  readonly #timeouts: Delivery['timeouts'];
+
+  constructor(options: SMTPConnection.Options, deadline: Deadline, timeouts: Delivery['timeouts']) {
+    super(options);
+    this.#deadline = deadline;
+    this.#timeouts = timeouts;
+  }
+
+  /** nodemailer's phases (greeting, TLS) end by our clock. */
+  _startPhase(_timeout: number, error: Error & { timeoutType?: string }): void {
+    const tls = error.timeoutType === 'UPGRADE_TIMEOUT';
+    this.#deadline.set(tls ? this.#timeouts.command : this.#timeouts.greeting, tls ? 'TLS' : 'the greeting');
+  }
+
+  _clearPhase(): void {
+    // The constructor of the base class may come here before our own has run.
+    if (#deadline in this) {
+      this.#deadline.clear();
+    }
+  }
+
+  _sendCommand(command: string): void {
+    const verb = /^[A-Z]{4,8}\b/.exec(command)?.[0] ?? 'AUTH';
+    this.#deadline.set(this.#timeouts.command, `the reply to ${verb}`);
+    (this._socket as Socket).write(`${command}\r\n`);
+  }
+
+  /** Takes the socket back from nodemailer; undefined where the peer has already said more than it was asked. */
+  detach(): Socket | undefined {
+    const socket = this._socket as Socket;
+    socket.removeListener('data', this._onSocketData);
+    socket.removeListener('error', this._onSocketError);
+    socket.removeListener('close', this._onSocketClose);
+    socket.removeListener('end', this._onSocketEnd);
+    socket.removeListener('timeout', this._onSocketTimeout);
+    socket.setTimeout(0);
+    return this._remainder === '' && this._responseQueue.length === 0 ? socket : undefined;
+  }
+}
+
+/** The socket is destroyed when this rejects. `TlsFailure` where another try in clear text may be allowed. */
+export async function handshake(raw: Socket, options: HandshakeOptions): Promise<Greeted> {
+  const { hop, clock, timeouts } = options;
+  const { promise: failed, reject } = Promise.withResolvers<never>();
+  const deadline = new Deadline(clock, (what) =>
+    reject(smtpError('nextHopTimeout', { detail: `waiting for ${what}`, closes: true })),
+  );
+  const connection = new Handshake(nodemailerOptions(raw, options), deadline, timeouts);
+  const lost = (): void =>
+    reject(smtpError('connectionLost', { detail: 'before the session began', closes: true }));
+  connection.on('error', reject);
+  // nodemailer listens one turn later, and what closes before then would never be heard of.
+  raw.once('close', lost);
+  try {
+    await Promise.race([connected(connection), failed]);
+    await authenticate(connection, hop, failed);
+    const socket = connection.detach();
+    if (socket === undefined) {
+      throw smtpError('garbageReply', { detail: 'a reply to nothing', closes: true });
+    }
+    return { socket, extensions: extensionsOf(connection._ehloLines ?? []), tls: describeTls(socket) };
+  } catch (error) {
+    const duringTls = connection.upgrading === true;
+    raw.destroy();
+    throw translate(error, hop, duringTls);
+  } finally {
+    deadline.clear();
+    raw.removeListener('close', lost);
+    failed.catch(() => undefined);
+  }
+}
+
+function nodemailerOptions(raw: Socket, options: HandshakeOptions): SMTPConnection.Options {
+  const { hop, clear } = options;
+  const { mode } = hop.tls;
+  return {
+    connection: raw,
+    host: hop.host,
+    port: hop.port,
+    secure: hop.implicitTls,
+    lmtp: hop.protocol === 'lmtp',
+    name: options.hostname,
+    logger: false,
+    ignoreTLS: clear || mode === 'none',
+    requireTLS: !clear && needsTls(hop),
+    tls: {
+      secureContext: options.secureContext,
+      rejectUnauthorized: mode === 'verified',
+      ...(isIP(hop.host) === 0 ? { servername: hop.host } : {}),
+    },
+  };
+}
+
+/** Whether clear text is out of the question: by policy, or because a password would be read on the way. */
+export function needsTls(hop: NextHop): boolean {
+  const { mode } = hop.tls;
+  return (
+    mode === 'required' ||
+    mode === 'verified' ||
+    (mode === 'opportunistic' && hop.auth !== undefined && !isLoopback(hop.address))
+  );
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || /^(::ffff:)?127\./i.test(address);
+}
+
+function connected(connection: Handshake): Promise<void> {
+  return new Promise((resolve, reject) => {
+    connection.connect((error) => (error ? reject(error) : resolve()));
+  });
+}
+
+async function authenticate(connection: Handshake, hop: NextHop, failed: Promise<never>): Promise<void> {
+  if (hop.auth === undefined) {
+    return;
+  }
+  if (!connection.secure && !isLoopback(hop.address)) {
+    throw smtpError('relayAuthFailed', {
+      detail: `${hop.host}: no password is sent without TLS`,
+      closes: true,
+    });
+  }
+  const method = ['PLAIN', 'LOGIN'].find((mechanism) => connection._supportedAuth.includes(mechanism));
+  if (method === undefined) {
+    throw smtpError('relayAuthFailed', {
+      detail: `${hop.host} offers neither AUTH PLAIN nor LOGIN`,
+      closes: true,
+    });
+  }
+  const { username, password } = hop.auth;
+  const login = new Promise<void>((resolve, reject) => {
+    connection.login({ method, user: username, pass: password }, (error) =>
+      error ? reject(error) : resolve(),
+    );
+  });
+  try {
+    await Promise.race([login, failed]);
+  } catch (error) {
+    const { code, response } = error as NodemailerError;
+    // A wrong password is mended in config: it never bounces mail.
+    throw code === 'EAUTH' && response !== undefined
+      ? smtpError('relayAuthFailed', {
+          detail: `${hop.host} said ${sanitize(response)}`,
+          remote: hop.host,
+          closes: true,
+          cause: error,
+        })
+      : error;
+  }
+}
+
+function extensionsOf(lines: readonly string[]): Map<string, string> {
+  return new Map(
+    lines.map((line) => {
+      const space = line.search(/[ =]/);
+      return space < 0
+        ? [line.toUpperCase(), '']
+        : [line.slice(0, space).toUpperCase(), line.slice(space + 1)];
+    }),
+  );
+}
+
+function describeTls(socket: Socket): string | undefined {
+  return socket instanceof TLSSocket
+    ? `${socket.getProtocol()} ${socket.getCipher().standardName}`
+    : undefined;
+}
+
+/** nodemailer's errors, and Node's, as entries of the catalogue. */
+function translate(error: unknown, hop: NextHop, duringTls: boolean): Error {
+  const { code, command, response, message } = error as NodemailerError;
+  if (duringTls || command === 'STARTTLS' || code === 'ETLS') {
+    return new TlsFailure(sanitize(response ?? message), { cause: error });
+  }
+  if (error instanceof SmtpError) {
+    return error;
+  }
+  if (response !== undefined) {
+    return refusal(response, hop, error);
+  }
+  return code === 'EPROTOCOL'
+    ? smtpError('garbageReply', { detail: sanitize(message), closes: true, cause: error })
+    : smtpError('connectionLost', { detail: sanitize(message), closes: true, cause: error });
+}
+
+function refusal(response: string, hop: NextHop, cause: unknown): SmtpError {
+  try {
+    const [reply] = new ReplyReader().push(Buffer.from(`${response.replace(/\n/g, '\r\n')}\r\n`));
+    if (reply !== undefined && reply.code >= 400) {
+      return new SmtpError(reply.code, reply.enhanced, reply.text, {
+        blame: 'nextHop',
+        remote: hop.host,
+        closes: true,
+        cause,
+      });
+    }
+  } catch {
+    // What nodemailer took for a reply is none.
+  }
+  return smtpError('garbageReply', { detail: sanitize(response, 200), closes: true, cause });
+}

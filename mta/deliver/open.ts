@@ -1,0 +1,84 @@
+/**
+ * Opens a session with one next hop: connects, shakes hands, and goes on in clear text after a failed TLS handshake
+ * only where the policy says so. Rejects with an `SmtpError`; the connection is closed then.
+ */
+import { createSecureContext, type SecureContext } from 'node:tls';
+import type { Clock } from '../clock.ts';
+import type { MtaConfig } from '../config.ts';
+import { smtpError } from '../errors.ts';
+import type { NextHop } from '../route/types.ts';
+import type { Dial } from './dial.ts';
+import { Dialogue } from './dialogue.ts';
+import { type Greeted, handshake, needsTls, TlsFailure } from './handshake.ts';
+import { SmtpSession } from './session.ts';
+
+export interface OpenDeps {
+  readonly config: () => MtaConfig;
+  readonly clock: Clock;
+  readonly dial: Dial;
+}
+
+export type Open = (hop: NextHop) => Promise<SmtpSession>;
+
+export function sessionOpener(deps: OpenDeps): Open {
+  const contexts = secureContexts();
+  const greet = async (hop: NextHop, clear: boolean): Promise<Greeted> => {
+    const config = deps.config();
+    const { timeouts } = config.delivery;
+    const secureContext = contexts(hop, config.secrets);
+    const socket = await deps.dial(hop, timeouts.connect);
+    return handshake(socket, {
+      hop,
+      hostname: config.fleet.hostname,
+      timeouts,
+      clock: deps.clock,
+      secureContext,
+      clear,
+    });
+  };
+  const mayBeClear = (hop: NextHop): boolean =>
+    hop.tls.mode === 'opportunistic' && hop.tls.fallbackToClear && !hop.implicitTls && !needsTls(hop);
+  return async (hop) => {
+    const greeted = await greet(hop, false)
+      .catch((error) => {
+        if (error instanceof TlsFailure && mayBeClear(hop)) {
+          return greet(hop, true);
+        }
+        throw error;
+      })
+      .catch((error) => {
+        throw error instanceof TlsFailure
+          ? smtpError('tlsUnavailable', {
+              detail: `${hop.host}: ${error.message}`,
+              closes: true,
+              cause: error,
+            })
+          : error;
+      });
+    const { delivery } = deps.config();
+    const dialogue = new Dialogue(greeted.socket, deps.clock, hop.host);
+    return new SmtpSession(
+      { dialogue, hop, extensions: greeted.extensions, timeouts: delivery.timeouts, needsReset: false },
+      greeted.tls,
+      hop.messagesPerConnection ?? delivery.messagesPerConnection,
+    );
+  };
+}
+
+/** Making one reads all root certificates: they are kept, for as many as there are kinds of policies. */
+function secureContexts(): (hop: NextHop, secrets: MtaConfig['secrets']) => SecureContext {
+  const kept = new Map<string, SecureContext>();
+  return ({ tls }, secrets) => {
+    const ca = tls.ca === undefined ? undefined : secrets[tls.ca];
+    if (tls.ca !== undefined && ca === undefined) {
+      throw smtpError('notConfigured', { detail: `TLS policy ${tls.name}: config has no secret ${tls.ca}` });
+    }
+    const key = `${tls.minVersion} ${ca ?? ''}`;
+    let context = kept.get(key);
+    if (context === undefined) {
+      context = createSecureContext({ minVersion: tls.minVersion, ...(ca === undefined ? {} : { ca }) });
+      kept.set(key, context);
+    }
+    return context;
+  };
+}

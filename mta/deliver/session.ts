@@ -1,0 +1,66 @@
+/** A session as the pool and the flow see it: one transaction at a time, and whether there may be another. */
+import { smtpError } from '../errors.ts';
+import type { NextHop } from '../route/types.ts';
+import { type Line, SmtpTransaction } from './transaction.ts';
+import type { Session, Transaction } from './types.ts';
+
+export class SmtpSession implements Session {
+  readonly hop: NextHop;
+  readonly tls: string | undefined;
+  readonly #line: Line;
+  readonly #limit: number;
+  #started = 0;
+  #used = 0;
+  #busy = false;
+
+  /** `limit` is the number of transactions of this connection. */
+  constructor(line: Line, tls: string | undefined, limit: number) {
+    this.hop = line.hop;
+    this.tls = tls;
+    this.#line = line;
+    this.#limit = limit;
+  }
+
+  get used(): number {
+    return this.#used;
+  }
+
+  get reusable(): boolean {
+    return !this.#busy && this.alive && this.#started < this.#limit;
+  }
+
+  get alive(): boolean {
+    return this.#line.dialogue.failure === undefined;
+  }
+
+  transaction(): Transaction {
+    this.#busy = true;
+    this.#started += 1;
+    return new SmtpTransaction(this.#line, () => {
+      this.#busy = false;
+    });
+  }
+
+  /** The pool hands it out once more: what ran until now was before. */
+  lend(): void {
+    this.#used = this.#started;
+  }
+
+  /** Calls back once when the connection ends by itself. */
+  onEnd(callback: (() => void) | undefined): void {
+    this.#line.dialogue.onFailure = callback;
+  }
+
+  close(): void {
+    if (this.#busy) {
+      this.cut();
+    } else {
+      this.#line.dialogue.quit();
+    }
+  }
+
+  /** At once, in the midst of anything. */
+  cut(): void {
+    this.#line.dialogue.fail(smtpError('connectionLost', { detail: 'closed by us', closes: true }));
+  }
+}

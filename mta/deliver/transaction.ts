@@ -1,0 +1,306 @@
+/**
+ * One mail transaction with a next hop (RFC 5321 §3.3, RFC 2033 §4.2), pipelined where it offers that (RFC 2920 §3.1).
+ * What the next hop said of a recipient is a result. What nobody said anything of is an error: for all when there is
+ * no result at all, a temporary result for the rest otherwise, so that an answer is never forgotten.
+ */
+import type { Delivery } from '../config.ts';
+import type { Envelope, Recipient } from '../envelope.ts';
+import { SmtpError, smtpError } from '../errors.ts';
+import type { MessageContent, StoredReply } from '../queue/types.ts';
+import type { NextHop } from '../route/types.ts';
+import type { Dialogue } from './dialogue.ts';
+import { type Reply, storeReply } from './reply.ts';
+import { DotStuffer } from './transparency.ts';
+import type { RecipientResult, Transaction } from './types.ts';
+
+/** What a transaction needs to know of the session that it runs in. */
+export interface Line {
+  readonly dialogue: Dialogue;
+  readonly hop: NextHop;
+  readonly extensions: ReadonlyMap<string, string>;
+  readonly timeouts: Delivery['timeouts'];
+  /** The last transaction did not end by itself: RSET goes before the next MAIL. */
+  needsReset: boolean;
+}
+
+interface Addressee {
+  readonly address: string;
+  readonly index: number;
+}
+
+export class SmtpTransaction implements Transaction {
+  readonly #line: Line;
+  readonly #ended: () => void;
+  readonly #recipients: Addressee[] = [];
+  readonly #results: RecipientResult[] = [];
+  #envelope: Envelope | undefined;
+  #content: MessageContent | undefined;
+  #owned: () => boolean = () => false;
+  #afterFinalDot = false;
+  #running = false;
+
+  /** `ended` is called when the transaction is over, whatever came of it. */
+  constructor(line: Line, ended: () => void) {
+    this.#line = line;
+    this.#ended = ended;
+  }
+
+  begin(envelope: Envelope): void {
+    this.#envelope = envelope;
+  }
+
+  recipient(recipient: Recipient, index: number): void {
+    this.#recipients.push({ address: recipient.address, index });
+  }
+
+  body(content: MessageContent, ownershipCheck: () => boolean): void {
+    this.#content = content;
+    this.#owned = ownershipCheck;
+  }
+
+  async commit(): Promise<readonly RecipientResult[]> {
+    this.#running = true;
+    try {
+      await this.#converse();
+    } catch (error) {
+      this.#conclude(this.#explain(error as SmtpError));
+    } finally {
+      this.#running = false;
+      this.#ended();
+    }
+    return this.#results;
+  }
+
+  abort(): void {
+    if (this.#running) {
+      this.#line.dialogue.fail(smtpError('connectionLost', { detail: 'given up by us', closes: true }));
+    } else {
+      this.#ended();
+    }
+  }
+
+  async #converse(): Promise<void> {
+    const { dialogue, timeouts, extensions } = this.#line;
+    const mail = this.#mailCommand();
+    this.#checkOwned();
+    const pipelined = extensions.has('PIPELINING');
+    const rcpts = this.#recipients.map(({ address }) => `RCPT TO:<${address}>\r\n`);
+    if (pipelined) {
+      dialogue.send([...(this.#line.needsReset ? [RSET] : []), mail, ...rcpts, DATA]);
+    }
+    const ask = async (command: string, what: string): Promise<Reply> => {
+      if (!pipelined) {
+        dialogue.send([command]);
+      }
+      return this.#heed(await dialogue.reply(timeouts.command, what), command === DATA ? 3 : 2);
+    };
+    if (this.#line.needsReset) {
+      const reset = await ask(RSET, 'RSET');
+      if (reset.code >= 400) {
+        throw this.#fail(dialogue.refusal(reset, true));
+      }
+      this.#line.needsReset = false;
+    }
+    const refusedMail = await ask(mail, 'MAIL').then((reply) => (reply.code >= 400 ? reply : undefined));
+    if (refusedMail !== undefined && !pipelined) {
+      throw dialogue.refusal(refusedMail);
+    }
+    // Until the content has been taken, the transaction stays open at the other end.
+    this.#line.needsReset = true;
+    const accepted: Addressee[] = [];
+    for (const [at, recipient] of this.#recipients.entries()) {
+      const reply = await ask(rcpts[at]!, 'RCPT');
+      if (reply.code < 400) {
+        accepted.push(recipient);
+      } else if (refusedMail === undefined) {
+        this.#answer(recipient, storeReply(reply, this.#line.hop.host));
+      }
+    }
+    if (accepted.length === 0 && !pipelined) {
+      return;
+    }
+    const data = await ask(DATA, 'DATA');
+    if (refusedMail !== undefined) {
+      // A server that wants content for a sender that it refused is not to be trusted with an empty message.
+      throw data.code === 354
+        ? this.#fail(dialogue.refusal(refusedMail, true))
+        : dialogue.refusal(refusedMail);
+    }
+    if (data.code >= 400) {
+      const reply = storeReply(data, this.#line.hop.host);
+      for (const recipient of accepted) {
+        this.#answer(recipient, reply);
+      }
+      return;
+    }
+    await (accepted.length === 0 ? this.#sendNothing() : this.#sendContent(accepted));
+    this.#line.needsReset = false;
+  }
+
+  /** RFC 2920 §3.1: DATA went out with the RCPTs that were all refused, and got a 354 all the same. */
+  async #sendNothing(): Promise<void> {
+    const { dialogue, hop, timeouts } = this.#line;
+    if (hop.protocol === 'lmtp') {
+      // There is a reply per accepted recipient, so none to wait for.
+      this.#fail(smtpError('garbageReply', { detail: '354 without a recipient', closes: true }));
+      return;
+    }
+    dialogue.finish(NOTHING, new DotStuffer().end(), 1);
+    await dialogue.reply(timeouts.finalReply, 'the empty content');
+  }
+
+  async #sendContent(accepted: readonly Addressee[]): Promise<void> {
+    const { dialogue, hop, timeouts } = this.#line;
+    const stuffer = new DotStuffer();
+    // One block is held back, so that it goes out together with the final dot.
+    let last: Buffer = NOTHING;
+    for await (const chunk of chunksOf(this.#content!)) {
+      if (last.length > 0) {
+        await dialogue.write(last, timeouts.dataBlock);
+      }
+      last = stuffer.encode(chunk);
+    }
+    if (last.length > ONE_WRITE) {
+      await dialogue.write(last, timeouts.dataBlock);
+      last = NOTHING;
+    }
+    this.#checkOwned();
+    if (dialogue.failure !== undefined) {
+      throw dialogue.failure;
+    }
+    const lmtp = hop.protocol === 'lmtp';
+    this.#afterFinalDot = true;
+    dialogue.finish(last, stuffer.end(), lmtp ? accepted.length : 1);
+    let reply: StoredReply | undefined;
+    for (const recipient of accepted) {
+      if (reply === undefined || lmtp) {
+        reply = storeReply(this.#heed(await dialogue.reply(timeouts.finalReply, 'the content'), 2), hop.host);
+      }
+      this.#answer(recipient, reply);
+    }
+  }
+
+  /** MAIL with its parameters; throws where the next hop can't take this message, before anything is sent. */
+  #mailCommand(): string {
+    const { extensions } = this.#line;
+    const envelope = this.#envelope!;
+    const { size } = this.#content!;
+    const addresses = [envelope.from, ...this.#recipients.map(({ address }) => address)];
+    if (addresses.some((address) => UNSENDABLE.test(address))) {
+      throw smtpError('badArguments', { detail: 'a control character in an address' });
+    }
+    const needsUtf8 = envelope.smtputf8 === true || addresses.some((address) => NON_ASCII.test(address));
+    if (needsUtf8 && !extensions.has('SMTPUTF8')) {
+      throw smtpError('notSmtpUtf8');
+    }
+    if (envelope.eightBit === true && !extensions.has('8BITMIME')) {
+      throw smtpError('not8bit');
+    }
+    // RFC 1870 §4: zero, or nothing, is no fixed limit.
+    const limit = Number(extensions.get('SIZE') ?? 0);
+    if (limit > 0 && size > limit) {
+      throw smtpError('nextHopSize', { detail: `${size} bytes, of ${limit}` });
+    }
+    return [
+      `MAIL FROM:<${envelope.from}>`,
+      extensions.has('SIZE') ? ` SIZE=${size}` : '',
+      envelope.eightBit === true ? ' BODY=8BITMIME' : '',
+      needsUtf8 ? ' SMTPUTF8' : '',
+      '\r\n',
+    ].join('');
+  }
+
+  #checkOwned(): void {
+    if (!this.#owned()) {
+      throw this.#fail(smtpError('leaseLost', { closes: true }));
+    }
+  }
+
+  /** A reply is a success of this class or a refusal; 421 and anything else end the session. */
+  #heed(reply: Reply, success: number): Reply {
+    const { dialogue } = this.#line;
+    if (reply.code === 421) {
+      throw this.#fail(dialogue.refusal(reply, true));
+    }
+    if (reply.code < 400 && Math.floor(reply.code / 100) !== success) {
+      throw this.#fail(smtpError('garbageReply', { detail: `${reply.code} ${reply.text}`, closes: true }));
+    }
+    return reply;
+  }
+
+  #fail(error: SmtpError): SmtpError {
+    this.#line.dialogue.fail(error);
+    return error;
+  }
+
+  #answer(recipient: Addressee, reply: StoredReply): void {
+    this.#results.push({ recipient: recipient.index, reply });
+  }
+
+  /** Without a reply to the final dot nobody knows whether the next hop took the message. */
+  #explain(error: SmtpError): SmtpError {
+    if (!(error instanceof SmtpError)) {
+      // The content could not be read: the next hop must not take half of it for the whole.
+      return this.#fail(
+        smtpError('localError', {
+          detail: 'the stored message could not be read',
+          closes: true,
+          cause: error,
+        }),
+      );
+    }
+    const unanswered = this.#afterFinalDot && error.remote === undefined;
+    return unanswered
+      ? new SmtpError(
+          error.code,
+          error.enhanced,
+          `${error.message}, after the content and before the reply to it`,
+          {
+            blame: error.blame,
+            closes: true,
+            uncertain: true,
+            cause: error,
+          },
+        )
+      : error;
+  }
+
+  /** Throws the error where nobody has an answer; else it becomes the answer for the rest. */
+  #conclude(error: SmtpError): void {
+    // Who no longer owns the message has nothing to say about it.
+    if (this.#results.length === 0 || !this.#owned()) {
+      throw error;
+    }
+    const answered = new Set(this.#results.map(({ recipient }) => recipient));
+    const reply: StoredReply = {
+      code: error.code,
+      enhanced: error.enhanced,
+      text: error.message,
+      ...(error.remote === undefined ? {} : { remote: error.remote }),
+    };
+    for (const recipient of this.#recipients) {
+      if (!answered.has(recipient.index)) {
+        this.#answer(recipient, reply);
+      }
+    }
+  }
+}
+
+const RSET = 'RSET\r\n';
+const DATA = 'DATA\r\n';
+const NOTHING = Buffer.alloc(0);
+/** Content up to this goes out in one write with the final dot; larger ones by blocks, with back-pressure. */
+const ONE_WRITE = 64 * 1024;
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: what would end the command is looked for
+const UNSENDABLE = /[\u0000-\u001f\u007f]/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the ASCII range is what is asked about
+const NON_ASCII = /[^\u0000-\u007f]/;
+
+async function* chunksOf(content: MessageContent): AsyncGenerator<Buffer, void, undefined> {
+  if (content.bytes !== undefined) {
+    yield content.bytes;
+    return;
+  }
+  yield* content.stream() as AsyncIterable<Buffer>;
+}
