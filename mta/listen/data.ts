@@ -69,7 +69,7 @@ export class DataDecoder {
         break;
       }
       // RFC 5321 §2.3.8
-      if (cr !== lf - 1) return this.#fail();
+      if (cr < 0 || cr !== lf - 1) return this.#fail();
       this.#endLine(lf + 1 - at);
       at = lf + 1;
     }
