@@ -1,0 +1,402 @@
+/**
+ * The way of a message, from the first command of a client to the last reply of a next hop.
+ *
+ * `accept`: session policy → sender → recipients → content → queue commit → 250.
+ * `attempt`: route → session with a next hop → a result per recipient → done, retry, or bounce.
+ *
+ * Nothing is answered 250 before the queue has committed it, and nothing leaves the queue before a next hop has
+ * answered 250 for it, a bounce is queued in its stead, or a person has removed it. A crash between a next hop's 250
+ * and our record of it means that this recipient is tried again.
+ */
+import type { Clock } from './clock.ts';
+import type { MtaConfig } from './config.ts';
+import type { WorkerMetrics } from './control/metrics.ts';
+import { rewriteFor } from './deliver/rewrite.ts';
+import type { RecipientResult, Session, Sessions } from './deliver/types.ts';
+import type { Envelope, Recipient } from './envelope.ts';
+import { SmtpError, smtpError } from './errors.ts';
+import type { Acceptor, Client, ContentSink, Mail } from './listen/types.ts';
+import type { AttemptEvent, MailLog } from './log/types.ts';
+import { planJobs } from './plan.ts';
+import type { Policy } from './policy/policy.ts';
+import type {
+  Draft,
+  Job,
+  NewMessage,
+  Queue,
+  QueueId,
+  Settlement,
+  StoredMessage,
+  StoredReply,
+} from './queue/types.ts';
+import type { Random } from './random.ts';
+import { Reception } from './reception.ts';
+import { readOriginal } from './reports/original.ts';
+import { buildBounce, buildDelayWarning } from './reports/report.ts';
+import type { Original, ReportInput } from './reports/types.ts';
+import type { Destination, NextHop } from './route/types.ts';
+import { expiryOf, retryDelay } from './schedule/backoff.ts';
+import type { ClockWatch } from './schedule/clock-watch.ts';
+import type { Work } from './schedule/destination.ts';
+import type { AttemptReport } from './schedule/scheduler.ts';
+import { type Decision, decide, forAll, reconcile, storedReply } from './settle.ts';
+import type { Setup } from './setup.ts';
+import { receivedField } from './trace.ts';
+
+export interface FlowDeps {
+  readonly setup: () => Setup;
+  readonly queue: Queue;
+  readonly sessions: Sessions;
+  /** Looks up where a destination's mail may be handed over; in the order to try. */
+  readonly hops: (destination: Destination) => Promise<readonly NextHop[]>;
+  readonly log: MailLog;
+  readonly metrics: WorkerMetrics;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly clockWatch: ClockWatch;
+  /** Told of errors that nobody foresaw. */
+  readonly onDefect: (error: unknown) => void;
+}
+
+export class Flow implements Acceptor {
+  readonly #deps: FlowDeps;
+
+  constructor(deps: FlowDeps) {
+    this.#deps = deps;
+  }
+
+  // ---- accept -----------------------------------------------------------------------------------------------------
+
+  /** Before the greeting. Limits of connections are the listener's own; policy may refuse a client here. */
+  connect(client: Client): void {
+    this.#deps.metrics.connection(client.listener.name);
+  }
+
+  /** AUTH: resolves with the user's name, rejects with 535. */
+  async authenticate(_client: Client, username: string, password: string): Promise<string> {
+    try {
+      const user = await this.#policy.authenticate(username, password);
+      this.#deps.metrics.authentication(true);
+      return user;
+    } catch (error) {
+      this.#deps.metrics.authentication(false);
+      throw error;
+    }
+  }
+
+  /** MAIL: who may send as whom, and how much. */
+  mail(client: Client, mail: Mail): void {
+    this.#policy.checkSender(client, mail);
+  }
+
+  /** RCPT: mail for our domains and their recipients from anyone, for others from those who may relay. */
+  recipient(client: Client, mail: Mail, recipient: Recipient, accepted: readonly Recipient[]): void {
+    this.#policy.checkRecipient(client, mail, recipient, accepted);
+  }
+
+  /** DATA: a draft in the queue takes the content as it comes; `commit` is what makes it ours. */
+  content(client: Client, mail: Mail, recipients: readonly Recipient[]): ContentSink {
+    const { queue, clock } = this.#deps;
+    const draft = queue.draft();
+    const reception = new Reception();
+    const envelope: Envelope = {
+      from: mail.from,
+      recipients,
+      arrivedAt: clock.now(),
+      origin: {
+        listener: client.listener.name,
+        clientAddress: client.address,
+        protocol: client.protocol,
+        ...(client.helo === undefined ? {} : { helo: client.helo }),
+        ...(client.user === undefined ? {} : { user: client.user }),
+        ...(client.tls === undefined ? {} : { tls: client.tls }),
+      },
+      ...(mail.bodyType === undefined ? {} : { bodyType: mail.bodyType }),
+      ...(mail.auth === undefined ? {} : { auth: mail.auth }),
+    };
+    const hostname = client.listener.hostname ?? this.#config.fleet.hostname;
+    const traced = draft.write(receivedField(draft.id, envelope, hostname));
+    const limit = this.#policy.messageLimit(client, recipients) ?? Number.POSITIVE_INFINITY;
+    return {
+      write(chunk) {
+        if (draft.size + chunk.length > limit) throw smtpError('messageTooLarge');
+        reception.see(chunk);
+        return traced === undefined ? draft.write(chunk) : traced.then(() => draft.write(chunk));
+      },
+      commit: () => this.#accept(draft, client, envelope, reception),
+      abort: () => void draft.abort(),
+    };
+  }
+
+  /** After the final dot: the last checks, the queue's commit, and only then the text of the 250. */
+  async #accept(draft: Draft, client: Client, received: Envelope, reception: Reception): Promise<string> {
+    if (reception.hops >= client.listener.limits.hops) {
+      await draft.abort();
+      throw smtpError('loop');
+    }
+    const envelope: Envelope = { ...received, eightBit: reception.eightBit };
+    await draft.commit(envelope, this.#plan(envelope, envelope.arrivedAt));
+    const { messageId } = reception;
+    const { id, size } = draft;
+    this.#deps.metrics.accepted(client.listener.name, size);
+    this.#deps.log.accepted({ id, envelope, size, ...(messageId === undefined ? {} : { messageId }) });
+    return `Ok: queued as ${id}`;
+  }
+
+  /** One job for each destination, by today's config: when an attempt is due it is looked at again. */
+  #plan(envelope: Envelope, dueAt: number): Job[] {
+    const indexes = envelope.recipients.map((_, index) => index);
+    return planJobs(indexes, (index) => this.#destinationOf(envelope, index).key, { attempts: 0, dueAt });
+  }
+
+  // ---- attempt ----------------------------------------------------------------------------------------------------
+
+  /** Tries the recipients of one job once, and settles with the queue what came of it. */
+  async attempt(work: Work): Promise<AttemptReport> {
+    const message = await this.#deps.queue.read(work.id);
+    if (message === undefined) return { destination: 'untried', deferred: [] };
+
+    const moved = this.#moved(message, work.job);
+    if (moved !== undefined) {
+      const deferred = await this.#settle(message.id, { ended: [], deferred: moved });
+      return { destination: 'untried', deferred };
+    }
+
+    const outcome = await this.#deliver(message, work.job);
+    // Whoever owns the lane now goes by its records: ours would not count.
+    if (!this.#deps.queue.owns(message.id)) return { destination: 'untried', deferred: [] };
+    const decision = this.#decide(message, work.job, outcome.results);
+    const deferred = await this.#record(message, work.job, decision, outcome);
+    return { destination: outcome.destination, deferred, ...(outcome.reply && { reply: outcome.reply }) };
+  }
+
+  /** For what waits behind a destination that is down: nobody is asked, but time may be up, or a warning due. */
+  async lapse(work: Work, reply: StoredReply): Promise<AttemptReport> {
+    const message = await this.#deps.queue.read(work.id);
+    if (message === undefined) return { destination: 'untried', deferred: [] };
+    const decision = this.#decide(message, work.job, forAll(work.job, work.job.lastReply ?? reply));
+    if (decision.ended.length === 0 && decision.late.length === 0) {
+      return { destination: 'untried', deferred: [work.job] };
+    }
+    // Nobody was asked, so it doesn't count as an attempt, and it stays due.
+    const deferred = decision.deferred.map((job) => ({
+      ...job,
+      attempts: work.job.attempts,
+      dueAt: work.job.dueAt,
+    }));
+    return {
+      destination: 'untried',
+      deferred: await this.#record(message, work.job, { ...decision, deferred }, {}),
+    };
+  }
+
+  /** Jobs anew, where config now sends any of these recipients another way than when they were planned. */
+  #moved(message: StoredMessage, job: Job): Job[] | undefined {
+    const keys = job.recipients.map((index) => this.#destinationOf(message.envelope, index).key);
+    if (keys.every((key) => key === job.destination)) return undefined;
+    const { destination: _, recipients, ...rest } = job;
+    return planJobs(recipients, (index) => this.#destinationOf(message.envelope, index).key, rest);
+  }
+
+  /** Route, session, transaction: the next hops in their order, until one of them answers for the message. */
+  async #deliver(message: StoredMessage, job: Job): Promise<Outcome> {
+    const destination = this.#destinationOf(message.envelope, job.recipients[0]!);
+    let hops: readonly NextHop[];
+    try {
+      hops = await this.#deps.hops(destination);
+    } catch (error) {
+      const failure = this.#failure(error);
+      return unanswered(job, failure, failure.temporary ? 'unreachable' : 'untried');
+    }
+    let failure = smtpError('connectionFailed', { detail: 'no host to try' });
+    let last: NextHop | undefined;
+    for (const hop of hops) {
+      last = hop;
+      const session = await this.#deps.sessions.acquire(hop).catch((error) => this.#failure(error));
+      if (session instanceof SmtpError) {
+        failure = session;
+        continue;
+      }
+      try {
+        return await this.#converse(session, destination, message, job);
+      } catch (error) {
+        failure = this.#failure(error);
+        // After the final dot the message may have been taken: another host now would make a second copy for sure.
+        if (!failure.temporary || failure.uncertain) break;
+      }
+    }
+    return { ...unanswered(job, failure, failure.temporary ? 'unreachable' : 'answered'), hop: last };
+  }
+
+  /** One transaction with one host: on a connection that was kept, or on a new one where that is found to be dead. */
+  async #converse(
+    first: Session,
+    destination: Destination,
+    message: StoredMessage,
+    job: Job,
+  ): Promise<Outcome> {
+    const { queue, sessions } = this.#deps;
+    const { envelope, content } = rewriteFor(destination, message);
+    for (let session = first; ; session = await sessions.acquire(first.hop)) {
+      try {
+        const transaction = session.transaction();
+        transaction.begin(envelope);
+        for (const index of job.recipients) transaction.recipient(envelope.recipients[index]!, index);
+        transaction.body(content, () => queue.owns(message.id));
+        const results = await transaction.commit();
+        return { destination: 'answered', results, hop: session.hop, tls: session.tls };
+      } catch (error) {
+        const failure = this.#failure(error);
+        // An idle connection may end at any time: that says nothing of the host.
+        if (session.used === 0 || !failure.closes || failure.uncertain || !queue.owns(message.id))
+          throw failure;
+      } finally {
+        sessions.release(session);
+      }
+    }
+  }
+
+  #decide(message: StoredMessage, job: Job, results: readonly RecipientResult[]): Decision {
+    const { clock, clockWatch, random } = this.#deps;
+    const { delivery } = this.#config;
+    const { from, arrivedAt } = message.envelope;
+    return decide(job, results, {
+      now: clock.now(),
+      arrivedAt,
+      expiresAt: clockWatch.trusted() ? expiryOf(delivery, { from, arrivedAt }) : undefined,
+      delay: retryDelay(delivery.retry, job.attempts + 1, random.fraction()),
+      warnAfter: delivery.delayWarningSeconds * 1000,
+    });
+  }
+
+  /** Stores a decision together with the report that it calls for, then logs it; returns what goes on. */
+  async #record(message: StoredMessage, job: Job, decision: Decision, seen: Seen): Promise<readonly Job[]> {
+    const report = await this.#report(message, decision);
+    const stored = await this.#settle(message.id, {
+      ended: decision.ended,
+      deferred: decision.deferred,
+      ...(report === undefined ? {} : { report }),
+    });
+    this.#tell(message, job, decision, seen);
+    return stored;
+  }
+
+  /** What the queue now has of the jobs that a settlement makes: a person may have acted during the attempt. */
+  async #settle(id: QueueId, settlement: Settlement): Promise<readonly Job[]> {
+    const { queue } = this.#deps;
+    const current = queue.entry(id)?.jobs ?? [];
+    const deferred = reconcile(current, settlement.deferred);
+    await queue.settle(id, { ...settlement, deferred });
+    return deferred;
+  }
+
+  /** The bounce of what has failed, or else the warning of what is late. */
+  async #report(message: StoredMessage, decision: Decision): Promise<NewMessage | undefined> {
+    const failed = decision.ended.filter(({ outcome }) => outcome !== 'delivered');
+    if (message.envelope.from === '' || (failed.length === 0 && decision.late.length === 0)) return undefined;
+    const { clock, random, metrics } = this.#deps;
+    const { fleet, delivery } = this.#config;
+    const about = (recipients: ReportInput['recipients'], original: Original): ReportInput => ({
+      id: message.id,
+      envelope: message.envelope,
+      original,
+      recipients,
+      hostname: fleet.hostname,
+      postmaster: fleet.postmaster,
+      now: clock.now(),
+      random,
+    });
+    const original = await readOriginal(message.content);
+    const report =
+      failed.length > 0
+        ? buildBounce(
+            about(
+              failed.map(({ recipient, reply }) => ({ recipient, reply: reply! })),
+              original,
+            ),
+          )
+        : buildDelayWarning(about(lateRecipients(decision), original), expiryOf(delivery, message.envelope));
+    if (report === undefined) return undefined;
+    metrics.reports.inc({ kind: failed.length > 0 ? 'bounce' : 'delay' });
+    return { ...report, jobs: this.#plan(report.envelope, report.envelope.arrivedAt) };
+  }
+
+  /** One line of the mail log for each recipient, and one more for each that has ended. */
+  #tell(message: StoredMessage, job: Job, decision: Decision, { hop, tls }: Seen): void {
+    const { log, metrics, clock } = this.#deps;
+    const { envelope } = message;
+    const delay = clock.now() - envelope.arrivedAt;
+    const event = (recipient: number, reply: StoredReply, attempts: number): AttemptEvent => ({
+      id: message.id,
+      from: envelope.from,
+      to: envelope.recipients[recipient]!.address,
+      destination: job.destination,
+      reply,
+      delay,
+      attempts,
+      ...(hop === undefined ? {} : { nextHop: `${hop.host}[${hop.address}]:${hop.port}` }),
+      ...(tls === undefined ? {} : { tls }),
+      ...(envelope.origin.user === undefined ? {} : { user: envelope.origin.user }),
+    });
+    for (const { recipient, outcome, reply } of decision.ended) {
+      const ended = event(recipient, reply!, job.attempts + 1);
+      log.attempted(ended);
+      log.ended({ ...ended, outcome });
+      metrics.ended(outcome, delay);
+    }
+    for (const { recipients, lastReply, attempts, dueAt } of decision.deferred) {
+      metrics.deferred(recipients.length);
+      for (const recipient of recipients) {
+        log.attempted({ ...event(recipient, lastReply!, attempts), nextAttemptAt: dueAt });
+      }
+    }
+  }
+
+  /** What isn't an `SmtpError` is a defect of ours: it is told, and the message goes on as after any local error. */
+  #failure(error: unknown): SmtpError {
+    if (error instanceof SmtpError) return error;
+    this.#deps.onDefect(error);
+    return smtpError('localError', { cause: error });
+  }
+
+  #destinationOf({ from, origin, recipients }: Envelope, recipient: number): Destination {
+    return this.#deps
+      .setup()
+      .routes.destinationFor({ from, user: origin.user }, recipients[recipient]!.address);
+  }
+
+  get #policy(): Policy {
+    return this.#deps.setup().policy;
+  }
+
+  get #config(): MtaConfig {
+    return this.#deps.setup().config;
+  }
+}
+
+/** With whom an attempt spoke, as far as it came. */
+interface Seen {
+  readonly hop?: NextHop | undefined;
+  readonly tls?: string | undefined;
+}
+
+/** What an attempt brought: a reply for each recipient, and what it tells of the destination. */
+interface Outcome extends Seen {
+  readonly destination: AttemptReport['destination'];
+  readonly results: readonly RecipientResult[];
+  /** The failure that was everyone's. */
+  readonly reply?: StoredReply;
+}
+
+function unanswered(job: Job, failure: SmtpError, destination: Outcome['destination']): Outcome {
+  const reply = storedReply(failure);
+  return { destination, reply, results: forAll(job, reply) };
+}
+
+function lateRecipients({ deferred, late }: Decision): ReportInput['recipients'] {
+  return deferred.flatMap(({ recipients, lastReply }) =>
+    recipients
+      .filter((recipient) => late.includes(recipient))
+      .map((recipient) => ({ recipient, reply: lastReply! })),
+  );
+}

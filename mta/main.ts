@@ -1,0 +1,161 @@
+#!/usr/bin/env node
+/**
+ * `node mta/main.ts --config FILE`: the supervisor of a group of workers, and with `--worker`, one of them.
+ *
+ * SIGTERM and SIGINT drain and end it; a second one ends it at once. SIGHUP loads FILE again. Exit codes: 0 after a
+ * drain, 1 where it could not start or serve on, 64 for wrong arguments (EX_USAGE), 78 for a config that is refused
+ * (EX_CONFIG).
+ */
+import { fork } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { systemClock } from './clock.ts';
+import type { MtaConfig } from './config.ts';
+import { createControlServer } from './control/control.ts';
+import { createHealthServer } from './control/health.ts';
+import { PostriderError } from './errors.ts';
+import { createLogger, logDestination } from './log/destination.ts';
+import { createVerifier } from './policy/verifier.ts';
+import { systemRandom } from './random.ts';
+import { parseConfig } from './setup.ts';
+import { controlBackend } from './supervise/backend.ts';
+import { type Channel, serve } from './supervise/rpc.ts';
+import { Supervisor, type WorkerProcess } from './supervise/supervisor.ts';
+import { createWorker } from './worker.ts';
+
+const USAGE = 'usage: node mta/main.ts --config FILE';
+
+async function supervise(file: string): Promise<void> {
+  const config = await readConfig(file);
+  const destination = logDestination(1);
+  const logger = createLogger(config.log.level, 'supervisor', destination);
+  const supervisor = new Supervisor(config, {
+    spawn: () => spawnWorker(config.log.level),
+    clock: systemClock,
+    logger,
+    verifier: createVerifier({ clock: systemClock, random: systemRandom }),
+  });
+  const backend = controlBackend(supervisor, { clock: systemClock, random: systemRandom });
+  const health = createHealthServer(backend);
+  const control = createControlServer(backend, {
+    token: () => supervisor.config.secrets[supervisor.config.control.token]!,
+    onDefect: (error) => logger.error({ err: error }, 'defect'),
+  });
+
+  let stopping = false;
+  const stop = async (signal: NodeJS.Signals) => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    logger.info({ signal }, 'draining');
+    await supervisor.stop();
+    await Promise.all([health.close(), control.close()]);
+    logger.info('ended');
+    await destination.close();
+    process.exit(0);
+  };
+  process.on('SIGTERM', (signal) => void stop(signal));
+  process.on('SIGINT', (signal) => void stop(signal));
+  process.on('SIGHUP', () => {
+    readConfig(file)
+      .then((next) => supervisor.load(next))
+      .catch((error: Error) => supervisor.refuse(undefined, error.message));
+  });
+
+  await health.listen(config.health.address, config.health.port);
+  await supervisor.start();
+  await control.listen(config.control.address, config.control.port);
+  logger.info({ revision: config.revision, workers: config.workers }, 'ready');
+}
+
+function spawnWorker(logLevel: string): WorkerProcess {
+  const child = fork(import.meta.filename, ['--worker', logLevel], { serialization: 'advanced' });
+  const closed = (listener: () => void) => void child.once('disconnect', listener);
+  return {
+    channel: {
+      // A worker that is gone is told by `onExit`, not by what could not be sent to it.
+      send: (message) => void (child.connected && child.send(message as object, () => {})),
+      onMessage: (listener) => void child.on('message', listener),
+      onClose: closed,
+    },
+    kill: () => void child.kill('SIGKILL'),
+    onExit: (listener) => {
+      if (child.exitCode !== null || child.signalCode !== null) listener('ended');
+      else child.once('exit', (code, signal) => listener(signal ?? `exit code ${code}`));
+    },
+  };
+}
+
+function work(logLevel: string): void {
+  const destination = logDestination(1);
+  const logger = createLogger(logLevel, 'worker', destination);
+  const channel: Channel = {
+    send: (message) => void (process.connected && process.send!(message)),
+    onMessage: (listener) => void process.on('message', listener),
+    onClose: (listener) => void process.on('disconnect', listener),
+  };
+  const calls = createWorker(logger, destination);
+  serve(channel, {
+    ...calls,
+    async drain(seconds: number) {
+      await calls.drain(seconds);
+      // The answer goes out before the channel closes, and with it the process.
+      setImmediate(() => process.disconnect());
+    },
+  });
+  // Signals of a terminal reach the whole group; the supervisor decides what they mean.
+  process.on('SIGINT', () => {});
+  process.on('SIGTERM', () => {});
+  process.on('disconnect', () => {
+    void destination.flush().finally(() => process.exit(0));
+  });
+}
+
+async function readConfig(file: string): Promise<MtaConfig> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    throw new PostriderError('ConfigInvalid', `can't read ${file}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch (error) {
+    throw new PostriderError('ConfigInvalid', `${file} is not JSON: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+  return parseConfig(document);
+}
+
+function usage(message: string): never {
+  process.stderr.write(`${message}\n${USAGE}\n`);
+  process.exit(64);
+}
+
+function main(): void {
+  if (process.argv[2] === '--worker') {
+    work(process.argv[3] ?? 'info');
+    return;
+  }
+  let file: string | undefined;
+  try {
+    file = parseArgs({ options: { config: { type: 'string' } } }).values.config;
+  } catch (error) {
+    usage((error as Error).message);
+  }
+  if (file === undefined) usage('--config is missing');
+  supervise(file).catch((error: unknown) => {
+    if (error instanceof PostriderError) {
+      process.stderr.write(`postrider mta: ${error.message}\n`);
+      if (error.hint !== undefined) process.stderr.write(`  ${error.hint}\n`);
+      process.exit(error.code.startsWith('Config') ? 78 : 1);
+    }
+    process.stderr.write(`postrider mta: ${error instanceof Error ? error.stack : String(error)}\n`);
+    process.exit(1);
+  });
+}
+
+main();

@@ -1,0 +1,29 @@
+/** What the supervisor asks of a worker, and what a worker tells without being asked. */
+import type { MetricObjectWithValues, MetricValue } from 'prom-client';
+import type { MtaConfig } from '../config.ts';
+import type { WorkerSummary } from '../control/operations.ts';
+import type { MessageFilter, MessageSummary, QueueAction } from '../control/types.ts';
+import type { QueueId } from '../queue/types.ts';
+
+/** A worker's place among the workers of its process group: limits per process are shares of the fleet's. */
+export interface Place {
+  readonly index: number;
+  readonly workers: number;
+}
+
+export type WorkerCalls = {
+  /** Opens the queue, binds the ports, starts to deliver. Rejects with what a person can mend. */
+  start(config: MtaConfig, place: Place): Promise<void>;
+  /** Takes a new config without dropping a session; where it rejects, the old one goes on. */
+  load(config: MtaConfig, place: Place): Promise<void>;
+  /** Answers at once: how the supervisor knows that the event loop turns. */
+  ping(): Promise<void>;
+  metrics(): Promise<MetricObjectWithValues<MetricValue<string>>[]>;
+  queue(): Promise<WorkerSummary>;
+  messages(filter: MessageFilter): Promise<MessageSummary[]>;
+  message(id: QueueId): Promise<MessageSummary | undefined>;
+  content(id: QueueId, limit: number): Promise<Uint8Array | undefined>;
+  act(action: QueueAction, select: readonly QueueId[] | MessageFilter): Promise<number>;
+  /** Accepts nothing more, finishes what is in flight within `seconds`, releases the lanes. */
+  drain(seconds: number): Promise<void>;
+};

@@ -1,0 +1,256 @@
+/**
+ * Keeps the workers running: starts them, starts one again that has died, hands each new config to all of them, and
+ * ends them in order. Mail never passes through here; a supervisor that dies takes its workers with it, as they end
+ * when their channel closes.
+ */
+import type { Logger } from 'pino';
+import type { Clock } from '../clock.ts';
+import type { MtaConfig } from '../config.ts';
+import type { ConfigStatus } from '../control/types.ts';
+import { PostriderError } from '../errors.ts';
+import type { Verifier } from '../policy/verifier.ts';
+import { checkSetup } from '../setup.ts';
+import type { Place, WorkerCalls } from './calls.ts';
+import { checkFree, listenerBindings, newBindings } from './ports.ts';
+import { type Channel, remote } from './rpc.ts';
+
+/** A child process as far as the supervisor needs it. */
+export interface WorkerProcess {
+  readonly channel: Channel;
+  /** Ends it at once. */
+  kill(): void;
+  onExit(listener: (how: string) => void): void;
+}
+
+export interface SupervisorDeps {
+  readonly spawn: () => WorkerProcess;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly verifier: Verifier;
+}
+
+interface Worker {
+  readonly index: number;
+  readonly process: WorkerProcess;
+  readonly calls: WorkerCalls;
+  ready: boolean;
+  /** Monotonic ms of the last sign of life. */
+  seen: number;
+}
+
+/** A worker that dies is started again after this, doubled with each death in a row. */
+const RESTART_MS = 250;
+const LONGEST_RESTART_MS = 30_000;
+/** A worker that has served for so long starts its count of deaths anew. */
+const STEADY_MS = 60_000;
+const PING_MS = 1000;
+/** An event loop that hasn't answered for so long is taken to be stuck. */
+const STUCK_MS = 30_000;
+
+export class Supervisor {
+  readonly #deps: SupervisorDeps;
+  readonly #workers = new Map<number, Worker>();
+  #config: MtaConfig;
+  #deaths = 0;
+  #stopping = false;
+  #refused: ConfigStatus['refused'];
+  /** Loads one after the other, in the order in which they came. */
+  #loading: Promise<unknown> = Promise.resolve();
+
+  constructor(config: MtaConfig, deps: SupervisorDeps) {
+    this.#config = config;
+    this.#deps = deps;
+  }
+
+  /** Rejects where the config can't be served at all: a port that is taken, a queue that can't be written. */
+  async start(): Promise<void> {
+    checkSetup(this.#config, this.#deps.verifier);
+    await checkFree(listenerBindings(this.#config));
+    const indexes = Array.from({ length: this.#config.workers }, (_, index) => index);
+    try {
+      await Promise.all(indexes.map((index) => this.#startWorker(index)));
+    } catch (error) {
+      this.#stopping = true;
+      for (const { process } of this.#workers.values()) process.kill();
+      throw error;
+    }
+    this.#watch();
+  }
+
+  get config(): MtaConfig {
+    return this.#config;
+  }
+
+  status(): ConfigStatus {
+    const { revision, resources } = this.#config;
+    return { revision, resources, ...(this.#refused === undefined ? {} : { refused: this.#refused }) };
+  }
+
+  live(): boolean {
+    const now = this.#deps.clock.monotonic();
+    return [...this.#workers.values()].every(({ seen }) => now - seen < STUCK_MS);
+  }
+
+  notReady(): string[] {
+    if (this.#stopping) return ['shutting down'];
+    const ready = [...this.#workers.values()].filter((worker) => worker.ready).length;
+    return ready === this.#config.workers ? [] : [`${ready} of ${this.#config.workers} workers are ready`];
+  }
+
+  /** Asks every worker that is ready; one that dies meanwhile is left out. */
+  async all<T>(ask: (calls: WorkerCalls) => Promise<T>): Promise<T[]> {
+    const ready = [...this.#workers.values()].filter((worker) => worker.ready);
+    const answers = await Promise.allSettled(ready.map(({ calls }) => ask(calls)));
+    const failures = answers.filter((answer) => answer.status === 'rejected');
+    if (failures.length > 0 && failures.length === answers.length) throw failures[0]!.reason;
+    return answers.filter((answer) => answer.status === 'fulfilled').map((answer) => answer.value);
+  }
+
+  /** Gives a new config to every worker; where one refuses it, all of them go on with the old one. */
+  load(config: MtaConfig): Promise<ConfigStatus> {
+    const done = this.#loading.then(() => this.#load(config));
+    this.#loading = done.catch(() => {});
+    return done;
+  }
+
+  /** A config that could not even be read: the old one goes on, and the status says so. */
+  refuse(revision: number | undefined, reason: string): void {
+    this.#refused = { revision, reason, at: new Date(this.#deps.clock.now()).toISOString() };
+    this.#deps.logger.error({ revision, reason }, 'config refused, the last good one serves on');
+  }
+
+  async #load(config: MtaConfig): Promise<ConfigStatus> {
+    const old = this.#config;
+    try {
+      this.#checkChange(old, config);
+      checkSetup(config, this.#deps.verifier);
+      await checkFree(newBindings(listenerBindings(old), listenerBindings(config)));
+      await this.#loadAll(config);
+    } catch (error) {
+      await this.#loadAll(old).catch((again: unknown) =>
+        this.#deps.logger.error({ err: again }, 'a worker did not go back to the old config'),
+      );
+      this.refuse(config.revision, error instanceof Error ? error.message : String(error));
+      throw error;
+    }
+    this.#config = config;
+    this.#refused = undefined;
+    await this.#resize();
+    this.#deps.logger.info({ revision: config.revision }, 'config loaded');
+    return this.status();
+  }
+
+  /** What a running process can't change. */
+  #checkChange(old: MtaConfig, config: MtaConfig): void {
+    if (config.revision < old.revision) {
+      throw new PostriderError(
+        'ConfigInvalid',
+        `revision ${config.revision} is older than ${old.revision}, which is loaded`,
+        { hint: 'revisions only go up: write the content that you want with a higher one' },
+      );
+    }
+    const fixed = ['queue', 'health', 'control'] as const;
+    const changed = fixed.find((part) => JSON.stringify(old[part]) !== JSON.stringify(config[part]));
+    if (changed !== undefined) {
+      throw new PostriderError('ConfigInvalid', `${changed} can't change while the process runs`, {
+        hint: 'restart it with the new config',
+      });
+    }
+  }
+
+  async #loadAll(config: MtaConfig): Promise<void> {
+    const workers = [...this.#workers.values()].filter((worker) => worker.ready);
+    await Promise.all(workers.map(({ calls, index }) => calls.load(config, this.#place(index, config))));
+  }
+
+  /** Starts or drains workers until there are as many as the config wants. */
+  async #resize(): Promise<void> {
+    const { workers, drainSeconds } = this.#config;
+    const missing = Array.from({ length: workers }, (_, index) => index).filter((i) => !this.#workers.has(i));
+    const surplus = [...this.#workers.values()].filter(({ index }) => index >= workers);
+    await Promise.all([
+      ...missing.map((index) => this.#startWorker(index)),
+      ...surplus.map((worker) => this.#drainWorker(worker, drainSeconds)),
+    ]);
+  }
+
+  /** Drains every worker within the config's grace, and kills what has not ended by then. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const { drainSeconds } = this.#config;
+    await Promise.all([...this.#workers.values()].map((worker) => this.#drainWorker(worker, drainSeconds)));
+  }
+
+  async #drainWorker(worker: Worker, seconds: number): Promise<void> {
+    const { logger, clock } = this.#deps;
+    this.#workers.delete(worker.index);
+    worker.ready = false;
+    const exited = new Promise<void>((resolve) => worker.process.onExit(() => resolve()));
+    await worker.calls.drain(seconds).catch((error: unknown) => {
+      logger.error(
+        { err: error, worker: worker.index },
+        'a worker did not drain, its mail waits for the lease',
+      );
+    });
+    const cancel = clock.after(RESTART_MS, () => worker.process.kill());
+    await exited;
+    cancel();
+  }
+
+  async #startWorker(index: number): Promise<void> {
+    const { spawn, clock, logger } = this.#deps;
+    const process = spawn();
+    const calls = remote<WorkerCalls>(process.channel);
+    const worker: Worker = { index, process, calls, ready: false, seen: clock.monotonic() };
+    this.#workers.set(index, worker);
+    const started = clock.monotonic();
+    process.onExit((how) => {
+      const expected = this.#stopping || this.#workers.get(index) !== worker;
+      if (expected) return;
+      this.#workers.delete(index);
+      if (worker.ready) this.#restart(index, how, clock.monotonic() - started);
+    });
+    try {
+      await calls.start(this.#config, this.#place(index, this.#config));
+    } catch (error) {
+      this.#workers.delete(index);
+      process.kill();
+      throw error;
+    }
+    worker.ready = true;
+    worker.seen = clock.monotonic();
+    logger.info({ worker: index }, 'worker ready');
+  }
+
+  #restart(index: number, how: string, lived: number): void {
+    const { clock, logger } = this.#deps;
+    if (lived > STEADY_MS) this.#deaths = 0;
+    const wait = Math.min(RESTART_MS * 2 ** this.#deaths, LONGEST_RESTART_MS);
+    this.#deaths += 1;
+    logger.error({ worker: index, how, restartInMs: wait }, 'worker ended unexpectedly');
+    clock.after(wait, () => {
+      if (this.#stopping || index >= this.#config.workers || this.#workers.has(index)) return;
+      this.#startWorker(index).catch((error: unknown) => {
+        this.#restart(index, error instanceof Error ? error.message : String(error), 0);
+      });
+    });
+  }
+
+  #place(index: number, config: MtaConfig): Place {
+    return { index, workers: config.workers };
+  }
+
+  /** Pings each worker every second: an event loop that is stuck shows in `live`. */
+  #watch(): void {
+    const { clock } = this.#deps;
+    for (const worker of this.#workers.values()) {
+      worker.calls.ping().then(
+        () => {
+          worker.seen = clock.monotonic();
+        },
+        () => {},
+      );
+    }
+    if (!this.#stopping) clock.after(PING_MS, () => this.#watch());
+  }
+}
