@@ -13,12 +13,17 @@ export default defineConfig({
     projects: [
       project(
         'unit',
-        ['{mta,operator,cli,crds,scripts}/**/*.test.ts', 'test/architecture/**/*.test.ts'],
+        [
+          '{mta,operator,cli,crds,scripts}/**/*.test.ts',
+          'test/architecture/**/*.test.ts',
+          'test/support/**/*.test.ts',
+        ],
         20_000,
       ),
       project('conformance', ['test/conformance/**/*.test.ts'], 30_000),
       project('simulation', ['test/simulation/**/*.test.ts'], 300_000),
       project('interop', ['test/interop/**/*.test.ts'], 300_000),
+      project('faults', ['test/faults/**/*.test.ts'], 300_000),
       project('chaos', ['test/chaos/**/*.test.ts'], 3_600_000),
     ],
   },

@@ -117,17 +117,32 @@ function serve(socket: Socket, options: SinkOptions, onMessage: (message: Delive
   socket.setNoDelay(true);
   socket.setEncoding('latin1');
   say('220 sink.test ESMTP');
+  // Content is kept in pieces: joining and searching all of it at each chunk takes minutes for 100 MB.
+  let pieces: string[] = [];
+  let tail = '\r\n';
+  const data = (chunk: string): string | undefined => {
+    const seen = tail + chunk;
+    const end = seen.indexOf('\r\n.\r\n');
+    if (end < 0) {
+      pieces.push(chunk);
+      tail = seen.slice(-4);
+      return undefined;
+    }
+    const after = end + 5 - tail.length;
+    const content = (pieces.join('') + chunk.slice(0, Math.max(0, after))).slice(0, -3);
+    pieces = [];
+    tail = '\r\n';
+    inData = false;
+    message(content);
+    return chunk.slice(Math.max(0, after));
+  };
   socket.on('data', (chunk) => {
     buffer += String(chunk);
     for (;;) {
       if (inData) {
-        const end = buffer.startsWith('.\r\n') ? 0 : buffer.indexOf('\r\n.\r\n');
-        if (end < 0) return;
-        const length = buffer.startsWith('.\r\n') ? 0 : end + 2;
-        inData = false;
-        const content = buffer.slice(0, length);
-        buffer = buffer.slice(length + 3);
-        message(content);
+        const rest = data(buffer);
+        buffer = rest ?? '';
+        if (rest === undefined) return;
       } else {
         const end = buffer.indexOf('\r\n');
         if (end < 0) return;
