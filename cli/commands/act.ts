@@ -1,0 +1,49 @@
+/** `postrider hold|release|retry|remove` */
+import { Command } from 'commander';
+import type { QueueAction } from '../../mta/control/types.ts';
+import { clientForState } from '../control/client.ts';
+import { type Context, stateOption } from './context.ts';
+import { type FilterOptions, selectionOf, withFilter } from './selection.ts';
+
+type Options = FilterOptions & { readonly state: string; readonly all?: true };
+
+const actions: Readonly<Record<QueueAction, { summary: string; description: string; done: string }>> = {
+  hold: {
+    summary: 'keep messages back',
+    description: 'Keeps messages in the queue, untried and unexpired, until they are released.',
+    done: 'held',
+  },
+  release: {
+    summary: 'let held messages go',
+    description: 'Lets held messages go: they are tried at once.',
+    done: 'released',
+  },
+  retry: {
+    summary: 'try deferred messages now',
+    description: 'Tries deferred messages now, without waiting for their next attempt.',
+    done: 'to be tried now',
+  },
+  remove: {
+    summary: 'remove messages for good',
+    description:
+      'Removes messages from the queue for good. Nobody gets a bounce; the history says that it was done.',
+    done: 'removed',
+  },
+};
+
+export function actCommand(action: QueueAction, { write, fail }: Context): Command {
+  const { summary, description, done } = actions[action];
+  return withFilter(new Command(action))
+    .summary(summary)
+    .description(description)
+    .argument('[ids...]', 'queue ids')
+    .option('--all', 'all messages')
+    .addOption(stateOption())
+    .addHelpText('after', '\nExit codes: 0 some message was changed, 1 none was, 2 wrong usage.')
+    .action(async (ids: string[], { state, ...options }: Options) => {
+      const selection = selectionOf(ids, options);
+      const changed = await clientForState(state).act(action, selection);
+      write(`${changed} ${changed === 1 ? 'message' : 'messages'} ${done}`);
+      if (changed === 0) fail();
+    });
+}
