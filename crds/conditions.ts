@@ -61,5 +61,7 @@ export const reasons = {
   SecretInvalid: 'SecretInvalid',
   /** A MailTLSPolicy doesn't exist in the namespace of the resource, or is not accepted by this fleet. */
   TLSPolicyNotFound: 'TLSPolicyNotFound',
+  /** A relay names a user that no accepted MailUser has. */
+  UserNotFound: 'UserNotFound',
 } as const;
 export type Reason = (typeof reasons)[keyof typeof reasons];

@@ -1,0 +1,100 @@
+/** Domains: whose names they may have, and where their mail goes. */
+import { reasons } from '../../crds/conditions.ts';
+import type { MailDomainSpec } from '../../crds/mail-domain.ts';
+import type { MtaSpec } from '../../crds/mta.ts';
+import { parseQuantity } from '../../crds/units.ts';
+import type { Domain } from '../../mta/config.ts';
+import { type Attachment, domainNames } from './attach.ts';
+import { contest, domainClaim } from './conflicts.ts';
+import type { Resource } from './read.ts';
+import { compare, type Report } from './report.ts';
+import type { TlsPolicies } from './tls-policies.ts';
+
+export interface Domains {
+  readonly accepted: readonly Resource<MailDomainSpec>[];
+  /** Sorted by name. */
+  readonly config: readonly Domain[];
+  /** Names and aliases of the accepted domains of one namespace, sorted. */
+  ownedBy(namespace: string): readonly string[];
+}
+
+export interface DomainContext {
+  readonly mta: Resource<MtaSpec>;
+  readonly attached: Attachment;
+  readonly policies: TlsPolicies;
+  readonly held: ReadonlyMap<string, string>;
+  readonly report: Report;
+}
+
+export function buildDomains(
+  candidates: readonly Resource<MailDomainSpec>[],
+  { mta, attached, policies, held, report }: DomainContext,
+): Domains {
+  const valid = candidates.flatMap((domain) => {
+    const names = domainNames(domain, report);
+    for (const { name, path } of names) {
+      if (attached.mayHave(domain.ref.namespace, name)) continue;
+      report.refuse(
+        domain.ref,
+        reasons.DomainNotAllowed,
+        `${path}: namespace ${domain.ref.namespace} was not given ${name}: ask who runs the MTA for an entry in its spec.attachment`,
+        path,
+      );
+    }
+    if (report.isRefused(domain.ref)) return [];
+    const config = build(
+      domain,
+      names.map(({ name }) => name),
+      mta,
+      policies,
+    );
+    return report.isRefused(domain.ref) ? [] : [{ ...domain, names, config }];
+  });
+  const accepted = contest(
+    valid,
+    ({ names }) => names.map(({ name, path }) => ({ key: domainClaim(name), path })),
+    held,
+    report,
+  );
+  const owned = new Map<string, string[]>();
+  for (const { ref, names } of accepted) {
+    const before = owned.get(ref.namespace) ?? [];
+    owned.set(ref.namespace, [...before, ...names.map(({ name }) => name)]);
+  }
+  return {
+    accepted,
+    config: accepted.map(({ config }) => config).sort((one, other) => compare(one.domain, other.domain)),
+    ownedBy: (namespace) => (owned.get(namespace) ?? []).toSorted(),
+  };
+}
+
+function build(
+  { ref, id, spec }: Resource<MailDomainSpec>,
+  names: readonly string[],
+  mta: Resource<MtaSpec>,
+  policies: TlsPolicies,
+): Domain {
+  // A rule of the schema holds that the member of the type is there, and unsupported types were refused before.
+  const member = spec.target.type === 'LMTP' ? 'lmtp' : 'smtp';
+  const { hosts, tlsPolicyRef } = spec.target[member]!;
+  const tls = policies.named({
+    resource: ref,
+    ref: tlsPolicyRef,
+    path: `spec.target.${member}.tlsPolicyRef`,
+    recipientDomains: names,
+  });
+  const { mode, list, subaddressDelimiter } = spec.recipients;
+  return {
+    resource: id,
+    domain: names[0]!,
+    aliases: names.slice(1).toSorted(),
+    target: { type: member, hosts, ...(tls !== undefined && { tls }) },
+    trusted: ref.namespace === mta.ref.namespace,
+    recipients: {
+      mode: mode === 'List' ? 'list' : 'any',
+      list: list.toSorted(),
+      ...(subaddressDelimiter !== undefined && { subaddressDelimiter }),
+    },
+    ...(spec.limits.messageSize !== undefined && { messageSize: parseQuantity(spec.limits.messageSize) }),
+  };
+}

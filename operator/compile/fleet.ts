@@ -1,0 +1,243 @@
+/** The parts of the config that the MTA itself brings: listeners, queue, delivery, limits. */
+import { reasons } from '../../crds/conditions.ts';
+import type { MtaSpec } from '../../crds/mta.ts';
+import { parseDuration, parseQuantity } from '../../crds/units.ts';
+import { CONFIG_VERSION, type Limits, type Listener, type MtaConfig } from '../../mta/config.ts';
+import { addressPattern, domainName } from './names.ts';
+import type { Resource } from './read.ts';
+import type { Report } from './report.ts';
+import { type Secrets, secretId } from './secrets.ts';
+import type { CompileInput, Environment } from './types.ts';
+
+type Fleet = Omit<MtaConfig, 'domains' | 'relays' | 'tlsPolicies' | 'users' | 'secrets' | 'resources'>;
+type ListenerSpec = MtaSpec['listeners'][number];
+
+/** Undefined after the reasons were reported. */
+export function buildFleet(
+  mta: Resource<MtaSpec>,
+  input: CompileInput,
+  defaultTls: string,
+  secrets: Secrets,
+  report: Report,
+): Fleet | undefined {
+  const { spec, ref } = mta;
+  const { environment } = input;
+  const hostname = domainName(spec.hostname);
+  if (hostname === undefined) {
+    report.refuse(
+      ref,
+      reasons.Invalid,
+      `spec.hostname: ${spec.hostname} is not a domain name`,
+      'spec.hostname',
+    );
+  }
+  const postmaster =
+    spec.postmaster === undefined ? `postmaster@${hostname}` : addressPattern(spec.postmaster);
+  if (postmaster === undefined) {
+    report.refuse(
+      ref,
+      reasons.Invalid,
+      `spec.postmaster: ${spec.postmaster} is not an address`,
+      'spec.postmaster',
+    );
+  }
+  const listeners = spec.listeners.map((listener, index) =>
+    buildListener(mta, listener, index, environment, secrets, report),
+  );
+  checkPorts(mta, environment, report);
+  if (hostname === undefined || postmaster === undefined) return undefined;
+  if (report.isRefused(ref) || report.isUnresolved(ref)) return undefined;
+  return {
+    version: CONFIG_VERSION,
+    revision: input.revision,
+    fleet: { namespace: ref.namespace, name: ref.name, hostname, postmaster },
+    workers: spec.workers,
+    drainSeconds: parseDuration(spec.drain.timeout),
+    listeners: listeners as Listener[],
+    health: environment.health,
+    control: {
+      address: environment.control.address,
+      port: environment.control.port,
+      token: secrets.use(`${mta.id}/control-token`, environment.control.token),
+    },
+    queue: {
+      mode: spec.storage.mode,
+      path: environment.queuePath,
+      leaseTermSeconds: parseDuration(spec.storage.leaseTerm),
+      inlineBodyBytes: parseQuantity(spec.storage.inlineMessageSize),
+      segmentBytes: parseQuantity(spec.storage.segmentSize),
+      minFreeBytes: parseQuantity(spec.storage.minFree),
+    },
+    log: {
+      level: spec.log.level,
+      redactAddresses: spec.log.redactAddresses,
+      historyPath: environment.historyPath,
+      historyDays: spec.log.historyDays,
+    },
+    delivery: buildDelivery(spec.delivery, defaultTls, environment),
+    resolver: {
+      servers: spec.dns.servers.map(withPort),
+      timeoutSeconds: parseDuration(spec.dns.timeout),
+    },
+    egress: { allow: spec.egress.allow },
+  };
+}
+
+function buildListener(
+  mta: Resource<MtaSpec>,
+  listener: ListenerSpec,
+  index: number,
+  environment: Environment,
+  secrets: Secrets,
+  report: Report,
+): Listener | undefined {
+  const path = `spec.listeners[${index}]`;
+  const hostname = listener.hostname === undefined ? undefined : domainName(listener.hostname);
+  if (listener.hostname !== undefined && hostname === undefined) {
+    report.refuse(
+      mta.ref,
+      reasons.Invalid,
+      `${path}.hostname: ${listener.hostname} is not a domain name`,
+      `${path}.hostname`,
+    );
+  }
+  const tls = buildListenerTls(mta, listener, path, environment, secrets, report);
+  if (tls === undefined) return undefined;
+  const auth = listener.auth.mode ?? (listener.role === 'Submission' ? 'Required' : 'Off');
+  return {
+    name: listener.name,
+    role: listener.role === 'Submission' ? 'submission' : 'smtp',
+    address: environment.listenAddress,
+    port: portOf(listener, environment),
+    tls,
+    auth: {
+      offered: auth !== 'Off',
+      required: auth === 'Required',
+      allowWithoutTls: listener.auth.allowWithoutTLS,
+    },
+    relayFrom: listener.relayFrom,
+    ...(hostname !== undefined && { hostname }),
+    limits: buildLimits({ ...mta.spec.limits, ...defined(listener.limits) }),
+  };
+}
+
+const modes = { None: 'none', STARTTLS: 'starttls', Implicit: 'implicit' } as const;
+
+function buildListenerTls(
+  mta: Resource<MtaSpec>,
+  { tls, name }: ListenerSpec,
+  listenerPath: string,
+  environment: Environment,
+  secrets: Secrets,
+  report: Report,
+): Listener['tls'] | undefined {
+  const common = { mode: modes[tls.mode], required: tls.required, minVersion: tls.minVersion };
+  if (tls.mode === 'None') return common;
+  const { fallbackCertificate } = environment;
+  if (tls.certificateRef !== undefined) {
+    const use = {
+      resource: mta.ref,
+      name: tls.certificateRef.name,
+      path: `${listenerPath}.tls.certificateRef`,
+    };
+    const pair = secrets.findKeyPair(
+      { ...use, key: 'tls.crt', what: 'the certificate chain, PEM' },
+      { ...use, key: 'tls.key', what: 'its key, PEM' },
+    );
+    if (pair === undefined) return undefined;
+    const id = (key: string) => secretId(mta.ref.namespace, use.name, key);
+    return {
+      ...common,
+      certificate: secrets.use(id('tls.crt'), pair.chain),
+      key: secrets.use(id('tls.key'), pair.key),
+    };
+  }
+  if (fallbackCertificate !== undefined) {
+    return {
+      ...common,
+      certificate: secrets.use(`${mta.id}/fallback-certificate`, fallbackCertificate.certificate),
+      key: secrets.use(`${mta.id}/fallback-key`, fallbackCertificate.key),
+    };
+  }
+  report.refuse(
+    mta.ref,
+    reasons.CertificateMissing,
+    `${listenerPath}.tls: listener ${name} has mode ${tls.mode} and no certificate: name a Secret of type kubernetes.io/tls in tls.certificateRef, or set tls.mode to None`,
+    `${listenerPath}.tls`,
+  );
+  return undefined;
+}
+
+const portOf = ({ name, port }: ListenerSpec, environment: Environment): number =>
+  environment.listenerPorts?.[name] ?? port;
+
+function checkPorts({ ref, spec }: Resource<MtaSpec>, environment: Environment, report: Report): void {
+  const taken = new Map([
+    [environment.health.port, 'the health port'],
+    [environment.control.port, 'the control port'],
+  ]);
+  spec.listeners.forEach((listener, index) => {
+    const port = portOf(listener, environment);
+    const path = `spec.listeners[${index}].port`;
+    const other = taken.get(port);
+    if (other === undefined) taken.set(port, `listener ${listener.name}`);
+    else {
+      report.refuse(
+        ref,
+        reasons.PortConflict,
+        `${path}: listener ${listener.name} has port ${port}, which ${other} has already: choose another one`,
+        path,
+      );
+    }
+  });
+}
+
+function buildLimits(limits: MtaSpec['limits']): Limits {
+  const { messageSize, sessionDuration, sessionSize, ...counts } = limits;
+  return {
+    ...counts,
+    messageSize: parseQuantity(messageSize),
+    sessionSeconds: parseDuration(sessionDuration),
+    sessionBytes: parseQuantity(sessionSize),
+  };
+}
+
+function defined<T extends object>(object: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}
+
+function buildDelivery(
+  spec: MtaSpec['delivery'],
+  defaultTls: string,
+  environment: Environment,
+): MtaConfig['delivery'] {
+  return {
+    retry: {
+      initialSeconds: parseDuration(spec.retry.initial),
+      factor: spec.retry.factor,
+      maxSeconds: parseDuration(spec.retry.max),
+      jitter: spec.retry.jitterPercent / 100,
+    },
+    lifetimeSeconds: parseDuration(spec.lifetime),
+    bounceLifetimeSeconds: parseDuration(spec.bounceLifetime),
+    delayWarningSeconds: parseDuration(spec.delayWarning),
+    connectionsPerDestination: spec.connectionsPerDestination,
+    messagesPerConnection: spec.messagesPerConnection,
+    idleConnectionSeconds: parseDuration(spec.idleConnection),
+    mxPort: environment.mxPort ?? 25,
+    addressFamilies: spec.addressFamilies.map((family) => (family === 'IPv4' ? 'ipv4' : 'ipv6')),
+    defaultTls,
+    timeouts: {
+      connect: parseDuration(spec.timeouts.connect),
+      greeting: parseDuration(spec.timeouts.greeting),
+      command: parseDuration(spec.timeouts.command),
+      dataBlock: parseDuration(spec.timeouts.dataBlock),
+      finalReply: parseDuration(spec.timeouts.finalReply),
+    },
+  };
+}
+
+/** `192.0.2.53` is port 53 of it. */
+const withPort = (server: string): string => (/^\[.*\]:|^[^[\]:]+:/.test(server) ? server : `${server}:53`);

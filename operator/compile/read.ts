@@ -1,0 +1,171 @@
+/**
+ * Manifests to typed resources, defaults filled in. What doesn't fit its schema, or asks for what isn't done yet, is
+ * refused with the path of the field, and left out.
+ */
+import type { z } from 'zod';
+import { reasons } from '../../crds/conditions.ts';
+import { API_VERSION, GROUP, type Kind } from '../../crds/kind.ts';
+import { kinds } from '../../crds/kinds.ts';
+import type { MailDomainSpec } from '../../crds/mail-domain.ts';
+import type { MailRelaySpec } from '../../crds/mail-relay.ts';
+import type { MailTlsPolicySpec } from '../../crds/mail-tls-policy.ts';
+import type { MailUserSpec } from '../../crds/mail-user.ts';
+import type { MtaSpec } from '../../crds/mta.ts';
+import { fieldsOf, schemaAt } from '../../crds/walk.ts';
+import { compare, idOf, type Report } from './report.ts';
+import type { Manifest, ObjectRef } from './types.ts';
+import { notYetSupported } from './unsupported.ts';
+
+export interface Resource<S> {
+  readonly ref: ObjectRef;
+  /** `MailDomain/mail/example.test`. */
+  readonly id: string;
+  readonly generation: number;
+  /** RFC 3339; empty where there is none, as in files. */
+  readonly createdAt: string;
+  readonly spec: S;
+}
+
+interface SpecOf {
+  readonly MTA: MtaSpec;
+  readonly MailDomain: MailDomainSpec;
+  readonly MailRelay: MailRelaySpec;
+  readonly MailTLSPolicy: MailTlsPolicySpec;
+  readonly MailUser: MailUserSpec;
+}
+export type KindName = keyof SpecOf;
+
+export interface Resources {
+  /** Valid resources of a kind, oldest first. */
+  of<K extends KindName>(kind: K): readonly Resource<SpecOf[K]>[];
+  /** Whether a manifest of that name was there, valid or not. */
+  exists(ref: ObjectRef): boolean;
+}
+
+/** Where no namespace is said, as kubectl has it. */
+const DEFAULT_NAMESPACE = 'default';
+
+export const refOf = ({ kind, metadata }: Manifest): ObjectRef => ({
+  kind,
+  namespace: metadata.namespace ?? DEFAULT_NAMESPACE,
+  name: metadata.name,
+});
+
+export function read(manifests: readonly Manifest[], report: Report): Resources {
+  const valid = new Map<string, Resource<unknown>[]>(kinds.map(({ kind }) => [kind, []]));
+  const seen = new Set<string>();
+  for (const manifest of manifests) {
+    if (manifest.apiVersion.split('/')[0] !== GROUP) continue;
+    const ref = refOf(manifest);
+    const id = idOf(ref);
+    if (seen.has(id)) {
+      report.refuse(ref, reasons.Duplicate, `${id} stands in more than one manifest: keep one of them`);
+      continue;
+    }
+    seen.add(id);
+    const resource = readOne(manifest, ref, report);
+    if (resource !== undefined) valid.get(ref.kind)!.push(resource);
+  }
+  for (const list of valid.values()) list.sort(byAge);
+  return {
+    of: <K extends KindName>(kind: K) =>
+      valid.get(kind)!.filter(({ ref }) => !report.isRefused(ref)) as Resource<SpecOf[K]>[],
+    exists: (ref) => seen.has(idOf(ref)),
+  };
+}
+
+/** The order of newcomers: `creationTimestamp`, then namespace and name. */
+export const byAge = (one: Resource<unknown>, other: Resource<unknown>): number =>
+  compare(one.createdAt, other.createdAt) || compare(one.id, other.id);
+
+function readOne(manifest: Manifest, ref: ObjectRef, report: Report): Resource<unknown> | undefined {
+  const kind = kinds.find((candidate) => candidate.kind === manifest.kind);
+  if (manifest.apiVersion !== API_VERSION || kind === undefined) {
+    const known = kinds.map((candidate) => candidate.kind).join(', ');
+    report.refuse(
+      ref,
+      reasons.Invalid,
+      `There is no ${manifest.kind} in ${manifest.apiVersion}: ${API_VERSION} has ${known}`,
+    );
+    return undefined;
+  }
+  if (kind.maxNameLength !== undefined && ref.name.length > kind.maxNameLength) {
+    report.refuse(
+      ref,
+      reasons.Invalid,
+      `The name must not be longer than ${kind.maxNameLength} characters: pods are named after it`,
+      'metadata.name',
+    );
+    return undefined;
+  }
+  const parsed = kind.spec.safeParse(manifest.spec ?? {}, { reportInput: true });
+  if (!parsed.success) {
+    for (const { path, message } of parsed.error.issues.flatMap((issue) => explain(issue, kind))) {
+      report.refuse(ref, reasons.Invalid, message, path);
+    }
+    return undefined;
+  }
+  const unsupported = notYetSupported(kind.kind, parsed.data);
+  for (const { path, message } of unsupported) {
+    report.refuse(ref, reasons.NotYetSupported, `${path}: ${message}`, path);
+  }
+  if (unsupported.length > 0) return undefined;
+  return {
+    ref,
+    id: idOf(ref),
+    generation: manifest.metadata.generation ?? 0,
+    createdAt: manifest.metadata.creationTimestamp ?? '',
+    spec: parsed.data,
+  };
+}
+
+/** `spec.listeners[0].port`. */
+const pathOf = (path: readonly PropertyKey[]): string =>
+  path.reduce<string>(
+    (text, part) => (typeof part === 'number' ? `${text}[${part}]` : `${text}.${String(part)}`),
+    'spec',
+  );
+
+function explain(issue: z.core.$ZodIssue, kind: Kind): { path: string; message: string }[] {
+  const at = pathOf(issue.path);
+  if (issue.code === 'unrecognized_keys') {
+    const schema = schemaAt(kind.spec, issue.path);
+    const known = Object.keys((schema && fieldsOf(schema)) ?? {});
+    return issue.keys.map((key) => ({
+      path: pathOf([...issue.path, key]),
+      message: `${pathOf([...issue.path, key])}: unknown field${suggestion(key, known)}`,
+    }));
+  }
+  if (issue.code === 'invalid_type' && issue.input === undefined) {
+    const what = schemaAt(kind.spec, issue.path)?._zod.def.type === 'array' ? 'list' : issue.expected;
+    return [{ path: at, message: `${at}: is missing: it must be of type ${what}` }];
+  }
+  if (issue.input === undefined && issue.code === 'invalid_value') {
+    return [{ path: at, message: `${at}: is missing: it must be one of ${issue.values.join(', ')}` }];
+  }
+  return [{ path: at, message: `${at}: ${issue.message}` }];
+}
+
+function suggestion(key: string, known: readonly string[]): string {
+  const lower = key.toLowerCase();
+  const near = known.find(
+    (name) =>
+      name.toLowerCase() === lower || distance(name.toLowerCase(), lower) <= Math.min(2, key.length - 2),
+  );
+  if (near !== undefined) return `, did you mean ${near}?`;
+  return known.length > 0 ? `: here are ${known.join(', ')}` : '';
+}
+
+/** Levenshtein. */
+function distance(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, column) => column);
+  for (let i = 1; i <= one.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= other.length; j += 1) {
+      const replaced = row[j - 1]! + (one[i - 1] === other[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[other.length]!;
+}

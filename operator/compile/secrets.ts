@@ -1,0 +1,114 @@
+/** Secrets that resources name: found, checked for what they are used for, and collected for the config. */
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { reasons } from '../../crds/conditions.ts';
+import type { Report } from './report.ts';
+import type { ObjectRef, SecretValues } from './types.ts';
+
+/** A value of a Secret, and the field that names it. */
+export interface SecretUse {
+  readonly resource: ObjectRef;
+  readonly name: string;
+  readonly key: string;
+  readonly path: string;
+  /** What to put there: `the password of the relay`. */
+  readonly what: string;
+}
+
+export class Secrets {
+  readonly #values: ReadonlyMap<string, SecretValues['values']>;
+  readonly #report: Report;
+  readonly #used = new Map<string, string>();
+
+  constructor(secrets: readonly SecretValues[], report: Report) {
+    this.#values = new Map(secrets.map(({ namespace, name, values }) => [`${namespace}/${name}`, values]));
+    this.#report = report;
+  }
+
+  /** The value, from the resource's own namespace; undefined after it was reported as missing. */
+  find({ resource, name, key, path, what }: SecretUse): string | undefined {
+    const secret = this.#values.get(`${resource.namespace}/${name}`);
+    if (secret === undefined) {
+      this.#report.unresolved(
+        resource,
+        reasons.SecretNotFound,
+        `${path}: there is no Secret ${name} in namespace ${resource.namespace}: make it, with ${what} in ${key}`,
+        path,
+      );
+      return undefined;
+    }
+    const value = Object.hasOwn(secret, key) ? secret[key] : undefined;
+    if (value === undefined) {
+      const keys = Object.keys(secret).toSorted().join(', ') || 'none';
+      this.#report.unresolved(
+        resource,
+        reasons.SecretKeyNotFound,
+        `${path}: Secret ${name} has no key ${key} (it has: ${keys}): put ${what} there, or name the key that has it`,
+        path,
+      );
+    }
+    return value;
+  }
+
+  /** A password as people leave it in a file: the newline at its end is not a part of it. */
+  findPassword(use: SecretUse): string | undefined {
+    const password = this.find(use)?.replace(/\r?\n$/, '');
+    if (password === '' || password?.match(/[\0\r\n]/)) {
+      return this.#invalid(use, 'is empty or has a line break inside: write a password of one line');
+    }
+    return password;
+  }
+
+  /** PEM of one certificate or more. */
+  findCertificates(use: SecretUse): string | undefined {
+    const pem = this.find(use);
+    if (pem === undefined) return undefined;
+    return isCertificates(pem) ? pem : this.#invalid(use, 'is not PEM that begins with a certificate');
+  }
+
+  /** PEM of chain and key that belong together. */
+  findKeyPair(chain: SecretUse, key: SecretUse): { chain: string; key: string } | undefined {
+    const chainPem = this.findCertificates(chain);
+    const keyPem = this.find(key);
+    if (chainPem === undefined || keyPem === undefined) return undefined;
+    try {
+      if (new X509Certificate(chainPem).checkPrivateKey(createPrivateKey(keyPem))) {
+        return { chain: chainPem, key: keyPem };
+      }
+    } catch {
+      return this.#invalid(key, 'is not a private key in PEM without a passphrase');
+    }
+    return this.#invalid(key, `is not the key of the first certificate in ${chain.key}`);
+  }
+
+  /** Puts a value into the config under an id, and gives the id back. */
+  use(id: string, value: string): string {
+    this.#used.set(id, value);
+    return id;
+  }
+
+  used(): Readonly<Record<string, string>> {
+    return Object.fromEntries([...this.#used].sort(([one], [other]) => (one < other ? -1 : 1)));
+  }
+
+  #invalid({ resource, name, key, path }: SecretUse, problem: string): undefined {
+    this.#report.unresolved(
+      resource,
+      reasons.SecretInvalid,
+      `${path}: what Secret ${name} has in ${key} ${problem}`,
+      path,
+    );
+    return undefined;
+  }
+}
+
+function isCertificates(pem: string): boolean {
+  try {
+    new X509Certificate(pem);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export const secretId = (namespace: string, name: string, key: string): string =>
+  `Secret/${namespace}/${name}/${key}`;

@@ -1,0 +1,179 @@
+/**
+ * TLS policies: the built-in default, those of the fleet's namespace, which are its floor, and those of tenants, who
+ * may tighten it for their own relays and domains and never loosen it.
+ */
+import { reasons } from '../../crds/conditions.ts';
+import type { MailTlsPolicySpec } from '../../crds/mail-tls-policy.ts';
+import type { MtaSpec } from '../../crds/mta.ts';
+import type { TlsPolicy } from '../../mta/config.ts';
+import { type Claim, contest, destinationClaim } from './conflicts.ts';
+import { domainPattern, overlap } from './names.ts';
+import type { Resource } from './read.ts';
+import type { Report } from './report.ts';
+import { type Secrets, secretId } from './secrets.ts';
+import type { ObjectRef } from './types.ts';
+
+/** What holds where no policy says otherwise: STARTTLS where it is offered, clear text where it fails. */
+const BUILT_IN: TlsPolicy = {
+  name: 'default',
+  mode: 'opportunistic',
+  fallbackToClear: true,
+  minVersion: 'TLSv1.2',
+  destinations: [],
+};
+
+export interface TlsPolicies {
+  /** Name of the policy for whatever names none. */
+  readonly defaultName: string;
+  /**
+   * The policy that a resource names, as its name in the config. For one that doesn't exist this is a stand-in that
+   * defers mail, after it was reported; undefined after the policy was refused as too weak, or where none is named.
+   */
+  named(use: PolicyUse): string | undefined;
+  /** All that belong into the config, stand-ins among them. */
+  all(): readonly TlsPolicy[];
+}
+
+export interface PolicyUse {
+  readonly resource: ObjectRef;
+  readonly ref: { readonly name: string } | undefined;
+  readonly path: string;
+  /** Patterns of the recipient domains whose mail goes that way. */
+  readonly recipientDomains: readonly string[];
+}
+
+export function decideTlsPolicies(
+  mta: Resource<MtaSpec>,
+  candidates: readonly Resource<MailTlsPolicySpec>[],
+  held: ReadonlyMap<string, string>,
+  secrets: Secrets,
+  report: Report,
+): TlsPolicies & { readonly accepted: readonly Resource<MailTlsPolicySpec>[] } {
+  const valid = candidates.filter((policy) => isValid(policy, mta, report));
+  const accepted = contest(valid, claims, held, report);
+  const built = accepted.map((policy) => build(policy, secrets));
+  const byName = new Map(built.map((policy) => [policy.name, policy]));
+  const floor = accepted
+    .filter(({ ref }) => ref.namespace === mta.ref.namespace)
+    .map((policy) => byName.get(nameOf(policy.ref))!);
+  const fallback = floor.find(({ destinations }) => destinations.includes('*')) ?? BUILT_IN;
+  const missing = new Map<string, TlsPolicy>();
+
+  return {
+    accepted,
+    defaultName: fallback.name,
+    all: () => [
+      BUILT_IN,
+      ...built,
+      ...[...missing.values()].sort((one, other) => (one.name < other.name ? -1 : 1)),
+    ],
+    named({ resource, ref, path, recipientDomains }) {
+      const tenant = resource.namespace !== mta.ref.namespace;
+      const floors = tenant
+        ? [fallback, ...floor.filter(({ destinations }) => reaches(destinations, recipientDomains))]
+        : [];
+      if (ref === undefined) {
+        refuseBelow(fallback, floors, { resource, path }, report);
+        return undefined;
+      }
+      const name = nameOf({ ...resource, name: ref.name });
+      const policy = byName.get(name);
+      if (policy !== undefined)
+        return refuseBelow(policy, floors, { resource, path }, report) ? undefined : name;
+      const reason = `there is no accepted MailTLSPolicy ${ref.name} in namespace ${resource.namespace}`;
+      report.unresolved(
+        resource,
+        reasons.TLSPolicyNotFound,
+        `${path}: ${reason}: make it and let it name this MTA; until then, mail that goes this way waits`,
+        path,
+      );
+      missing.set(name, { ...BUILT_IN, name, mode: 'verified', fallbackToClear: false, unavailable: reason });
+      return name;
+    },
+  };
+}
+
+const nameOf = ({ namespace, name }: { namespace: string; name: string }): string => `${namespace}/${name}`;
+
+function isValid(
+  { ref, spec }: Resource<MailTlsPolicySpec>,
+  mta: Resource<MtaSpec>,
+  report: Report,
+): boolean {
+  if (ref.namespace !== mta.ref.namespace && spec.destinations.length > 0) {
+    report.refuse(
+      ref,
+      reasons.DomainNotAllowed,
+      `spec.destinations: only policies in the namespace of ${mta.id} may name destinations, as they are for everybody's mail: leave it empty, and name this policy in your MailRelay or MailDomain`,
+      'spec.destinations',
+    );
+  }
+  spec.destinations.forEach((pattern, index) => {
+    if (domainPattern(pattern) === undefined) {
+      const path = `spec.destinations[${index}]`;
+      report.refuse(ref, reasons.Invalid, `${path}: ${pattern} is not a domain pattern`, path);
+    }
+  });
+  return !report.isRefused(ref);
+}
+
+const claims = ({ spec }: Resource<MailTlsPolicySpec>): Claim[] =>
+  spec.destinations.map((pattern, index) => ({
+    key: destinationClaim(domainPattern(pattern)!),
+    path: `spec.destinations[${index}]`,
+  }));
+
+const policyModes = {
+  None: 'none',
+  Opportunistic: 'opportunistic',
+  Required: 'required',
+  Verified: 'verified',
+} as const;
+
+function build({ ref, id, spec }: Resource<MailTlsPolicySpec>, secrets: Secrets): TlsPolicy {
+  const mode = policyModes[spec.mode as keyof typeof policyModes];
+  const base: TlsPolicy = {
+    resource: id,
+    name: nameOf(ref),
+    mode,
+    fallbackToClear: mode === 'opportunistic' && (spec.fallbackToClear ?? true),
+    minVersion: spec.minVersion,
+    destinations: spec.destinations.map((pattern) => domainPattern(pattern)!).toSorted(),
+  };
+  if (spec.caRef === undefined) return base;
+  const { name, key } = spec.caRef;
+  const use = { resource: ref, name, key, path: 'spec.caRef', what: 'the authorities to trust, PEM' };
+  const pem = secrets.findCertificates(use);
+  if (pem !== undefined) return { ...base, ca: secrets.use(secretId(ref.namespace, name, key), pem) };
+  return { ...base, unavailable: `${id} has no authorities to trust: see its status` };
+}
+
+const reaches = (destinations: readonly string[], recipientDomains: readonly string[]): boolean =>
+  destinations.some((one) => recipientDomains.some((other) => overlap(one, other)));
+
+const strengths = ['none', 'opportunistic', 'required', 'verified'] as const;
+
+/** Clear text after a failed handshake is weaker than none; each mode is stronger than the one before. */
+const strength = ({ mode, fallbackToClear }: TlsPolicy): number =>
+  strengths.indexOf(mode) * 2 + (mode === 'opportunistic' && !fallbackToClear ? 1 : 0);
+
+const isBelow = (policy: TlsPolicy, floor: TlsPolicy): boolean =>
+  strength(policy) < strength(floor) || (floor.mode !== 'none' && policy.minVersion < floor.minVersion);
+
+function refuseBelow(
+  policy: TlsPolicy,
+  floors: readonly TlsPolicy[],
+  { resource, path }: { resource: ObjectRef; path: string },
+  report: Report,
+): boolean {
+  const floor = floors.find((candidate) => isBelow(policy, candidate));
+  if (floor === undefined) return false;
+  const asked = `${floor.mode}, at least ${floor.minVersion}`;
+  report.refuse(
+    resource,
+    reasons.BelowTLSFloor,
+    `${path}: ${policy.name} asks for less than ${floor.resource ?? 'the built-in default'} of the fleet (${asked}): name a MailTLSPolicy that asks for as much`,
+    path,
+  );
+  return true;
+}

@@ -1,0 +1,79 @@
+/**
+ * What the kinds have a place for and this version doesn't do. Asking for it is refused with the field and what to do
+ * instead: nothing is silently ignored. A row leaves this table in the change that makes it work.
+ */
+import type { KindName } from './read.ts';
+
+interface Row {
+  readonly kind: KindName;
+  /** `listeners[].proxyProtocol`; refused where it is present, or where its value is one of `values`. */
+  readonly field: string;
+  readonly values?: readonly string[];
+  readonly instead: string;
+}
+
+export const unsupported: readonly Row[] = [
+  { kind: 'MTA', field: 'storage.mode', values: ['PerReplica'], instead: 'use mode Shared' },
+  { kind: 'MTA', field: 'listeners[].role', values: ['ODMR'], instead: 'use the roles SMTP and Submission' },
+  {
+    kind: 'MTA',
+    field: 'listeners[].proxyProtocol',
+    instead: 'leave it out, and let the load balancer keep client addresses (externalTrafficPolicy: Local)',
+  },
+  {
+    kind: 'MTA',
+    field: 'listeners[].tls.clientAuth',
+    instead: 'leave it out, and let clients authenticate as a MailUser',
+  },
+  {
+    kind: 'MailDomain',
+    field: 'target.type',
+    values: ['Webhook', 'Hold'],
+    instead: 'use the target types LMTP or SMTP',
+  },
+  { kind: 'MailDomain', field: 'dkim', instead: 'leave it out, and let a smart host sign' },
+  { kind: 'MailDomain', field: 'mtaSts', instead: 'leave it out, and publish the policy by other means' },
+  { kind: 'MailDomain', field: 'tlsRpt', instead: 'leave it out, and publish the DNS record yourself' },
+  { kind: 'MailDomain', field: 'dmarc', instead: 'leave it out, and publish the DNS record yourself' },
+  { kind: 'MailRelay', field: 'limits.rate', instead: 'leave it out, and bound it by limits.connections' },
+  {
+    kind: 'MailTLSPolicy',
+    field: 'mode',
+    values: ['Pinned', 'DANE', 'MTASTS', 'DANEOrMTASTS'],
+    instead: 'use None, Opportunistic, Required or Verified (with caRef for authorities of your own)',
+  },
+  {
+    kind: 'MailTLSPolicy',
+    field: 'listeners',
+    instead: 'leave it out, and set tls in the listener of the MTA',
+  },
+  { kind: 'MailTLSPolicy', field: 'requireTLS', instead: 'leave it out, and use mode Verified' },
+  { kind: 'MailUser', field: 'serviceAccount', instead: 'use password, with generate: true if you like' },
+  { kind: 'MailUser', field: 'limits.rate', instead: 'leave it out' },
+];
+
+/** One entry for each field of a parsed spec that asks for more than there is. */
+export function notYetSupported(kind: string, spec: unknown): { path: string; message: string }[] {
+  return unsupported
+    .filter((row) => row.kind === kind)
+    .flatMap((row) =>
+      values(spec, row.field.split('.'), 'spec')
+        .filter(({ value }) => row.values === undefined || row.values.includes(String(value)))
+        .map(({ path, value }) => ({
+          path,
+          message: `${row.values === undefined ? '' : `${String(value)} `}is not yet supported: ${row.instead}`,
+        })),
+    );
+}
+
+function values(node: unknown, steps: readonly string[], path: string): { path: string; value: unknown }[] {
+  const [step, ...rest] = steps;
+  if (node === undefined) return [];
+  if (step === undefined) return [{ path, value: node }];
+  const name = step.replace('[]', '');
+  const value = (node as Record<string, unknown>)[name];
+  if (!step.endsWith('[]')) return values(value, rest, `${path}.${name}`);
+  return ((value ?? []) as unknown[]).flatMap((item, index) =>
+    values(item, rest, `${path}.${name}[${index}]`),
+  );
+}
