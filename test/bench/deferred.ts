@@ -3,6 +3,7 @@ import { DELIVERY, relay } from '../support/config.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { type Mta, startMta } from '../support/mta.ts';
 import { freePort } from '../support/ports.ts';
+import { queue } from '../support/queue.ts';
 import { SmtpClient } from '../support/smtp-client.ts';
 import { waitFor } from '../support/wait.ts';
 import type { BenchOptions } from './options.ts';
@@ -83,12 +84,8 @@ async function fill(port: number, messages: number): Promise<void> {
 }
 
 async function known(mta: Mta, messages: number): Promise<void> {
-  await waitFor(
-    `${messages} messages in the queue`,
-    async () => {
-      const summary = (await mta.control('/queue')) as { messages: number };
-      return summary.messages === messages;
-    },
-    { timeoutMs: 120_000, everyMs: 50 },
-  );
+  await waitFor(`${messages} messages in the queue`, async () => (await queue(mta)).messages === messages, {
+    timeoutMs: 120_000,
+    everyMs: 50,
+  });
 }
