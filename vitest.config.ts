@@ -16,7 +16,7 @@ export default defineConfig({
         [
           '{mta,operator,cli,crds,scripts}/**/*.test.ts',
           'test/architecture/**/*.test.ts',
-          'test/support/**/*.test.ts',
+          'test/{support,bench}/**/*.test.ts',
         ],
         20_000,
       ),

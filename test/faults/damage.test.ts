@@ -70,7 +70,7 @@ describe('a flipped bit in the middle of a segment', () => {
     await mta.restart();
     await delivered(all.filter((number) => number !== 11));
     expect((await queue(mta)).damaged).toBe(1);
-    expect(await mta.metric('postrider_queue_damaged_groups')).toBe(1);
+    expect(await mta.metric('postrider_queue_damaged_groups_total')).toBe(1);
     expect(mta.output()).toMatch(/damage/i);
     const aside = files(mta).filter(
       (path) => !/\/segment\.\d+$/.test(path) && readFileSync(path).includes(damagedText),
