@@ -46,7 +46,9 @@ export function findingsOf(
         place: manifests.place(resource, path),
         field: path,
         reason,
-        message,
+        // A status has no column for the field, so compile's messages begin with it; here it would be said twice.
+        message:
+          path !== undefined && message.startsWith(`${path}: `) ? message.slice(path.length + 2) : message,
       }));
     return {
       resource,

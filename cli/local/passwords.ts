@@ -1,50 +1,45 @@
-/** MailUsers whose password is to be made where there is none: in the cluster in a Secret, here in a file. Pure. */
-import { mailUser, passwordSecret } from '../../crds/mail-user.ts';
+/** Passwords that are to be made where there is none: in the cluster in a Secret, here in a file. Pure. */
+import { type GeneratedSecret, generatedSecrets } from '../../operator/compile/generated-secrets.ts';
 import type { Manifest, SecretValues } from '../../operator/compile/types.ts';
-import { DEFAULT_NAMESPACE } from '../manifests/collect.ts';
 
-export interface GeneratedPassword {
-  readonly username: string;
-  readonly namespace: string;
-  readonly secret: string;
-  readonly key: string;
-  /** Name of the file in the state folder. */
+export interface GeneratedPassword extends GeneratedSecret {
+  /** Name of its file in the state folder. */
   readonly file: string;
 }
 
-/** @param fleetNamespace whose users' files need no namespace in their names. */
-export function generatedPasswords(
+/** Those that no Secret of the manifests has. @param fleetNamespace whose files need no namespace in their names. */
+export function missingPasswords(
   manifests: readonly Manifest[],
   secrets: readonly SecretValues[],
   fleetNamespace: string,
 ): GeneratedPassword[] {
-  return manifests.flatMap(({ kind, metadata, spec }) => {
-    if (kind !== 'MailUser') return [];
-    // Compile says what is wrong with it.
-    const { data } = mailUser.spec.safeParse(spec);
-    if (!data?.password?.generate) return [];
-    const namespace = metadata.namespace ?? DEFAULT_NAMESPACE;
-    const { name: secret, key } = passwordSecret(metadata.name, data.password);
-    const given = secrets.find((candidate) => candidate.namespace === namespace && candidate.name === secret);
-    if (given?.values[key] !== undefined) return [];
-    const prefix = namespace === fleetNamespace ? '' : `${namespace}.`;
-    const file = `${prefix}${secret}${key === 'password' ? '' : `.${key}`}`;
-    return [{ username: data.username, namespace, secret, key, file }];
-  });
+  return generatedSecrets(manifests)
+    .filter(({ namespace, secretName, key }) => {
+      const given = secrets.find(
+        ({ name, ...secret }) => secret.namespace === namespace && name === secretName,
+      );
+      return given?.values[key] === undefined;
+    })
+    .map((generated) => {
+      const { namespace, secretName, key } = generated;
+      const prefix = namespace === fleetNamespace ? '' : `${namespace}.`;
+      return { ...generated, file: `${prefix}${secretName}${key === 'password' ? '' : `.${key}`}` };
+    });
 }
 
 /** The Secrets with the passwords added. */
 export function withPasswords(
   secrets: readonly SecretValues[],
-  generated: readonly GeneratedPassword[],
+  missing: readonly GeneratedPassword[],
   passwordOf: (password: GeneratedPassword) => string,
 ): SecretValues[] {
   const all = [...secrets];
-  for (const password of generated) {
-    const { namespace, secret, key } = password;
-    const at = all.findIndex((candidate) => candidate.namespace === namespace && candidate.name === secret);
-    const values = { ...all[at]?.values, [key]: passwordOf(password) };
-    all.splice(at < 0 ? all.length : at, at < 0 ? 0 : 1, { namespace, name: secret, values });
+  for (const password of missing) {
+    const { namespace, secretName: name, key } = password;
+    const at = all.findIndex((secret) => secret.namespace === namespace && secret.name === name);
+    const secret = { namespace, name, values: { ...all[at]?.values, [key]: passwordOf(password) } };
+    if (at < 0) all.push(secret);
+    else all[at] = secret;
   }
   return all;
 }

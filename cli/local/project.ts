@@ -10,7 +10,7 @@ import type { Diagnostic, Environment, Manifest } from '../../operator/compile/t
 import { collect, DEFAULT_NAMESPACE } from '../manifests/collect.ts';
 import { readFiles } from '../manifests/folder.ts';
 import type { Manifests } from '../manifests/types.ts';
-import { type GeneratedPassword, generatedPasswords, withPasswords } from './passwords.ts';
+import { type GeneratedPassword, missingPasswords, withPasswords } from './passwords.ts';
 import { DEFAULT_PORTS, type Ports } from './ports.ts';
 
 export interface Fleet {
@@ -54,7 +54,7 @@ export function loadProject(
 
   const fleet = { namespace: mta.metadata.namespace ?? DEFAULT_NAMESPACE, name: mta.metadata.name };
   checkListeners(mta, options.ports);
-  const generated = generatedPasswords(manifests.manifests, manifests.secrets, fleet.namespace);
+  const generated = missingPasswords(manifests.manifests, manifests.secrets, fleet.namespace);
   const { config, diagnostics } = compile({
     mta: fleet,
     manifests: manifests.manifests,

@@ -44,8 +44,10 @@ export function fromState(
   const certificateFor = (hostname: string) => localCertificate(files, hostname, clock, random);
   const surroundings = (last: MtaConfig | undefined): Surroundings => ({
     environment: (_, hostname) => environment(files, ports, hostname, { token, verifierFor, certificateFor }),
-    passwordOf: ({ file, username }) =>
-      secretFile(join(files.folder, file), `password of ${username}`, () => makeSecret(random)),
+    passwordOf: ({ file, resource }) =>
+      secretFile(join(files.folder, file), `password of ${resource.kind} ${resource.name}`, () =>
+        makeSecret(random),
+      ),
     programmed: new Set(Object.keys(last?.resources ?? {})),
     revision: last?.revision ?? 1,
   });
