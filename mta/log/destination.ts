@@ -1,64 +1,112 @@
 /**
- * Where log lines go: buffered, written in the background in pieces of whole lines. A piece is at most PIPE_BUF long,
- * so that the workers of a pod can write to one pipe and no line is torn by another's.
+ * Where log lines go: buffered, and written in the background in pieces of whole lines. A piece is at most PIPE_BUF
+ * long, so that the workers of a pod can write to one pipe and no line is torn by another's (pipe(7)).
  *
  * It never fails towards its caller: a line that can't be written, or that finds more than `LONGEST_BACKLOG` waiting
  * (nobody reads the pipe), is dropped and reported. What is buffered at a SIGKILL is lost; mail isn't.
  */
+import { write } from 'node:fs';
 import pino, { type Logger } from 'pino';
+import type { Clock } from '../clock.ts';
 
 export interface LogDestination {
   write(line: string): void;
-  /** Resolves when what was written before is out, or has failed. */
+  /** Resolves when everything written so far is out, or was dropped. */
   flush(): Promise<void>;
-  /** Flushes, and closes a file that was opened by its path. */
-  close(): Promise<void>;
 }
 
 const PIPE_BUF = 4096;
 const WRITE_FROM = 2048;
 const LONGEST_BACKLOG = 16 * 1024 * 1024;
 const FLUSH_MS = 100;
+/** Wait for the reader of a full non-blocking pipe. */
+const AGAIN_MS = 10;
 
-/** `target` is a file descriptor or the path of a file to append to; `onDropped` is called for each lost line or piece. */
-export function logDestination(
-  target: number | string,
-  onDropped: (error: Error) => void = () => {},
-): LogDestination {
-  const stream = pino.destination({
-    dest: target,
-    sync: false,
-    mkdir: true,
-    minLength: WRITE_FROM,
-    maxWrite: PIPE_BUF,
-    maxLength: LONGEST_BACKLOG,
-    periodicFlush: FLUSH_MS,
-  });
-  stream.on('error', onDropped);
-  stream.on('drop', () => onDropped(new Error('The log is written faster than it is read')));
-  const flush = () => new Promise<void>((resolve) => stream.flush(() => resolve()));
-  let closed: Promise<void> | undefined;
+export interface LogDestinationOptions {
+  readonly clock: Clock;
+  /** Called for each line, or piece of lines, that is lost. */
+  readonly onDropped: (error: Error) => void;
+}
+
+/** Writes to a descriptor, which stays the caller's: standard output, or a file opened for appending. */
+export function logDestination(fd: number, { clock, onDropped }: LogDestinationOptions): LogDestination {
+  /** Full pieces, oldest first, then the one that is being filled. */
+  const full: string[] = [];
+  let filling = '';
+  let fillingBytes = 0;
+  let waitingBytes = 0;
+  let pumping: Promise<void> | undefined;
+  let cancelTimer: (() => void) | undefined;
+
+  function next(): string | undefined {
+    const piece = full.shift();
+    if (piece !== undefined || filling === '') return piece;
+    const rest = filling;
+    filling = '';
+    fillingBytes = 0;
+    return rest;
+  }
+
+  async function pump(): Promise<void> {
+    for (let piece = next(); piece !== undefined; piece = next()) {
+      const bytes = Buffer.from(piece);
+      try {
+        await writeAll(fd, bytes, clock);
+      } catch (error) {
+        onDropped(error as Error);
+      }
+      waitingBytes -= bytes.length;
+    }
+    pumping = undefined;
+  }
+
+  function start(): Promise<void> {
+    cancelTimer?.();
+    cancelTimer = undefined;
+    pumping ??= pump();
+    return pumping;
+  }
+
   return {
     write(line) {
-      if (closed === undefined) stream.write(line);
-      else onDropped(new Error('The log is closed'));
+      const length = Buffer.byteLength(line);
+      if (waitingBytes + length > LONGEST_BACKLOG) {
+        onDropped(new Error('The log is written faster than it is read'));
+        return;
+      }
+      if (filling !== '' && fillingBytes + length > PIPE_BUF) {
+        full.push(filling);
+        filling = '';
+        fillingBytes = 0;
+      }
+      filling += line;
+      fillingBytes += length;
+      waitingBytes += length;
+      if (pumping !== undefined) return;
+      if (waitingBytes >= WRITE_FROM) void start();
+      else cancelTimer ??= clock.after(FLUSH_MS, () => void start());
     },
-    flush,
-    close() {
-      closed ??= flush().then(
-        () =>
-          new Promise((resolve) => {
-            // Standard output and error belong to the process
-            if (typeof target === 'number') resolve();
-            else {
-              stream.once('close', resolve);
-              stream.end();
-            }
-          }),
-      );
-      return closed;
-    },
+    flush: () => (waitingBytes === 0 ? Promise.resolve() : start()),
   };
+}
+
+/** One piece, in one write unless the system takes less of it. */
+async function writeAll(fd: number, bytes: Buffer, clock: Clock): Promise<void> {
+  let offset = 0;
+  while (offset < bytes.length) {
+    try {
+      offset += await writeSome(fd, bytes.subarray(offset));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      await new Promise<void>((resolve) => void clock.after(AGAIN_MS, resolve));
+    }
+  }
+}
+
+function writeSome(fd: number, bytes: Buffer): Promise<number> {
+  return new Promise((resolve, reject) => {
+    write(fd, bytes, (error, written) => (error === null ? resolve(written) : reject(error)));
+  });
 }
 
 /** The process's own log: constant messages, values as fields. */

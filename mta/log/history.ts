@@ -66,7 +66,8 @@ export function createHistoryWriter({ path, days, writer, clock, onError }: Hist
   const waiting: { day: string; line: string }[] = [];
   let length = 0;
   let cancelTimer: (() => void) | undefined;
-  let writing: Promise<void> = Promise.resolve();
+  let writing: Promise<void> | undefined;
+  let failing = false;
   let expiredOn = '';
   /** A day whose file may end within a line: at start, and after a failed write. */
   const unsure = new Map<string, boolean>();
@@ -74,15 +75,26 @@ export function createHistoryWriter({ path, days, writer, clock, onError }: Hist
   function flush(): Promise<void> {
     cancelTimer?.();
     cancelTimer = undefined;
-    writing = writing.then(writeAll).catch((error: Error) => {
-      onError(error);
-      schedule();
-    });
+    writing ??= writeAll()
+      .then(
+        () => {
+          failing = false;
+        },
+        (error: Error) => {
+          failing = true;
+          onError(error);
+        },
+      )
+      .finally(() => {
+        writing = undefined;
+        schedule();
+      });
     return writing;
   }
 
   function schedule(): void {
-    if (waiting.length > 0) cancelTimer ??= clock.after(FLUSH_MS, () => void flush());
+    if (waiting.length > 0 && writing === undefined)
+      cancelTimer ??= clock.after(FLUSH_MS, () => void flush());
   }
 
   async function writeAll(): Promise<void> {
@@ -132,11 +144,13 @@ export function createHistoryWriter({ path, days, writer, clock, onError }: Hist
         length -= waiting.shift()?.line.length ?? 0;
         onError(new Error('The history is written faster than its disk takes it'));
       }
-      if (length >= FLUSH_LENGTH && cancelTimer !== undefined) void flush();
+      // While a disk fails the timer alone tries again
+      if (length >= FLUSH_LENGTH && !failing) void flush();
       else schedule();
     },
     flush,
     async close() {
+      await writing;
       await flush();
       cancelTimer?.();
       cancelTimer = undefined;

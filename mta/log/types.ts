@@ -20,7 +20,7 @@ export interface MailLog {
   attempted(event: AttemptEvent): void;
   /** A recipient has reached its end: kept in the history. */
   ended(event: AttemptEvent & { outcome: Outcome }): void;
-  /** Flushes and closes. */
+  /** Flushes; the history is closed, the destination stays its owner's. */
   close(): Promise<void>;
 }
 

@@ -1,0 +1,182 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { Envelope } from '../envelope.ts';
+import { smtpError } from '../errors.ts';
+import type { LogDestination } from './destination.ts';
+import { createMailLog } from './mail-log.ts';
+import { redactor } from './redact.ts';
+import type { AttemptEvent, HistoryRecord, MailLog } from './types.ts';
+
+const now = Date.parse('2026-11-22T14:00:00.123Z');
+const clock = { now: () => now, monotonic: () => now, after: () => () => {} };
+
+const envelope: Envelope = {
+  from: 'anna@example.test',
+  recipients: [{ address: 'ben@example.org' }],
+  arrivedAt: now,
+  origin: {
+    listener: 'submission',
+    clientAddress: '192.0.2.7',
+    helo: 'laptop',
+    protocol: 'ESMTPSA',
+    user: 'anna@example.test',
+    tls: 'TLSv1.3 TLS_AES_256_GCM_SHA384',
+  },
+};
+
+const attempt: AttemptEvent = {
+  id: 'a1b2-7',
+  from: 'anna@example.test',
+  to: 'ben@example.org',
+  destination: 'mx:example.org',
+  nextHop: 'mx.example.org[192.0.2.1]:25',
+  reply: { code: 250, enhanced: '2.0.0', text: 'Ok', remote: 'mx.example.org' },
+  delay: 412,
+  attempts: 2,
+  tls: 'TLSv1.3 TLS_AES_256_GCM_SHA384',
+};
+
+function log(key?: Buffer) {
+  const lines: Record<string, unknown>[] = [];
+  const raw: string[] = [];
+  const history: HistoryRecord[] = [];
+  const destination: LogDestination = {
+    write: (line) => {
+      raw.push(line);
+      lines.push(JSON.parse(line));
+    },
+    flush: async () => {},
+  };
+  const mailLog = createMailLog({
+    destination,
+    clock,
+    redact: redactor(key),
+    history: { append: (record) => void history.push(record), flush: async () => {}, close: async () => {} },
+  });
+  return { mailLog, lines, raw, history };
+}
+
+/** One event of each kind, with every field that it can have. */
+function everything(mailLog: MailLog): void {
+  mailLog.accepted({ id: 'a1b2-7', envelope, size: 1200, messageId: '<m1@example.test>' });
+  mailLog.refused({
+    command: 'RCPT',
+    error: smtpError('noSuchUser', { detail: 'ben@example.org' }),
+    listener: 'smtp',
+    clientAddress: '192.0.2.7',
+    from: 'anna@example.test',
+    to: 'ben@example.org',
+    user: 'anna',
+  });
+  mailLog.attempted({ ...attempt, user: 'anna', nextAttemptAt: now + 60_000 });
+  mailLog.ended({ ...attempt, user: 'anna', outcome: 'delivered' });
+}
+
+describe('createMailLog', () => {
+  it('writes a line per event: a constant message, everything else a field', () => {
+    const { mailLog, lines } = log();
+    everything(mailLog);
+    const same = { level: 'info', time: '2026-11-22T14:00:00.123Z' };
+    const tried = {
+      ...same,
+      id: 'a1b2-7',
+      from: 'anna@example.test',
+      to: 'ben@example.org',
+      destination: 'mx:example.org',
+      nextHop: 'mx.example.org[192.0.2.1]:25',
+      reply: '250 2.0.0 Ok',
+      remote: 'mx.example.org',
+      delayMs: 412,
+      attempts: 2,
+      tls: 'TLSv1.3 TLS_AES_256_GCM_SHA384',
+      user: 'anna',
+    };
+    expect(lines).toEqual([
+      {
+        ...same,
+        msg: 'accepted',
+        id: 'a1b2-7',
+        from: 'anna@example.test',
+        to: ['ben@example.org'],
+        recipients: 1,
+        size: 1200,
+        messageId: '<m1@example.test>',
+        listener: 'submission',
+        client: '192.0.2.7',
+        helo: 'laptop',
+        protocol: 'ESMTPSA',
+        tls: 'TLSv1.3 TLS_AES_256_GCM_SHA384',
+        user: 'anna@example.test',
+      },
+      {
+        ...same,
+        msg: 'refused',
+        command: 'RCPT',
+        reply: '550 5.1.1 No such mailbox here: ben@example.org',
+        blame: 'client',
+        listener: 'smtp',
+        client: '192.0.2.7',
+        from: 'anna@example.test',
+        to: 'ben@example.org',
+        user: 'anna',
+      },
+      { ...tried, msg: 'attempted', nextAttemptAt: '2026-11-22T14:01:00.123Z' },
+      { ...tried, msg: 'ended', outcome: 'delivered' },
+    ]);
+  });
+
+  it('keeps what has ended in the history', () => {
+    const { mailLog, history } = log();
+    everything(mailLog);
+    expect(history).toEqual([
+      {
+        time: '2026-11-22T14:00:00.123Z',
+        id: 'a1b2-7',
+        from: 'anna@example.test',
+        to: 'ben@example.org',
+        outcome: 'delivered',
+        nextHop: 'mx.example.org[192.0.2.1]:25',
+        reply: '250 2.0.0 Ok',
+        delayMs: 412,
+        attempts: 2,
+      },
+    ]);
+  });
+
+  it('holds no local part where addresses are redacted', () => {
+    const { mailLog, raw, history } = log(Buffer.from('key'));
+    everything(mailLog);
+    mailLog.ended({
+      ...attempt,
+      outcome: 'bounced',
+      reply: { code: 550, enhanced: '5.1.1', text: 'no ben@example.org here' },
+    });
+    expect(raw.join('') + JSON.stringify(history)).not.toMatch(/anna|ben@/);
+    expect(raw.join('')).toMatch(/~[\w-]{16}@example\.org/);
+  });
+
+  it('is one short line however many recipients there are, and whatever is said', () => {
+    const { mailLog, raw, lines } = log();
+    const recipients = Array.from({ length: 1000 }, (_, i) => ({ address: `recipient-${i}@example.org` }));
+    mailLog.accepted({ id: 'a1b2-7', envelope: { ...envelope, recipients }, size: 1 });
+    mailLog.attempted({ ...attempt, reply: { code: 550, enhanced: '', text: `x\n${'y'.repeat(9000)}` } });
+    for (const line of raw) {
+      expect(line.length).toBeLessThan(4096);
+      expect(line.indexOf('\n')).toBe(line.length - 1);
+    }
+    expect(lines[0]).toMatchObject({ recipients: 1000 });
+  });
+
+  it('has exactly the fields of docs/mail-log.md', () => {
+    const docs = readFileSync(new URL('../../docs/mail-log.md', import.meta.url), 'utf8');
+    const documented = [...docs.matchAll(/^\| `(\w+)` \|([^|]*)\|/gm)].flatMap((row) =>
+      [...(row[2] ?? '').matchAll(/accepted|refused|attempted|ended/g)].map(
+        (event) => `${event[0]}.${row[1]}`,
+      ),
+    );
+    const { mailLog, lines } = log();
+    everything(mailLog);
+    const written = lines.flatMap((line) => Object.keys(line).map((field) => `${line['msg']}.${field}`));
+    expect(documented.sort()).toEqual(written.sort());
+  });
+});
