@@ -187,6 +187,19 @@ describe('the inbox', () => {
     expect(codes(replies).slice(5)).toEqual(['451', '250', '221']);
   });
 
+  it('takes no content that another server could see a second message in', async () => {
+    const replies = await dialogue(
+      'LHLO test',
+      'MAIL FROM:<>',
+      'RCPT TO:<anna@example.test>',
+      'DATA',
+      'x\n.\nMAIL FROM:<other@example.test>',
+      '.',
+    );
+    expect(codes(replies).slice(3)).toEqual(['354', '521']);
+    expect(await filed('anna@example.test')).toEqual([]);
+  });
+
   it('says which port is taken, and what to do', async () => {
     await expect(startInbox({ root, port: inbox.port, onEvent: () => undefined })).rejects.toMatchObject({
       code: 'PortInUse',

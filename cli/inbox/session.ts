@@ -9,9 +9,9 @@ import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import type { Clock } from '../../mta/clock.ts';
 import { localPartOf } from '../../mta/envelope.ts';
+import { DataDecoder } from '../../mta/listen/data.ts';
 import type { Random } from '../../mta/random.ts';
 import { type Behaviour, behaviourOf, codedReply } from './codes.ts';
-import { DotDecoder } from './dots.ts';
 import { Lines, LineTooLong } from './lines.ts';
 import type { Maildir } from './maildir.ts';
 
@@ -185,8 +185,14 @@ export async function lmtpSession(socket: Socket, parts: SessionParts): Promise<
   async function content(current: Transaction): Promise<boolean> {
     const spooled = join(parts.spool, parts.random.bytes(12).toString('hex'));
     try {
-      const { complete, failure } = await spool(lines, spooled);
-      if (!complete) return false;
+      const taken = await spool(lines, spooled);
+      if (taken === 'gone') return false;
+      if (taken === 'bare') {
+        reply('521 5.5.2 Lines must end in CRLF: bare CR or LF is not accepted');
+        socket.end();
+        return false;
+      }
+      const failure = taken === 'complete' ? undefined : taken.failure;
       for (const { address, refusal } of current.recipients) {
         const event = { from: current.from, to: address };
         if (failure !== undefined || refusal !== undefined) {
@@ -251,32 +257,35 @@ function argumentOf(
 async function spool(
   lines: Lines,
   file: string,
-): Promise<{ complete: boolean; failure: string | undefined }> {
-  const decoder = new DotDecoder();
+): Promise<'complete' | 'gone' | 'bare' | { failure: string }> {
+  const decoder = new DataDecoder(Number.POSITIVE_INFINITY);
   const stream = createWriteStream(file, { flags: 'wx', mode: 0o600 });
   let failure: string | undefined;
   stream.on('error', (error: NodeJS.ErrnoException) => {
     failure = error.code ?? error.message;
   });
-  let complete = false;
-  while (!complete) {
+  let gone = false;
+  while (decoder.state === 'open' && !gone) {
     const chunk = await lines.chunk();
-    if (chunk === undefined) break;
-    const { content, rest } = decoder.feed(chunk);
-    for (const part of content) {
-      if (failure === undefined && !stream.write(part)) {
-        await new Promise<void>((resolve) => {
-          stream.once('drain', resolve);
-          stream.once('close', resolve);
-        });
-      }
+    if (chunk === undefined) {
+      gone = true;
+      break;
     }
-    if (rest !== undefined) {
-      lines.unread(rest);
-      complete = true;
+    let full = false;
+    const used = decoder.push(chunk, (slice) => {
+      if (failure === undefined && !stream.write(slice)) full = true;
+    });
+    lines.unread(chunk.subarray(used));
+    if (full && failure === undefined) {
+      await new Promise<void>((resolve) => {
+        stream.once('drain', resolve);
+        stream.once('close', resolve);
+      });
     }
   }
   stream.end();
   await finished(stream).catch(() => undefined);
-  return { complete, failure };
+  if (gone) return 'gone';
+  if (decoder.state === 'bare') return 'bare';
+  return failure === undefined ? 'complete' : { failure };
 }

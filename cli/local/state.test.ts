@@ -1,0 +1,90 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../mta/clock.ts';
+import { parsePhc, verifyPassword } from '../../mta/policy/phc.ts';
+import { systemRandom } from '../../mta/random.ts';
+import { VALID_MS } from './certificate.ts';
+import { localCertificate, makeFolder, makeSecret, secretFile } from './state.ts';
+import { verifiers } from './verifier.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'state-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+describe('a secret of the state folder', () => {
+  const make = () => makeSecret(systemRandom);
+
+  it('is made once, for its owner alone', () => {
+    const path = join(folder, 'demo-password');
+    const first = secretFile(path, 'password', make);
+    expect(first).toMatch(/^[\w-]{24}$/);
+    expect(secretFile(path, 'password', make)).toBe(first);
+    expect(readFileSync(path, 'utf8')).toBe(`${first}\n`);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
+  it.each([
+    ['', 'is empty'],
+    ['\n', 'is empty'],
+    ['one\ntwo\n', 'has more than one line'],
+    ['a\0b', 'has control characters'],
+  ])('is refused as %j', (text, fault) => {
+    const path = join(folder, 'demo-password');
+    writeFileSync(path, text);
+    expect(() => secretFile(path, 'password of demo', make)).toThrow(
+      `The password of demo in ${path} ${fault}`,
+    );
+    expect(readFileSync(path, 'utf8')).toBe(text);
+  });
+
+  it('is refused where it cannot be read, and where it is missing and nobody makes it', () => {
+    expect(() => secretFile(folder, 'token', make)).toThrow(`Can't read the token in ${folder}: EISDIR`);
+    expect(() => secretFile(join(folder, 'x'), 'token')).toThrow('ENOENT');
+  });
+});
+
+describe('the state folder', () => {
+  it('is refused where it cannot be made', () => {
+    writeFileSync(join(folder, 'file'), '');
+    expect(() => makeFolder(join(folder, 'file', 'state'))).toThrow(/Can't make the state folder .*ENOTDIR/);
+  });
+
+  it('keeps its certificate until it is about to expire, or is for another name', () => {
+    const files = makeFolder(folder);
+    const at = (now: number) => ({ ...systemClock, now: () => now });
+    const start = Date.now();
+    const certificateOn = (now: number, name: string) =>
+      localCertificate(files, name, at(now), systemRandom).certificate;
+    const first = certificateOn(start, 'mx.example.test');
+    expect(certificateOn(start + 1000, 'mx.example.test')).toBe(first);
+    expect(certificateOn(start, 'mx2.example.test')).not.toBe(first);
+    const second = certificateOn(start, 'mx2.example.test');
+    expect(certificateOn(start + VALID_MS - 86_400_000, 'mx2.example.test')).not.toBe(second);
+    expect(statSync(files.key).mode & 0o777).toBe(0o600);
+  });
+
+  it('says which certificate cannot be used', () => {
+    const files = makeFolder(folder);
+    localCertificate(files, 'mx.example.test', systemClock, systemRandom);
+    writeFileSync(files.certificate, 'nonsense');
+    chmodSync(files.certificate, 0o600);
+    expect(() => localCertificate(files, 'mx.example.test', systemClock, systemRandom)).toThrow(
+      `Can't use the certificate in ${files.certificate}`,
+    );
+  });
+});
+
+describe('verifiers', () => {
+  it('are the same for the same input, have a salt for each user, and verify', async () => {
+    const one = verifiers('salt')('demo@example.test', 'secret');
+    expect(verifiers('salt')('demo@example.test', 'secret')).toBe(one);
+    expect(verifiers('salt')('other@example.test', 'secret').split('$')[3]).not.toBe(one.split('$')[3]);
+    expect(verifiers('other')('demo@example.test', 'secret')).not.toBe(one);
+    expect(await verifyPassword('secret', parsePhc(one))).toBe(true);
+    expect(await verifyPassword('Secret', parsePhc(one))).toBe(false);
+  });
+});
