@@ -1,0 +1,127 @@
+/**
+ * Body files: the content of large messages, written as it arrives, in bounded memory. A body is synced, and so is its
+ * folder, before the record that names it. A write that fails makes `finish` fail; nothing is tried twice.
+ */
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { smtpError } from '../errors.ts';
+import type { Disk, DiskFile } from './disk.ts';
+import { isFull } from './disk.ts';
+
+/** Bytes that may wait for the disk before the writer is asked to wait. */
+const HIGH_WATER = 1 << 20;
+const READ_CHUNK = 1 << 16;
+
+export class BodyWriter {
+  readonly #disk: Disk;
+  readonly #path: string;
+  readonly #syncFolder: () => Promise<void>;
+  #file: DiskFile | undefined;
+  #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  #written = 0;
+  #pump: Promise<void> | undefined;
+  #error: unknown;
+
+  /** @param syncFolder resolves after a sync of the body's folder that was begun after the call */
+  constructor(disk: Disk, folder: string, name: string, syncFolder: () => Promise<void>) {
+    this.#disk = disk;
+    this.#path = join(folder, name);
+    this.#syncFolder = syncFolder;
+  }
+
+  /** Takes the next bytes; a promise where the writer has to wait for the disk. */
+  write(chunk: Buffer): Promise<void> | undefined {
+    this.#check();
+    this.#waiting.push(chunk);
+    this.#waitingBytes += chunk.length;
+    this.#pump ??= this.#run();
+    return this.#waitingBytes >= HIGH_WATER ? this.#drained() : undefined;
+  }
+
+  /** Resolves when the body and its name are on stable storage. */
+  async finish(): Promise<void> {
+    await this.#drained();
+    try {
+      await this.#file?.sync();
+      await this.#close();
+      await this.#syncFolder();
+    } catch (error) {
+      this.#error = error;
+    }
+    this.#check();
+  }
+
+  /** Removes the file; where that fails, the lane's owner collects it later. */
+  async abort(): Promise<void> {
+    this.#error ??= new Error('aborted');
+    await this.#pump;
+    await this.#close().catch(() => undefined);
+    await this.#disk.unlink(this.#path).catch(() => undefined);
+  }
+
+  async #drained(): Promise<void> {
+    while (this.#pump !== undefined) await this.#pump;
+    this.#check();
+  }
+
+  #check(): void {
+    if (this.#error === undefined) return;
+    throw smtpError(isFull(this.#error) ? 'insufficientStorage' : 'localError', { cause: this.#error });
+  }
+
+  async #run(): Promise<void> {
+    try {
+      this.#file ??= await this.#disk.create(this.#path);
+      while (this.#waiting.length > 0 && this.#error === undefined) {
+        const chunks = this.#waiting;
+        const bytes = this.#waitingBytes;
+        this.#waiting = [];
+        await this.#file.write(chunks, this.#written);
+        this.#written += bytes;
+        this.#waitingBytes -= bytes;
+      }
+    } catch (error) {
+      this.#error ??= error;
+    } finally {
+      this.#pump = undefined;
+    }
+  }
+
+  async #close(): Promise<void> {
+    const file = this.#file;
+    this.#file = undefined;
+    await file?.close();
+  }
+}
+
+/** A stream of a body file. An error of the disk, or a file shorter than `size`, destroys it with that error. */
+export function readBody(disk: Disk, path: string, size: number): Readable {
+  let file: DiskFile | undefined;
+  let at = 0;
+  return new Readable({
+    highWaterMark: READ_CHUNK,
+    read() {
+      const next = async (): Promise<Buffer | null> => {
+        file ??= await disk.open(path);
+        if (at >= size) return null;
+        const chunk = Buffer.allocUnsafe(Math.min(READ_CHUNK, size - at));
+        const read = await file.read(chunk, at);
+        if (read < chunk.length) throw new Error(`body ends at ${at + read} of ${size} bytes`);
+        at += read;
+        return chunk;
+      };
+      next().then(
+        (chunk) => this.push(chunk),
+        (error: Error) => this.destroy(error),
+      );
+    },
+    destroy(error, done) {
+      const closing = file?.close() ?? Promise.resolve();
+      closing.then(
+        () => done(error),
+        () => done(error),
+      );
+    },
+  });
+}

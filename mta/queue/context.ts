@@ -1,0 +1,26 @@
+/** What all lanes of a process share. */
+import type { Clock } from '../clock.ts';
+import type { QueueConfig } from '../config.ts';
+import type { Random } from '../random.ts';
+import type { QueueLog, QueueStats } from './deps.ts';
+import type { Disk } from './disk.ts';
+import type { Host } from './host.ts';
+import type { HotCache } from './hot-cache.ts';
+import type { JobInterner } from './jobs.ts';
+import type { Space } from './space.ts';
+
+export type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+export interface LaneContext {
+  readonly config: QueueConfig;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: QueueLog;
+  readonly host: Host;
+  readonly interner: JobInterner;
+  readonly cache: HotCache;
+  readonly space: Space;
+  readonly stats: Writable<QueueStats>;
+  readonly onSync: (seconds: number, records: number) => void;
+}

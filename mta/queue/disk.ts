@@ -1,0 +1,156 @@
+/**
+ * Every operation of the queue on storage, as a parameter: the simulation puts its own disk here. Only operations that
+ * POSIX and NFS make atomic are offered. Failures are rejections with `code` as in errno(3).
+ */
+import * as fs from 'node:fs';
+import { promisify } from 'node:util';
+
+export interface DiskFile {
+  /** Writes all bytes at `position`, or rejects: a short write is an error (code `ESHORT`). */
+  write(buffers: readonly Buffer[], position: number): Promise<void>;
+  /** Fills `target` from `position` as far as the file goes; resolves with the number of bytes read. */
+  read(target: Buffer, position: number): Promise<number>;
+  /** Resolves when the bytes, and the length, are on stable storage: fdatasync. */
+  sync(): Promise<void>;
+  size(): Promise<number>;
+  close(): Promise<void>;
+}
+
+export interface Disk {
+  /** Makes a directory and its parents; no error where it exists. */
+  makeDirectory(path: string): Promise<void>;
+  /** Creates a file for writing and reading; rejects with EEXIST where the name is taken. */
+  create(path: string): Promise<DiskFile>;
+  /** Opens for reading. */
+  open(path: string): Promise<DiskFile>;
+  /** Opens an existing file for writing and reading. */
+  openWritable(path: string): Promise<DiskFile>;
+  rename(from: string, to: string): Promise<void>;
+  /** Gives a file a second name; rejects with EEXIST where that is taken. */
+  link(from: string, to: string): Promise<void>;
+  unlink(path: string): Promise<void>;
+  /** Removes an empty directory. */
+  removeDirectory(path: string): Promise<void>;
+  list(path: string): Promise<string[]>;
+  exists(path: string): Promise<boolean>;
+  /** Resolves when the directory's names are on stable storage. */
+  syncDirectory(path: string): Promise<void>;
+  /** Bytes that this process may still allocate on the volume. */
+  freeBytes(path: string): Promise<number>;
+}
+
+/** The errno name of a failure, or an empty string. */
+export function errorCode(error: unknown): string {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return typeof code === 'string' ? code : '';
+}
+
+/** Whether a failure says that the volume, or our share of it, is used up. */
+export function isFull(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes(errorCode(error));
+}
+
+// Callbacks in place of fs.promises: a FileHandle costs twice the main thread's time per call.
+const open = promisify(fs.open);
+const close = promisify(fs.close);
+const fdatasync = promisify(fs.fdatasync);
+const fstat = promisify(fs.fstat);
+const rename = promisify(fs.rename);
+
+/** POSIX lets writev(2) take 1,024 buffers (IOV_MAX) at once. */
+const MOST_BUFFERS = 1024;
+
+function writeOnce(fd: number, buffers: readonly Buffer[], position: number): Promise<void> {
+  const wanted = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+  return new Promise((resolve, reject) => {
+    const done = (error: NodeJS.ErrnoException | null, written: number): void => {
+      if (error) reject(error);
+      else if (written !== wanted) {
+        reject(Object.assign(new Error(`wrote ${written} of ${wanted} bytes`), { code: 'ESHORT' }));
+      } else resolve();
+    };
+    const [only] = buffers;
+    if (buffers.length === 1 && only) fs.write(fd, only, 0, only.length, position, done);
+    else fs.writev(fd, buffers as Buffer[], position, done);
+  });
+}
+
+class NodeFile implements DiskFile {
+  readonly #fd: number;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  async write(buffers: readonly Buffer[], position: number): Promise<void> {
+    if (buffers.length <= MOST_BUFFERS) return writeOnce(this.#fd, buffers, position);
+    let at = position;
+    for (let i = 0; i < buffers.length; i += MOST_BUFFERS) {
+      const part = buffers.slice(i, i + MOST_BUFFERS);
+      await writeOnce(this.#fd, part, at);
+      at += part.reduce((sum, buffer) => sum + buffer.length, 0);
+    }
+  }
+
+  async read(target: Buffer, position: number): Promise<number> {
+    let filled = 0;
+    while (filled < target.length) {
+      const read = await new Promise<number>((resolve, reject) =>
+        fs.read(this.#fd, target, filled, target.length - filled, position + filled, (error, count) =>
+          error ? reject(error) : resolve(count),
+        ),
+      );
+      if (read === 0) break;
+      filled += read;
+    }
+    return filled;
+  }
+
+  sync(): Promise<void> {
+    return fdatasync(this.#fd);
+  }
+
+  async size(): Promise<number> {
+    return (await fstat(this.#fd)).size;
+  }
+
+  close(): Promise<void> {
+    return close(this.#fd);
+  }
+}
+
+/** The file system of this machine. */
+export const nodeDisk: Disk = {
+  async makeDirectory(path) {
+    await fs.promises.mkdir(path, { recursive: true, mode: 0o700 });
+  },
+  create: async (path) => new NodeFile(await open(path, 'wx+', 0o600)),
+  open: async (path) => new NodeFile(await open(path, 'r')),
+  openWritable: async (path) => new NodeFile(await open(path, 'r+')),
+  rename,
+  link: (from, to) => fs.promises.link(from, to),
+  unlink: (path) => fs.promises.unlink(path),
+  removeDirectory: (path) => fs.promises.rmdir(path),
+  list: (path) => fs.promises.readdir(path),
+  async exists(path) {
+    try {
+      await fs.promises.stat(path);
+      return true;
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return false;
+      throw error;
+    }
+  },
+  async syncDirectory(path) {
+    const handle = await fs.promises.open(path, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  },
+  async freeBytes(path) {
+    const { bavail, bsize } = await fs.promises.statfs(path);
+    return bavail * bsize;
+  },
+};

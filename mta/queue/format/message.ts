@@ -1,0 +1,154 @@
+/**
+ * Payloads of the records. A message is a fixed part, its envelope as JSON, its jobs as JSON, the name of its body
+ * file if it has one, else its content. JSON, as envelopes and jobs are maps that later versions extend. Pure.
+ *
+ * ```
+ *  0 sequence 6 | 6 content size 6 | 12 arrival, ms 6 | 18 length of the body's name 2
+ * 20 length of the envelope 4 | 24 length of the jobs 4 | 28 length of the sender 2 | 30 unused 2
+ * 32 envelope, jobs, sender, name, content
+ * ```
+ * A settlement: `0 sequence 6 | 6 unused 2 | 8 length of the state 4 | 12 state, then the report as a message`.
+ */
+import type { Envelope } from '../../envelope.ts';
+import type { EndedRecipient, Job } from '../types.ts';
+import { type EncodedRecord, encodeRecord, RECORD_HEADER, type RecordType } from './record.ts';
+
+const MESSAGE_FIXED = 32;
+const SETTLED_FIXED = 12;
+
+export interface MessageToStore {
+  readonly sequence: number;
+  readonly size: number;
+  readonly arrivedAt: number;
+  /** JSON. */
+  readonly envelope: string | Buffer;
+  readonly jobs: readonly Job[];
+  /** As in `QueueEntry`. */
+  readonly sender: string;
+  /** Either the name of the body's file, or the content. */
+  readonly body: string | Buffer;
+}
+
+export interface MessagePart {
+  readonly sequence: number;
+  readonly size: number;
+  readonly arrivedAt: number;
+  /** JSON, not yet parsed: most readers don't need it. */
+  readonly envelope: Buffer;
+  readonly jobs: Buffer;
+  readonly sender: string;
+  readonly body: string | Buffer;
+}
+
+function messageHeadLength(message: MessageToStore, jobs: Buffer): number {
+  const { envelope, body } = message;
+  return (
+    MESSAGE_FIXED +
+    (typeof envelope === 'string' ? Buffer.byteLength(envelope) : envelope.length) +
+    jobs.length +
+    Buffer.byteLength(message.sender) +
+    (typeof body === 'string' ? body.length : 0)
+  );
+}
+
+function writeMessageHead(head: Buffer, at: number, message: MessageToStore, jobs: Buffer): void {
+  const { envelope, body } = message;
+  head.writeUIntLE(message.sequence, at, 6);
+  head.writeUIntLE(message.size, at + 6, 6);
+  head.writeUIntLE(message.arrivedAt, at + 12, 6);
+  head.writeUInt16LE(typeof body === 'string' ? body.length : 0, at + 18);
+  const written =
+    typeof envelope === 'string'
+      ? head.write(envelope, at + MESSAGE_FIXED)
+      : envelope.copy(head, at + MESSAGE_FIXED);
+  head.writeUInt32LE(written, at + 20);
+  head.writeUInt32LE(jobs.length, at + 24);
+  let end = at + MESSAGE_FIXED + written;
+  end += jobs.copy(head, end);
+  const sender = head.write(message.sender, end);
+  head.writeUInt16LE(sender, at + 28);
+  head.writeUInt16LE(0, at + 30);
+  if (typeof body === 'string') head.write(body, end + sender, 'latin1');
+}
+
+const contentOf = (message: MessageToStore): Buffer | undefined =>
+  typeof message.body === 'string' ? undefined : message.body;
+
+export function encodeMessage(type: 'accepted' | 'relocated', message: MessageToStore): EncodedRecord {
+  const jobs = Buffer.from(JSON.stringify(message.jobs));
+  const head = Buffer.allocUnsafe(RECORD_HEADER + messageHeadLength(message, jobs));
+  writeMessageHead(head, RECORD_HEADER, message, jobs);
+  return encodeRecord(type, head, contentOf(message));
+}
+
+export function decodeMessage(payload: Buffer): MessagePart {
+  const envelopeEnd = MESSAGE_FIXED + payload.readUInt32LE(20);
+  const jobsEnd = envelopeEnd + payload.readUInt32LE(24);
+  const senderEnd = jobsEnd + payload.readUInt16LE(28);
+  const name = payload.readUInt16LE(18);
+  return {
+    sequence: payload.readUIntLE(0, 6),
+    size: payload.readUIntLE(6, 6),
+    arrivedAt: payload.readUIntLE(12, 6),
+    envelope: payload.subarray(MESSAGE_FIXED, envelopeEnd),
+    jobs: payload.subarray(envelopeEnd, jobsEnd),
+    sender: payload.toString('utf8', jobsEnd, senderEnd),
+    body: name > 0 ? payload.toString('latin1', senderEnd, senderEnd + name) : payload.subarray(senderEnd),
+  };
+}
+
+/** The state of a message after a settlement: applying it twice, or after a later one was lost, does no harm. */
+export interface SettledState {
+  readonly jobs: readonly Job[];
+  readonly ended: readonly EndedRecipient[];
+}
+
+export function encodeSettled(
+  sequence: number,
+  state: SettledState,
+  report: MessageToStore | undefined,
+): EncodedRecord {
+  const json = JSON.stringify(state);
+  const stateLength = Buffer.byteLength(json);
+  const jobs = report && Buffer.from(JSON.stringify(report.jobs));
+  const reportAt = RECORD_HEADER + SETTLED_FIXED + stateLength;
+  const head = Buffer.allocUnsafe(reportAt + (report && jobs ? messageHeadLength(report, jobs) : 0));
+  head.writeUIntLE(sequence, RECORD_HEADER, 6);
+  head.writeUInt16LE(0, RECORD_HEADER + 6);
+  head.writeUInt32LE(stateLength, RECORD_HEADER + 8);
+  head.write(json, RECORD_HEADER + SETTLED_FIXED);
+  if (report && jobs) writeMessageHead(head, reportAt, report, jobs);
+  return encodeRecord('settled', head, report && contentOf(report));
+}
+
+export interface SettledPart {
+  readonly sequence: number;
+  readonly state: SettledState;
+  /** Payload of a message, and where it begins in the record's payload. */
+  readonly report: { readonly payload: Buffer; readonly offset: number } | undefined;
+}
+
+export function decodeSettled(payload: Buffer): SettledPart {
+  const offset = SETTLED_FIXED + payload.readUInt32LE(8);
+  return {
+    sequence: payload.readUIntLE(0, 6),
+    state: JSON.parse(payload.toString('utf8', SETTLED_FIXED, offset)) as SettledState,
+    report: offset < payload.length ? { payload: payload.subarray(offset), offset } : undefined,
+  };
+}
+
+/** A record about the lane itself: one number. */
+export function encodeLaneRecord(
+  type: Extract<RecordType, 'dropped' | 'retired' | 'reserved'>,
+  value: number,
+): EncodedRecord {
+  const head = Buffer.alloc(RECORD_HEADER + 8);
+  head.writeUIntLE(value, RECORD_HEADER, 6);
+  return encodeRecord(type, head);
+}
+
+export const decodeLaneRecord = (payload: Buffer): number => payload.readUIntLE(0, 6);
+
+export const parseEnvelope = (json: Buffer): Envelope => JSON.parse(json.toString()) as Envelope;
+
+export const parseJobs = (json: Buffer): Job[] => JSON.parse(json.toString()) as Job[];

@@ -1,0 +1,231 @@
+/**
+ * Group commit. Records that arrive while a group is being written gather for the next; a group is one write, one sync
+ * and one renewal of the lease, and only then do its promises resolve.
+ *
+ * How it fails. A write or sync that fails is never tried again on that file: the segment counts up to its last synced
+ * group, as the head of the next segment says; new mail of the group is refused (452 where the volume is full, else
+ * 451), and everything that tells of something that has happened (`keep`) is written again in the next segment, from
+ * the reserve where the volume is full. If not even a new segment can be had, the lane is given up.
+ */
+import type { Clock } from '../clock.ts';
+import { PostriderError, smtpError } from '../errors.ts';
+import { isFull } from './disk.ts';
+import { encodeGroupHeader, GROUP_HEADER } from './format/group.ts';
+import type { EncodedRecord } from './format/record.ts';
+import type { Lease } from './lease.ts';
+import type { RecordLocation } from './message-index.ts';
+import type { Segments } from './segments.ts';
+
+/** A group stays below this, so that nobody waits long for another's megabytes; one record may exceed it. */
+const GROUP_BYTES = 4 << 20;
+/** Pause between attempts to write on a full volume. */
+const FULL_RETRY_MS = 1000;
+
+export interface AppendOptions {
+  /** Tells of something that has happened: never refused for want of space, written again after a failure. */
+  readonly keep: boolean;
+}
+
+interface Waiting {
+  readonly record: EncodedRecord;
+  readonly keep: boolean;
+  resolve(where: RecordLocation): void;
+  reject(error: Error): void;
+}
+
+export interface JournalEvents {
+  onGroup(records: number, bytes: number, syncSeconds: number): void;
+  /** The lane is no longer ours, or can't be written any more. Called once. */
+  onLoss(cause: unknown): void;
+  /** A group could not be written; where it is for want of space, `isFull(error)`. */
+  onFailure(error: unknown): void;
+}
+
+export class Journal {
+  readonly #segments: Segments;
+  readonly #lease: Lease;
+  readonly #clock: Clock;
+  readonly #events: JournalEvents;
+  #sequence: number;
+  #waiting: Waiting[] = [];
+  #running: Promise<void> | undefined;
+  /** A group failed: the current segment takes no other. */
+  #broken = false;
+  #fullUntil = -Infinity;
+  #ended: Error | undefined;
+  #closing = false;
+  #endPause: (() => void) | undefined;
+
+  /** @param sequence of the lane's next group */
+  constructor(segments: Segments, lease: Lease, clock: Clock, sequence: number, events: JournalEvents) {
+    this.#segments = segments;
+    this.#lease = lease;
+    this.#clock = clock;
+    this.#sequence = sequence;
+    this.#events = events;
+  }
+
+  /**
+   * Resolves when the record is on stable storage and the lease has been renewed after that. Rejects with `SmtpError`
+   * 451 or 452; where `keep`, only when the lane is lost or closed.
+   */
+  append(record: EncodedRecord, { keep }: AppendOptions): Promise<RecordLocation> {
+    if (this.#ended) return Promise.reject(this.#ended);
+    if (this.#closing) return Promise.reject(shutdown());
+    if (!keep && this.#clock.monotonic() < this.#fullUntil) {
+      return Promise.reject(smtpError('insufficientStorage'));
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ record, keep, resolve, reject });
+      this.#wake();
+    });
+  }
+
+  /** Writes what is waiting, unless the volume is full, and takes no more. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#endPause?.();
+    await this.#running;
+    this.#end(shutdown());
+  }
+
+  /** The lane has been lost elsewhere: refuses everything from now on. */
+  lose(cause: unknown): void {
+    if (this.#ended) return;
+    this.#end(smtpError('leaseLost', { cause }));
+    this.#lease.abandon();
+    this.#events.onLoss(cause);
+  }
+
+  #end(error: Error): void {
+    this.#ended ??= error;
+    this.#endPause?.();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const one of waiting) one.reject(error);
+  }
+
+  #wake(): void {
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+      if (this.#waiting.length > 0 && !this.#ended) this.#wake();
+    });
+  }
+
+  async #run(): Promise<void> {
+    // Whoever is about to append in this turn of the event loop shares the group.
+    await turn();
+    while (this.#waiting.length > 0 && !this.#ended) {
+      const batch = this.#take();
+      try {
+        const places = await this.#write(batch);
+        for (const [i, one] of batch.entries()) one.resolve(places[i]!);
+      } catch (error) {
+        await this.#failed(batch, error);
+      }
+      await turn();
+    }
+  }
+
+  /** The next group: what fits, in the order in which it came. */
+  #take(): Waiting[] {
+    const most = this.#segments.onReserve ? GROUP_BYTES / 16 : GROUP_BYTES;
+    let bytes = 0;
+    let count = 0;
+    for (const { record } of this.#waiting) {
+      if (count > 0 && bytes + record.length > most) break;
+      bytes += record.length;
+      count += 1;
+    }
+    const batch = this.#waiting.slice(0, count);
+    this.#waiting = this.#waiting.slice(count);
+    return batch;
+  }
+
+  async #write(batch: readonly Waiting[]): Promise<RecordLocation[]> {
+    const records = batch.map(({ record }) => record);
+    const length = records.reduce((sum, record) => sum + record.length, GROUP_HEADER);
+    await this.#makeRoom(batch, length);
+    const { current } = this.#segments;
+    const header = encodeGroupHeader(current.groupMagic, this.#sequence, current.end, records);
+    const buffers = [header];
+    for (const record of records) buffers.push(...record.buffers);
+    try {
+      await current.file.write(buffers, current.end);
+      const began = this.#clock.monotonic();
+      await current.file.sync();
+      this.#events.onGroup(records.length, length, (this.#clock.monotonic() - began) / 1000);
+    } catch (error) {
+      this.#broken = true;
+      throw error;
+    }
+    const places: RecordLocation[] = [];
+    let offset = current.end + GROUP_HEADER;
+    for (const record of records) {
+      places.push({ segment: current.number, offset, length: record.length });
+      offset += record.length;
+    }
+    current.end = offset;
+    this.#sequence += 1;
+    this.#lease.segment = current.number;
+    await this.#lease.renew();
+    return places;
+  }
+
+  async #makeRoom(batch: readonly Waiting[], length: number): Promise<void> {
+    const segments = this.#segments;
+    const newMail = batch.some(({ keep }) => !keep);
+    const leaveReserve = segments.onReserve && newMail;
+    if (!this.#broken && !leaveReserve && segments.takes(length)) return;
+    try {
+      await segments.roll({ mayUseReserve: !newMail });
+    } catch (error) {
+      this.#broken = true;
+      if (isFull(error) || isLoss(error)) throw error;
+      throw new PostriderError('LaneLost', 'no segment can be begun in the lane', { cause: error });
+    }
+    this.#broken = false;
+    if (!segments.onReserve) await segments.ensureReserve();
+  }
+
+  async #failed(batch: readonly Waiting[], error: unknown): Promise<void> {
+    if (isLoss(error)) {
+      this.#waiting.unshift(...batch);
+      this.lose(error);
+      return;
+    }
+    const full = isFull(error);
+    const refusal = smtpError(full ? 'insufficientStorage' : 'localError', { cause: error });
+    const kept: Waiting[] = [];
+    for (const one of batch) {
+      if (one.keep) kept.push(one);
+      else one.reject(refusal);
+    }
+    this.#waiting.unshift(...kept);
+    this.#events.onFailure(error);
+    if (!full) return;
+    this.#fullUntil = this.#clock.monotonic() + FULL_RETRY_MS;
+    // The reserve had its turn already where nothing was refused.
+    if (kept.length === batch.length) await this.#pause();
+  }
+
+  async #pause(): Promise<void> {
+    if (this.#closing) return this.#end(shutdown());
+    await new Promise<void>((resolve) => {
+      const cancel = this.#clock.after(FULL_RETRY_MS, resolve);
+      this.#endPause = () => {
+        cancel();
+        resolve();
+      };
+    });
+    this.#endPause = undefined;
+  }
+}
+
+const shutdown = (): Error => smtpError('serviceShutdown', { closes: false });
+
+const isLoss = (error: unknown): boolean => error instanceof PostriderError && error.code === 'LaneLost';
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,71 @@
+/** Names of everything in a queue's folder. Pure. */
+import { join } from 'node:path';
+import type { Random } from '../random.ts';
+
+/** The format of the folder, its lanes and their segments that this program writes, and the newest that it reads. */
+export const QUEUE_FORMAT = 1;
+
+// RFC 4648 §6 in lower case: no file system folds it, and people can read it out.
+const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
+
+/** `bits` random bits as base 32. */
+export function randomName(random: Random, bits: number): string {
+  const length = Math.ceil(bits / 5);
+  return Array.from(random.bytes(length), (byte) => BASE32[byte & 31]).join('');
+}
+
+/** 60 random bits: a lane id is never used again. */
+export const newLaneId = (random: Random): string => randomName(random, 60);
+
+export const isLaneId = (name: string): boolean => /^[a-z2-7]{12}$/.test(name);
+
+export const lanesPath = (root: string): string => join(root, 'lanes');
+
+/** Folder of a lane that holds no message any more: whoever finds it may delete it. */
+export const retiredName = (lane: string): string => `${lane}.retired`;
+
+export const segmentName = (number: number): string => `segment.${String(number).padStart(10, '0')}`;
+
+/** Number of a segment, by its name. */
+export function parseSegmentName(name: string): number | undefined {
+  const match = /^segment\.(\d{10})$/.exec(name);
+  return match ? Number(match[1]) : undefined;
+}
+
+/** The epoch makes it unique: an orphan of one owner never has the name of a later owner's body. */
+export const bodyName = (sequence: number, epoch: number): string =>
+  `${sequence.toString(36)}.${epoch.toString(36)}`;
+
+export interface LeaseName {
+  readonly number: number;
+  readonly nonce: string;
+  /** The segment that the owner was writing: where a claimant begins to look, whatever a listing says. */
+  readonly segment: number;
+}
+
+export const leaseName = ({ number, nonce, segment }: LeaseName): string =>
+  `lease.${number}.${nonce}.${segment}`;
+
+export function parseLeaseName(name: string): LeaseName | undefined {
+  const match = /^lease\.(\d{1,15})\.([a-z2-7]+)\.(\d{1,10})$/.exec(name);
+  if (!match?.[1] || !match[2] || !match[3]) return undefined;
+  return { number: Number(match[1]), nonce: match[2], segment: Number(match[3]) };
+}
+
+/** Says that the owner let go with this number of the lease as its last. */
+export const releaseName = (number: number): string => `released.${number}`;
+
+/** Says which process has the lease with this nonce. */
+export const ownerName = (nonce: string): string => `owner.${nonce}`;
+
+export const RESERVE = 'reserve';
+export const BODIES = 'body';
+export const DAMAGED = 'damaged';
+
+export const formatQueueId = (lane: string, sequence: number): string => `${lane}-${sequence.toString(36)}`;
+
+export function parseQueueId(id: string): { lane: string; sequence: number } | undefined {
+  const match = /^([a-z2-7]{12})-([0-9a-z]{1,11})$/.exec(id);
+  if (!match?.[1] || !match[2]) return undefined;
+  return { lane: match[1], sequence: Number.parseInt(match[2], 36) };
+}

@@ -1,0 +1,116 @@
+/**
+ * The lease of a lane: one file whose name carries a number and its owner's nonce. Renewing and claiming are renames of
+ * the same source, of which exactly one can win; as the number only grows, a source never comes back, and a paused
+ * owner can't renew what somebody else has claimed. No clock takes part.
+ *
+ * Fails with `LaneLost`. A rename that reports a failure may have happened all the same (over a network): the target's
+ * name, which holds our nonce, tells; where even that can't be known, the lane counts as lost.
+ */
+import { join } from 'node:path';
+import type { Clock } from '../clock.ts';
+import { PostriderError } from '../errors.ts';
+import type { Random } from '../random.ts';
+import type { Disk } from './disk.ts';
+import { type LeaseName, leaseName, randomName } from './layout.ts';
+
+export interface LeaseDeps {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+async function renamed(disk: Disk, folder: string, from: LeaseName, to: LeaseName): Promise<boolean> {
+  const target = join(folder, leaseName(to));
+  try {
+    await disk.rename(join(folder, leaseName(from)), target);
+    return true;
+  } catch {
+    return disk.exists(target).catch(() => false);
+  }
+}
+
+export class Lease {
+  readonly #deps: LeaseDeps;
+  readonly #folder: string;
+  /** The segment that is being written, to be named by the next renewal. */
+  segment: number;
+  /** What the file is called now. */
+  #name: LeaseName;
+  #renewedAt: number;
+  #lost = false;
+  #turn: Promise<void> = Promise.resolve();
+
+  private constructor(deps: LeaseDeps, folder: string, name: LeaseName, since: number) {
+    this.#deps = deps;
+    this.#folder = folder;
+    this.#name = name;
+    this.segment = name.segment;
+    this.#renewedAt = since;
+  }
+
+  /** Makes the lease of a new lane. */
+  static async create(deps: LeaseDeps, folder: string): Promise<Lease> {
+    const since = deps.clock.monotonic();
+    const name = { number: 1, nonce: randomName(deps.random, 40), segment: 0 };
+    const file = await deps.disk.create(join(folder, leaseName(name)));
+    await file.close();
+    return new Lease(deps, folder, name, since);
+  }
+
+  /** Claims the lane whose lease was seen as `source`; undefined where somebody else was first. */
+  static async claim(deps: LeaseDeps, folder: string, source: LeaseName): Promise<Lease | undefined> {
+    const since = deps.clock.monotonic();
+    const nonce = randomName(deps.random, 40);
+    const name = { number: source.number + 1, nonce, segment: source.segment };
+    if (!(await renamed(deps.disk, folder, source, name))) return undefined;
+    await deps.disk.syncDirectory(folder);
+    return new Lease(deps, folder, name, since);
+  }
+
+  get number(): number {
+    return this.#name.number;
+  }
+
+  /** Ours, in the lease's name and in that of the `owner` file. */
+  get nonce(): string {
+    return this.#name.nonce;
+  }
+
+  get lost(): boolean {
+    return this.#lost;
+  }
+
+  /** Monotonic ms at which the last renewal that succeeded was begun. */
+  get renewedAt(): number {
+    return this.#renewedAt;
+  }
+
+  /** Renews; resolves only if the lane was ours all the while. Begun after any renewal in flight has ended. */
+  renew(): Promise<void> {
+    const turn = this.#turn.then(() => this.#renew());
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #renew(): Promise<void> {
+    const since = this.#deps.clock.monotonic();
+    const from = this.#name;
+    const to = { number: from.number + 1, nonce: from.nonce, segment: this.segment };
+    if (this.#lost || !(await renamed(this.#deps.disk, this.#folder, from, to))) {
+      this.#lost = true;
+      throw new PostriderError('LaneLost', 'the lease of the lane has been claimed by another owner');
+    }
+    this.#name = to;
+    this.#renewedAt = since;
+  }
+
+  /** Resolves when no renewal is in flight. */
+  settled(): Promise<void> {
+    return this.#turn;
+  }
+
+  /** Lets go without a renewal: from here on every renewal fails. */
+  abandon(): void {
+    this.#lost = true;
+  }
+}

@@ -1,0 +1,68 @@
+/** Reads a message back. Fails with `QueueDamaged` where its record is not as it was written. */
+import { Readable } from 'node:stream';
+import { crc32 } from 'node:zlib';
+import type { Envelope } from '../envelope.ts';
+import { PostriderError } from '../errors.ts';
+import { decodeMessage, decodeSettled, type MessagePart, parseEnvelope } from './format/message.ts';
+import { decodeRecordHead, RECORD_HEADER } from './format/record.ts';
+import type { MessageIndex, RecordLocation } from './message-index.ts';
+import type { Segments } from './segments.ts';
+import type { MessageContent } from './types.ts';
+
+export interface FoundMessage {
+  readonly envelope: Envelope;
+  /** The content, or the name of the body's file. */
+  readonly content: string | Buffer;
+}
+
+/** Undefined where the message has ended. */
+export async function readMessage(
+  segments: Segments,
+  index: MessageIndex,
+  sequence: number,
+): Promise<FoundMessage | undefined> {
+  const part = await readPart(segments, index, sequence);
+  return part && { envelope: parseEnvelope(part.envelope), content: part.body };
+}
+
+/** The stored parts of a message, as compaction moves them. */
+export async function readPart(
+  segments: Segments,
+  index: MessageIndex,
+  sequence: number,
+): Promise<MessagePart | undefined> {
+  for (;;) {
+    const message = index.get(sequence);
+    if (!message) return undefined;
+    const { segment, offset, length } = message;
+    try {
+      return decode(await segments.read({ segment, offset, length }), { segment, offset, length });
+    } catch (error) {
+      // Compaction may have moved it meanwhile, and dropped where it was.
+      const now = index.get(sequence);
+      if (now && now.segment === segment && now.offset === offset) throw error;
+    }
+  }
+}
+
+function decode(bytes: Buffer, where: RecordLocation): MessagePart {
+  const damaged = new PostriderError(
+    'QueueDamaged',
+    `the record at ${where.offset} of segment ${where.segment} is damaged`,
+    {
+      hint: 'The disk has changed what was written to it: check it, and restore the message from elsewhere.',
+    },
+  );
+  if (bytes.length !== where.length || bytes.length < RECORD_HEADER) throw damaged;
+  const head = decodeRecordHead(bytes, 0);
+  const payload = bytes.subarray(RECORD_HEADER);
+  if (head.payloadLength !== payload.length || head.crc !== crc32(payload)) throw damaged;
+  if (head.type !== 'settled') return decodeMessage(payload);
+  const { report } = decodeSettled(payload);
+  if (!report) throw damaged;
+  return decodeMessage(report.payload);
+}
+
+export function inMemory(bytes: Buffer): MessageContent {
+  return { size: bytes.length, bytes, stream: () => Readable.from([bytes], { objectMode: false }) };
+}

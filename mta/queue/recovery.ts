@@ -1,0 +1,230 @@
+/**
+ * Makes the index of a lane from its folder, after its lease has been claimed. Segments are walked by number from
+ * the one that the lease names, as a listing may be old; the walk ends by exclusively creating the next segment, which bars a former owner from it; what
+ * each segment counts for is sealed in that new segment's head before anything is written.
+ *
+ * Fails with `QueueVersionUnsupported` (a newer version's lane), `LaneLost` (another claimant overtook us), or the
+ * disk's error. Damage is never an error: the rest is served.
+ */
+import { join } from 'node:path';
+import { type Disk, type DiskFile, errorCode } from './disk.ts';
+import { RECORD_HEADER } from './format/record.ts';
+import { decodeSegmentHeader, HEADER_WINDOW, type SegmentHeader } from './format/segment.ts';
+import type { JobInterner } from './jobs.ts';
+import { DAMAGED, parseSegmentName, segmentName } from './layout.ts';
+import { MessageIndex } from './message-index.ts';
+import { Replay } from './replay.ts';
+import { type DamagedRange, scanSegment } from './scan.ts';
+
+export interface Damage extends DamagedRange {
+  readonly segment: number;
+}
+
+export interface Recovered {
+  readonly index: MessageIndex;
+  /** Oldest segment that still counts. */
+  readonly first: number;
+  /** How far each segment counts, from `first` on. */
+  readonly ends: readonly number[];
+  /** Created exclusively under the number after the last. */
+  readonly next: DiskFile;
+  readonly groupSequence: number;
+  /** Highest sequence that a message bears. */
+  readonly highest: number;
+  readonly retired: boolean;
+  readonly damage: readonly Damage[];
+}
+
+const COPY_BYTES = 1 << 20;
+/** A file beyond this has groups: its head had been synced. */
+const SMALLEST_HEADER = 2 * 512;
+
+interface Walked {
+  readonly number: number;
+  /** Undefined where the file is missing. */
+  readonly file: DiskFile | undefined;
+  readonly size: number;
+  /** Undefined where damaged, or not yet written. */
+  readonly header: SegmentHeader | undefined;
+}
+
+/** @param named segment that the claimed lease's name says was being written; 0 where there was none yet */
+export async function recoverLane(
+  disk: Disk,
+  folder: string,
+  named: number,
+  interner: JobInterner,
+): Promise<Recovered> {
+  const { walked, next } = await walk(disk, folder, named);
+  try {
+    return { ...(await replayAll(disk, folder, walked, interner)), next };
+  } catch (error) {
+    await next.close();
+    throw error;
+  } finally {
+    for (const { file } of walked) await file?.close();
+  }
+}
+
+async function walk(
+  disk: Disk,
+  folder: string,
+  named: number,
+): Promise<{ walked: Walked[]; next: DiskFile }> {
+  const newer: Walked[] = [];
+  let next: DiskFile | undefined;
+  for (let number = Math.max(named, 1); !next; number += 1) {
+    let segment = await look(disk, folder, number);
+    if (!segment.file && number !== named) {
+      next = await createUnlessThere(disk, join(folder, segmentName(number)));
+      if (next) break;
+      segment = await look(disk, folder, number);
+    }
+    newer.push(segment);
+  }
+  const older: Walked[] = [];
+  const oldest = await oldestToRead(disk, folder, newer, named);
+  for (let number = named - 1; number >= oldest; number -= 1) {
+    older.unshift(await look(disk, folder, number));
+  }
+  return { walked: [...older, ...newer], next };
+}
+
+/** By the newest seal; where its head is damaged, by the listing. */
+async function oldestToRead(
+  disk: Disk,
+  folder: string,
+  newer: readonly Walked[],
+  named: number,
+): Promise<number> {
+  const seal = newestHeader(newer);
+  if (seal) return seal.number - seal.seal.length;
+  const listed = (await disk.list(folder)).flatMap((name) => parseSegmentName(name) ?? []);
+  return Math.min(named, ...listed);
+}
+
+async function createUnlessThere(disk: Disk, path: string): Promise<DiskFile | undefined> {
+  try {
+    return await disk.create(path);
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return undefined;
+    throw error;
+  }
+}
+
+async function look(disk: Disk, folder: string, number: number): Promise<Walked> {
+  let file: DiskFile;
+  try {
+    file = await disk.open(join(folder, segmentName(number)));
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+    return { number, file: undefined, size: 0, header: undefined };
+  }
+  const size = await file.size();
+  return { number, file, size, header: await readHeader(file, size) };
+}
+
+async function readHeader(file: DiskFile, size: number): Promise<SegmentHeader | undefined> {
+  for (const window of [1 << 14, HEADER_WINDOW]) {
+    const bytes = Buffer.allocUnsafe(Math.min(size, window));
+    const read = await file.read(bytes, 0);
+    const header = decodeSegmentHeader(bytes.subarray(0, read));
+    if (header || size <= window) return header;
+  }
+  return undefined;
+}
+
+/** The head whose seal counts: the newest owner's last. */
+function newestHeader(walked: readonly Walked[]): SegmentHeader | undefined {
+  let newest: SegmentHeader | undefined;
+  for (const { header } of walked) {
+    if (!header) continue;
+    const newer =
+      !newest ||
+      header.epoch > newest.epoch ||
+      (header.epoch === newest.epoch && header.number > newest.number);
+    if (newer) newest = header;
+  }
+  return newest;
+}
+
+async function replayAll(
+  disk: Disk,
+  folder: string,
+  walked: readonly Walked[],
+  interner: JobInterner,
+): Promise<Omit<Recovered, 'next'>> {
+  const seal = newestHeader(walked);
+  const sealedFrom = seal ? seal.number - seal.seal.length : 1;
+  const index = new MessageIndex();
+  const replay = new Replay(index, interner);
+  const damage: Damage[] = [];
+  const ends: { number: number; end: number }[] = [];
+  let groupSequence = 1;
+  for (const segment of walked) {
+    const { number, file, header } = segment;
+    if (seal && number < sealedFrom) continue;
+    const sealed = seal && number < seal.number ? (seal.seal[number - sealedFrom] ?? 0) : undefined;
+    if (sealed === 0 || (seal && number > seal.number)) {
+      ends.push({ number, end: 0 });
+      continue;
+    }
+    if (!file || !header) {
+      // A head that was never synced has nothing behind it.
+      const lost = Math.max(sealed ?? 0, segment.size);
+      if (sealed !== undefined || segment.size > SMALLEST_HEADER)
+        damage.push({ segment: number, from: 0, to: lost });
+      ends.push({ number, end: sealed ?? 0 });
+      continue;
+    }
+    const result = await scanSegment(
+      file,
+      header,
+      {
+        record: (record, offset) =>
+          replay.apply(record, { segment: number, offset, length: RECORD_HEADER + record.payload.length }),
+        damage: (range) => damage.push({ segment: number, ...range }),
+      },
+      sealed === undefined ? {} : { sealed },
+    );
+    groupSequence = Math.max(groupSequence, result.lastGroup + 1);
+    ends.push({ number, end: result.end });
+  }
+  const first = Math.max(replay.firstSegment, sealedFrom, ends[0]?.number ?? 1);
+  const living = ends.filter(({ number }) => number >= first);
+  const counted = damage.filter(({ segment }) => segment >= first);
+  for (const one of counted) await keepAside(disk, folder, walked, one).catch(() => undefined);
+  return {
+    index,
+    first,
+    ends: living.map(({ end }) => end),
+    groupSequence,
+    highest: replay.highest,
+    retired: replay.retired,
+    damage: counted,
+  };
+}
+
+/** Copies damaged bytes to `damaged/`, for a person to look at; the segment itself is compacted away some day. */
+async function keepAside(
+  disk: Disk,
+  folder: string,
+  walked: readonly Walked[],
+  { segment, from, to }: Damage,
+): Promise<void> {
+  const source = walked.find(({ number }) => number === segment)?.file;
+  if (!source) return;
+  await disk.makeDirectory(join(folder, DAMAGED));
+  const copy = await createUnlessThere(disk, join(folder, DAMAGED, `${segmentName(segment)}.${from}`));
+  if (!copy) return;
+  try {
+    for (let at = from; at < to; at += COPY_BYTES) {
+      const bytes = Buffer.allocUnsafe(Math.min(COPY_BYTES, to - at));
+      const read = await source.read(bytes, at);
+      await copy.write([bytes.subarray(0, read)], at - from);
+    }
+    await copy.sync();
+  } finally {
+    await copy.close();
+  }
+}

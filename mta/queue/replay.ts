@@ -1,0 +1,79 @@
+/**
+ * What the records of a lane make of its index, applied in the order in which they were written. Records hold full
+ * states, so that applying one twice, or from an older snapshot on, comes to the same. Pure, but for the index.
+ */
+import type { DecodedRecord } from './format/group.ts';
+import {
+  decodeLaneRecord,
+  decodeMessage,
+  decodeSettled,
+  type MessagePart,
+  parseJobs,
+} from './format/message.ts';
+import type { JobInterner } from './jobs.ts';
+import type { MessageIndex, RecordLocation } from './message-index.ts';
+import type { Job } from './types.ts';
+
+export class Replay {
+  readonly #index: MessageIndex;
+  readonly #interner: JobInterner;
+  /** The highest sequence that may have been given to a message. */
+  highest = 0;
+  /** Segments below this have been given up. */
+  firstSegment = 1;
+  retired = false;
+
+  constructor(index: MessageIndex, interner: JobInterner) {
+    this.#index = index;
+    this.#interner = interner;
+  }
+
+  apply({ type, payload }: DecodedRecord, where: RecordLocation): void {
+    switch (type) {
+      case 'accepted':
+      case 'relocated':
+        this.#put(decodeMessage(payload), where);
+        return;
+      case 'settled':
+        this.#settle(payload, where);
+        return;
+      case 'dropped':
+        this.firstSegment = Math.max(this.firstSegment, decodeLaneRecord(payload));
+        return;
+      case 'retired':
+        this.retired = true;
+        return;
+      case 'reserved':
+        this.highest = Math.max(this.highest, decodeLaneRecord(payload));
+        return;
+    }
+  }
+
+  #settle(payload: Buffer, where: RecordLocation): void {
+    const { sequence, state, report } = decodeSettled(payload);
+    const message = this.#index.get(sequence);
+    // Unknown where its `accepted` was damaged: then nothing is left to settle.
+    if (message && state.jobs.length > 0) message.jobs = this.#intern(state.jobs);
+    else if (message) this.#index.remove(sequence);
+    if (report) this.#put(decodeMessage(report.payload), where);
+  }
+
+  #put(part: MessagePart, where: RecordLocation): void {
+    this.highest = Math.max(this.highest, part.sequence);
+    this.#index.put({
+      sequence: part.sequence,
+      size: part.size,
+      arrivedAt: part.arrivedAt,
+      sender: this.#interner.string(part.sender),
+      body: typeof part.body === 'string' ? part.body : undefined,
+      jobs: this.#intern(parseJobs(part.jobs)),
+      segment: where.segment,
+      offset: where.offset,
+      length: where.length,
+    });
+  }
+
+  #intern(jobs: readonly Job[]): readonly Job[] {
+    return jobs.map((job) => this.#interner.intern(job));
+  }
+}

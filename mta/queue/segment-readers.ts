@@ -1,0 +1,60 @@
+/** Open files of segments for reading records back. A file is closed only when nobody reads from it any more. */
+import { join } from 'node:path';
+import type { Disk, DiskFile } from './disk.ts';
+import { segmentName } from './layout.ts';
+import type { RecordLocation } from './message-index.ts';
+
+interface Reader {
+  readonly file: Promise<DiskFile>;
+  readonly reads: Set<Promise<unknown>>;
+}
+
+export class SegmentReaders {
+  readonly #disk: Disk;
+  readonly #folder: string;
+  readonly #readers = new Map<number, Reader>();
+
+  constructor(disk: Disk, folder: string) {
+    this.#disk = disk;
+    this.#folder = folder;
+  }
+
+  /** The bytes of a record; fewer where the segment is shorter. */
+  async read(where: RecordLocation): Promise<Buffer> {
+    const reader = this.#open(where.segment);
+    const reading = reader.file.then(async (file) => {
+      const bytes = Buffer.allocUnsafeSlow(where.length);
+      return bytes.subarray(0, await file.read(bytes, where.offset));
+    });
+    reader.reads.add(reading);
+    try {
+      return await reading;
+    } finally {
+      reader.reads.delete(reading);
+    }
+  }
+
+  async close(segment: number): Promise<void> {
+    const reader = this.#readers.get(segment);
+    this.#readers.delete(segment);
+    if (!reader) return;
+    await Promise.allSettled(reader.reads);
+    await (await reader.file).close();
+  }
+
+  async closeAll(): Promise<void> {
+    await Promise.allSettled([...this.#readers.keys()].map((segment) => this.close(segment)));
+  }
+
+  #open(segment: number): Reader {
+    const known = this.#readers.get(segment);
+    if (known) return known;
+    const reader = {
+      file: this.#disk.open(join(this.#folder, segmentName(segment))),
+      reads: new Set<Promise<unknown>>(),
+    };
+    this.#readers.set(segment, reader);
+    reader.file.catch(() => this.#readers.delete(segment));
+    return reader;
+  }
+}

@@ -1,0 +1,221 @@
+/**
+ * The segments of a lane on disk: which there are, how far each counts, and the one that is being written. A new one is
+ * created exclusively: where its name is taken, another owner was here, and the lane is lost. Its head seals all older
+ * ones, and is synced, with the folder, before anything is written behind it.
+ */
+import { join } from 'node:path';
+import { PostriderError } from '../errors.ts';
+import type { Random } from '../random.ts';
+import { type Disk, type DiskFile, errorCode, isFull } from './disk.ts';
+import { dataStart, encodeSegmentHeader } from './format/segment.ts';
+import { RESERVE, segmentName } from './layout.ts';
+import type { RecordLocation } from './message-index.ts';
+import { SegmentReaders } from './segment-readers.ts';
+
+/** Room for what must be written on a full volume: thousands of settlements, and then compaction's records. */
+export const RESERVE_BYTES = 2 << 20;
+
+export interface SegmentsStart {
+  readonly lane: string;
+  readonly folder: string;
+  readonly epoch: number;
+  /** Number of the oldest living segment. */
+  readonly first: number;
+  /** How far each counts, from the oldest on. */
+  readonly ends: readonly number[];
+}
+
+interface Current {
+  readonly number: number;
+  readonly file: DiskFile;
+  readonly groupMagic: Buffer;
+  /** Where the first group went. */
+  readonly start: number;
+  /** Where the next group goes. */
+  end: number;
+  /** Bytes that may be written. */
+  readonly capacity: number;
+}
+
+export class Segments {
+  readonly #disk: Disk;
+  readonly #random: Random;
+  readonly #start: SegmentsStart;
+  readonly #capacity: number;
+  readonly #readers: SegmentReaders;
+  #first: number;
+  #ends: number[];
+  #current: Current | undefined;
+  #onReserve = false;
+  /** Created under the next number, but not begun for want of space. */
+  #spare: DiskFile | undefined;
+
+  constructor(disk: Disk, random: Random, start: SegmentsStart, capacity: number) {
+    this.#disk = disk;
+    this.#random = random;
+    this.#start = start;
+    this.#readers = new SegmentReaders(disk, start.folder);
+    this.#capacity = capacity;
+    this.#first = start.first;
+    this.#ends = [...start.ends];
+  }
+
+  get first(): number {
+    return this.#first;
+  }
+
+  /** Number of the segment that is being written; closed ones are below. */
+  get currentNumber(): number {
+    return this.#first + this.#ends.length;
+  }
+
+  get current(): Current {
+    if (!this.#current) throw new PostriderError('LaneLost', 'the lane has no segment to write to');
+    return this.#current;
+  }
+
+  get onReserve(): boolean {
+    return this.#onReserve;
+  }
+
+  /** Bytes of all segments. */
+  get bytes(): number {
+    return this.#ends.reduce((sum, end) => sum + end, this.#current?.end ?? 0);
+  }
+
+  /** Whether a group of this size goes into the current segment: an empty one takes any. */
+  takes(bytes: number): boolean {
+    const current = this.#current;
+    if (!current) return false;
+    return current.end === current.start || current.end + bytes <= current.capacity;
+  }
+
+  /** Begins in a file that recovery has created exclusively under the next number. */
+  async begin(file: DiskFile): Promise<void> {
+    await this.#begin(this.currentNumber, file, this.#capacity);
+    await this.ensureReserve();
+  }
+
+  /**
+   * Closes the current segment where it counts up to now, and begins the next one. Rejects with `LaneLost` where
+   * another owner has begun it, else with the disk's error; it may then be called again.
+   */
+  async roll({ mayUseReserve }: { mayUseReserve: boolean }): Promise<void> {
+    if (this.#current) await this.#seal(this.#current);
+    try {
+      this.#spare ??= await this.#disk.create(this.#pathOf(this.currentNumber));
+      await this.#begin(this.currentNumber, this.#spare, this.#capacity);
+      this.#spare = undefined;
+      this.#onReserve = false;
+    } catch (error) {
+      if (!isFull(error)) {
+        // The name may be used up: what got into the file never counts.
+        await this.#passOver();
+        throw this.#asLoss(error);
+      }
+      if (!mayUseReserve) throw error;
+      await this.#passOver();
+      const reserve = await this.#takeReserve(this.#pathOf(this.currentNumber), error);
+      await this.#begin(this.currentNumber, reserve, RESERVE_BYTES);
+      this.#onReserve = true;
+    }
+  }
+
+  /** Leaves a created file behind as an empty segment. */
+  async #passOver(): Promise<void> {
+    if (!this.#spare) return;
+    this.#ends.push(0);
+    const spare = this.#spare;
+    this.#spare = undefined;
+    await spare.close().catch(() => undefined);
+  }
+
+  /** Makes the reserve, where there is none and there is room for it. */
+  async ensureReserve(): Promise<void> {
+    const path = join(this.#start.folder, RESERVE);
+    if (await this.#disk.exists(path).catch(() => true)) return;
+    const draft = `${path}.new`;
+    await this.#disk.unlink(draft).catch(() => undefined);
+    try {
+      const file = await this.#disk.create(draft);
+      await file.write([Buffer.alloc(RESERVE_BYTES)], 0);
+      await file.sync();
+      await file.close();
+      await this.#disk.rename(draft, path);
+    } catch {
+      await this.#disk.unlink(draft).catch(() => undefined);
+      // A disk that fails for another reason will say so where it matters.
+    }
+  }
+
+  /** Reads a record as it lies in its segment. */
+  read(where: RecordLocation): Promise<Buffer> {
+    return this.#readers.read(where);
+  }
+
+  /** Forgets and unlinks the segments below `number`; the record that says so is durable. */
+  async drop(number: number): Promise<void> {
+    // The lease's name must not fall back, in a crash, to a segment that is gone.
+    await this.#disk.syncDirectory(this.#start.folder);
+    while (this.#first < number && this.#ends.length > 0) {
+      await this.#readers.close(this.#first);
+      await this.#disk.unlink(this.#pathOf(this.#first)).catch((error: unknown) => {
+        if (errorCode(error) !== 'ENOENT') throw error;
+      });
+      this.#first += 1;
+      this.#ends.shift();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#readers.closeAll();
+    await this.#current?.file.close().catch(() => undefined);
+    this.#current = undefined;
+  }
+
+  async #seal(current: Current): Promise<void> {
+    this.#ends.push(current.end);
+    this.#current = undefined;
+    await current.file.close().catch(() => undefined);
+  }
+
+  async #begin(number: number, file: DiskFile, capacity: number): Promise<void> {
+    const header = {
+      lane: this.#start.lane,
+      number,
+      epoch: this.#start.epoch,
+      groupMagic: this.#random.bytes(8),
+      seal: this.#ends,
+    };
+    await file.write([encodeSegmentHeader(header)], 0);
+    await file.sync();
+    await this.#disk.syncDirectory(this.#start.folder);
+    const end = dataStart(header);
+    this.#current = { number, file, groupMagic: header.groupMagic, start: end, end, capacity };
+  }
+
+  /** The reserve becomes the next segment: its blocks are allocated, so that it can be written on a full volume. */
+  async #takeReserve(path: string, cause: unknown): Promise<DiskFile> {
+    const reserve = join(this.#start.folder, RESERVE);
+    try {
+      await this.#disk.link(reserve, path);
+      await this.#disk.unlink(reserve);
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') throw cause;
+      throw this.#asLoss(error);
+    }
+    return this.#disk.openWritable(path);
+  }
+
+  #pathOf(segment: number): string {
+    return join(this.#start.folder, segmentName(segment));
+  }
+
+  #asLoss(error: unknown): unknown {
+    return errorCode(error) === 'EEXIST'
+      ? new PostriderError('LaneLost', 'another owner has begun the next segment of the lane', {
+          cause: error,
+        })
+      : error;
+  }
+}

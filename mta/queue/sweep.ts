@@ -1,0 +1,62 @@
+/** Removes what a lane's folder still holds of former owners. Only what can't count any more: a stale listing is safe. */
+import { join } from 'node:path';
+import { type Disk, errorCode } from './disk.ts';
+import { BODIES, ownerName, parseSegmentName } from './layout.ts';
+import type { MessageIndex } from './message-index.ts';
+
+export interface Kept {
+  /** Oldest segment that counts. */
+  readonly first: number;
+  readonly index: MessageIndex;
+  /** Of our lease. */
+  readonly nonce: string;
+}
+
+/** Called by a new owner before its first draft: then every body without a message is an orphan. */
+export async function sweepLane(disk: Disk, folder: string, kept: Kept): Promise<void> {
+  for (const name of await disk.list(folder)) {
+    const segment = parseSegmentName(name);
+    const isOld =
+      (segment !== undefined && segment < kept.first) ||
+      name.startsWith('released.') ||
+      (name.startsWith('owner.') && name !== ownerName(kept.nonce));
+    if (isOld) await unlinkIfThere(disk, join(folder, name));
+  }
+  const bodies = new Set<string>();
+  for (const { body } of kept.index.values()) if (body !== undefined) bodies.add(body);
+  const folderOfBodies = join(folder, BODIES);
+  for (const name of await disk.list(folderOfBodies)) {
+    if (!bodies.has(name)) await unlinkIfThere(disk, join(folderOfBodies, name));
+  }
+}
+
+async function unlinkIfThere(disk: Disk, path: string): Promise<void> {
+  try {
+    await disk.unlink(path);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
+}
+
+/** Deletes a retired lane's folder; others may be doing the same. */
+export async function deleteFolder(disk: Disk, folder: string): Promise<void> {
+  let names: string[];
+  try {
+    names = await disk.list(folder);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return;
+    throw error;
+  }
+  for (const name of names) {
+    const path = join(folder, name);
+    try {
+      await unlinkIfThere(disk, path);
+    } catch (error) {
+      if (!['EISDIR', 'EPERM'].includes(errorCode(error))) throw error;
+      await deleteFolder(disk, path);
+    }
+  }
+  await disk.removeDirectory(folder).catch((error: unknown) => {
+    if (errorCode(error) !== 'ENOENT') throw error;
+  });
+}

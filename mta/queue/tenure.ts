@@ -1,0 +1,52 @@
+/** Keeping a lease while nothing is written, and letting go of it. */
+import { join } from 'node:path';
+import type { LaneContext } from './context.ts';
+import type { Disk } from './disk.ts';
+import { releaseName } from './layout.ts';
+import type { Lease } from './lease.ts';
+
+/** Renews whenever a quarter of a term has gone by without; the result ends it. `lost` hears of a failure once. */
+export function renewRegularly(
+  { clock, config, stats }: Pick<LaneContext, 'clock' | 'config' | 'stats'>,
+  lease: Lease,
+  lost: (cause: unknown) => void,
+): () => void {
+  const quarter = config.leaseTermSeconds * 250;
+  let stopped = false;
+  let cancel: () => void = () => undefined;
+  const plan = (): void => {
+    const wait = Math.max(1, lease.renewedAt + quarter - clock.monotonic());
+    cancel = clock.after(wait, () => void tick());
+  };
+  const tick = async (): Promise<void> => {
+    if (stopped) return;
+    try {
+      if (clock.monotonic() - lease.renewedAt >= quarter) {
+        await lease.renew();
+        stats.renewals += 1;
+      }
+      if (!stopped) plan();
+    } catch (error) {
+      if (!stopped) lost(error);
+    }
+  };
+  plan();
+  return () => {
+    stopped = true;
+    cancel();
+  };
+}
+
+/** Says that the lane is free; who misses it merely waits a term. */
+export async function letGo(disk: Disk, folder: string, lease: Lease): Promise<void> {
+  if (lease.lost) return;
+  await lease.settled();
+  lease.abandon();
+  try {
+    const marker = await disk.create(join(folder, releaseName(lease.number)));
+    await marker.close();
+    await disk.syncDirectory(folder);
+  } catch {
+    // A hint, no more.
+  }
+}

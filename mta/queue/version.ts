@@ -1,0 +1,65 @@
+/** The `VERSION` file of a queue's folder. Fails with `QueueVersionUnsupported` or `QueueUnwritable`. */
+import { join } from 'node:path';
+import { PostriderError } from '../errors.ts';
+import type { Random } from '../random.ts';
+import { type Disk, errorCode } from './disk.ts';
+import { lanesPath, QUEUE_FORMAT, randomName } from './layout.ts';
+
+const PREFIX = 'postrider queue ';
+
+/** Makes the folder at first start; checks that it is a queue of a format that this program reads. */
+export async function openFolder(disk: Disk, random: Random, root: string): Promise<void> {
+  const path = join(root, 'VERSION');
+  try {
+    await disk.makeDirectory(lanesPath(root));
+    if (!(await disk.exists(path))) await writeVersion(disk, random, root, path);
+    checkVersion(await readVersion(disk, path), path);
+  } catch (error) {
+    if (error instanceof PostriderError) throw error;
+    throw new PostriderError(
+      'QueueUnwritable',
+      `the queue's folder ${root} can't be used: ${String(error)}`,
+      {
+        hint: 'Check that it exists, that its volume has room, and that this user may write there.',
+        cause: error,
+      },
+    );
+  }
+}
+
+/** Whole or not at all, whoever else is doing the same. */
+async function writeVersion(disk: Disk, random: Random, root: string, path: string): Promise<void> {
+  const draft = `${path}.${randomName(random, 40)}`;
+  const file = await disk.create(draft);
+  await file.write([Buffer.from(`${PREFIX}${QUEUE_FORMAT}\n`)], 0);
+  await file.sync();
+  await file.close();
+  await disk.link(draft, path).catch((error: unknown) => {
+    if (errorCode(error) !== 'EEXIST') throw error;
+  });
+  await disk.unlink(draft);
+  await disk.syncDirectory(root);
+}
+
+async function readVersion(disk: Disk, path: string): Promise<string> {
+  const file = await disk.open(path);
+  try {
+    const bytes = Buffer.alloc(256);
+    return bytes.toString('utf8', 0, await file.read(bytes, 0));
+  } finally {
+    await file.close();
+  }
+}
+
+function checkVersion(text: string, path: string): void {
+  const match = /^postrider queue (\d+)\n/.exec(text);
+  const version = Number(match?.[1]);
+  if (match && version <= QUEUE_FORMAT) return;
+  throw new PostriderError(
+    'QueueVersionUnsupported',
+    match
+      ? `the queue has format ${version}, this program reads up to ${QUEUE_FORMAT}`
+      : `${path} is not a queue's VERSION file`,
+    { hint: 'Start the version of postrider that wrote it, or name another folder.' },
+  );
+}
