@@ -2,10 +2,11 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * One project per kind of test, so that `npx vitest run --project conformance` runs just that.
- * Unit tests stand beside what they test; the rest lives below `test/`.
+ * Unit tests stand beside what they test; the rest lives below `test/`. Projects of one `group` run side by side, and
+ * one group after the other: what starts whole processes should not fight for the processors with anything else.
  */
-const project = (name: string, include: string[], timeout: number) => ({
-  test: { name, include, testTimeout: timeout, hookTimeout: timeout },
+const project = (name: string, include: string[], timeout: number, group = 0) => ({
+  test: { name, include, testTimeout: timeout, hookTimeout: timeout, sequence: { groupOrder: group } },
 });
 
 export default defineConfig({
@@ -22,9 +23,9 @@ export default defineConfig({
       ),
       project('conformance', ['test/conformance/**/*.test.ts'], 30_000),
       project('simulation', ['test/simulation/**/*.test.ts'], 300_000),
-      project('interop', ['test/interop/**/*.test.ts'], 300_000),
-      project('faults', ['test/faults/**/*.test.ts'], 300_000),
-      project('chaos', ['test/chaos/**/*.test.ts'], 3_600_000),
+      project('interop', ['test/interop/**/*.test.ts'], 300_000, 1),
+      project('faults', ['test/faults/**/*.test.ts'], 300_000, 1),
+      project('chaos', ['test/chaos/**/*.test.ts'], 3_600_000, 2),
     ],
   },
 });
