@@ -214,9 +214,11 @@ export class Flow implements Acceptor {
       last = hop;
       const session = await this.#deps.sessions.acquire(hop).catch((error) => this.#failure(error));
       if (session instanceof SmtpError) {
+        this.#deps.metrics.outbound('failed');
         failure = session;
         continue;
       }
+      this.#deps.metrics.outbound(session.used === 0 ? 'opened' : 'reused');
       try {
         return await this.#converse(session, destination, message, job);
       } catch (error) {

@@ -14,7 +14,7 @@ import type { MtaConfig } from './config.ts';
 import { createControlServer } from './control/control.ts';
 import { createHealthServer } from './control/health.ts';
 import { PostriderError } from './errors.ts';
-import { createLogger, logDestination } from './log/destination.ts';
+import { createLogger, type LogDestination, logDestination } from './log/destination.ts';
 import { createVerifier } from './policy/verifier.ts';
 import { systemRandom } from './random.ts';
 import { parseConfig } from './setup.ts';
@@ -27,7 +27,7 @@ const USAGE = 'usage: node mta/main.ts --config FILE';
 
 async function supervise(file: string): Promise<void> {
   const config = await readConfig(file);
-  const destination = logDestination(1);
+  const destination = standardOutput();
   const logger = createLogger(config.log.level, 'supervisor', destination);
   const supervisor = new Supervisor(config, {
     spawn: () => spawnWorker(config.log.level),
@@ -50,7 +50,7 @@ async function supervise(file: string): Promise<void> {
     await supervisor.stop();
     await Promise.all([health.close(), control.close()]);
     logger.info('ended');
-    await destination.close();
+    await destination.flush();
     process.exit(0);
   };
   process.on('SIGTERM', (signal) => void stop(signal));
@@ -65,6 +65,11 @@ async function supervise(file: string): Promise<void> {
   await supervisor.start();
   await control.listen(config.control.address, config.control.port);
   logger.info({ revision: config.revision, workers: config.workers }, 'ready');
+}
+
+/** Lines that can't be written to standard output are lost: there is nowhere left to say so. */
+function standardOutput(): LogDestination {
+  return logDestination(1, { clock: systemClock, onDropped: () => {} });
 }
 
 function spawnWorker(logLevel: string): WorkerProcess {
@@ -86,7 +91,7 @@ function spawnWorker(logLevel: string): WorkerProcess {
 }
 
 function work(logLevel: string): void {
-  const destination = logDestination(1);
+  const destination = standardOutput();
   const logger = createLogger(logLevel, 'worker', destination);
   const channel: Channel = {
     send: (message) => void (process.connected && process.send!(message)),

@@ -2,15 +2,20 @@
  * The pool of sessions: one that is idle is used again for a next hop that is alike in everything that matters. An
  * idle connection that ends is forgotten. How many there may be at a time is the scheduler's to say.
  */
-import { systemClock } from '../clock.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import type { MtaConfig } from '../config.ts';
 import { smtpError } from '../errors.ts';
 import type { NextHop } from '../route/types.ts';
-import { tcpDial } from './dial.ts';
-import { type OpenDeps, sessionOpener } from './open.ts';
+import { type Dial, tcpDial } from './dial.ts';
+import { sessionOpener } from './open.ts';
 import type { SmtpSession } from './session.ts';
 import type { Session, Sessions } from './types.ts';
 
-export interface SessionsDeps extends Pick<OpenDeps, 'config'>, Partial<OpenDeps> {}
+export interface SessionsDeps {
+  readonly config: () => MtaConfig;
+  readonly clock?: Clock;
+  readonly dial?: Dial;
+}
 
 interface Idle {
   readonly session: SmtpSession;
@@ -76,6 +81,9 @@ export function createSessions(deps: SessionsDeps): Sessions {
   };
 
   return {
+    get open() {
+      return lent.size + [...idle.values()].reduce((sum, entries) => sum + entries.length, 0);
+    },
     async acquire(hop) {
       if (draining) {
         throw smtpError('serviceShutdown');

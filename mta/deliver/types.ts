@@ -44,6 +44,8 @@ export interface Session {
 
 /** Opens sessions and keeps idle ones for the next message to the same hop. */
 export interface Sessions {
+  /** Connections at this moment, idle ones among them. */
+  readonly open: number;
   /** Rejects with an `SmtpError` whose blame is the next hop's; the caller tries the next address. */
   acquire(hop: NextHop): Promise<Session>;
   /** Gives a session back after its transaction: kept if reusable, closed if not. */
