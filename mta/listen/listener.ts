@@ -82,6 +82,8 @@ class SmtpListener extends SMTPServer implements RunningListener {
       // Commands and replies are small, and each is waited for.
       noDelay: true,
       keepAlive: true,
+      // A client that closes its side behind its last command still gets its replies.
+      allowHalfOpen: true,
       // Without TLS the context is never used, and its warning would be wrong.
       ...(tlsMaterial(settings) ?? { hideSTARTTLS: true }),
     } as ConstructorParameters<typeof SMTPServer>[0]);

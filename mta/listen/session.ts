@@ -50,6 +50,7 @@ export class Session {
   #bytes = 0;
   #writable = true;
   #stopping = false;
+  #ended = false;
   // Monotonic times. The client has until `#waitUntil` to finish what it owes us.
   #waitUntil: number;
   #paceUntil = Number.POSITIVE_INFINITY;
@@ -103,6 +104,7 @@ export class Session {
     this.#socket = socket;
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('drain', () => this.#drained());
+    socket.on('end', () => this.#peerEnded());
     // A lost connection is told by `close`; there is nobody left to tell more.
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#closed(socket));
@@ -113,11 +115,9 @@ export class Session {
     this.#bytes += chunk.length;
     this.#input.push(chunk);
     const { sessionBytes } = this.#limits;
-    if (sessionBytes > 0 && this.#bytes > sessionBytes && this.#doing !== 'answering') {
-      this.#fail(smtpError('sessionTooLarge'));
-    } else {
-      this.#run();
-    }
+    if (this.#doing === 'answering') this.#socket.pause();
+    else if (sessionBytes > 0 && this.#bytes > sessionBytes) this.#fail(smtpError('sessionTooLarge'));
+    else this.#run();
   }
 
   /** Works through what has arrived, until more is needed or an answer takes time. */
@@ -132,6 +132,7 @@ export class Session {
       if (this.#output.length > 16_384) this.#flush();
     }
     this.#flush();
+    if (this.#ended) this.#hangUp();
   }
 
   #readLine(line: Line): void {
@@ -266,6 +267,7 @@ export class Session {
     this.#doing = 'handshake';
     plain.removeAllListeners('data');
     plain.removeAllListeners('drain');
+    plain.removeAllListeners('end');
     plain.pause();
     // Whatever was sent along with STARTTLS came in clear text, from anyone (RFC 3207 §4.2).
     this.#input.clear();
@@ -273,9 +275,11 @@ export class Session {
     const secured = this.#deps.secure(plain);
     secured.once('error', () => secured.destroy());
     secured.once('close', () => plain.destroy());
+    secured.once('end', () => secured.destroy());
     secured.once('secure', () => {
       if (this.#doing !== 'handshake') return;
       plain.removeAllListeners('close');
+      secured.removeAllListeners('end');
       this.#dialogue.secured(describeTls(secured));
       this.#doing = 'commands';
       this.#waitUntil = this.#deps.clock.monotonic() + PATIENCE_MS;
@@ -327,6 +331,17 @@ export class Session {
       this.#writable = false;
       this.#socket.pause();
     }
+  }
+
+  /** The client has closed its side: it may still be reading what we owe it. */
+  #peerEnded(): void {
+    this.#ended = true;
+    this.#hangUp();
+  }
+
+  #hangUp(): void {
+    if (this.#doing === 'answering' || this.#input.pending) return;
+    this.#close('');
   }
 
   #drained(): void {
