@@ -59,7 +59,7 @@ export function controlClient(base: string, token: string): ControlClient {
   }
   const get = async <T>(path: string, query: object = {}) => {
     const given = Object.entries(query).filter(([, value]) => value !== undefined);
-    const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
+    const search = new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)]));
     return (await (await call('GET', given.length === 0 ? path : `${path}?${search}`)).json()) as T;
   };
   const one = (id: string) => `/v1/messages/${encodeURIComponent(id)}`;

@@ -32,7 +32,8 @@ export interface Project {
 export interface Surroundings {
   environment(fleet: Fleet, hostname: string): Environment;
   passwordOf(password: GeneratedPassword): string;
-  readonly programmed: ReadonlySet<string>;
+  /** What runs, or ran last: who holds a name there keeps it. */
+  readonly programmed: MtaConfig | undefined;
   readonly revision: number;
 }
 

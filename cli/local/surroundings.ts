@@ -48,7 +48,7 @@ export function fromState(
       secretFile(join(files.folder, file), `password of ${resource.kind} ${resource.name}`, () =>
         makeSecret(random),
       ),
-    programmed: new Set(Object.keys(last?.resources ?? {})),
+    programmed: last,
     revision: last?.revision ?? 1,
   });
   return Object.assign(surroundings, { token });
@@ -65,7 +65,7 @@ export function offline(folder: string, ports: Ports, clock: Clock, random: Rand
         certificateFor,
       }),
     passwordOf: () => makeSecret(random),
-    programmed: new Set(),
+    programmed: undefined,
     revision: 1,
   };
 }
