@@ -34,7 +34,14 @@ export function withRules<S extends z.ZodType>(schema: S, rules: readonly Rule<z
     const check = z.check<z.output<S>>((payload) => {
       if (rule.holds(payload.value as z.output<S>)) return;
       const path = rule.fieldPath === undefined ? [] : rule.fieldPath.split('.').slice(1);
-      payload.issues.push({ code: 'custom', message: rule.message, path, input: payload.value });
+      // `continue`: the other rules of the same object are to be heard too.
+      payload.issues.push({
+        code: 'custom',
+        message: rule.message,
+        path,
+        input: payload.value,
+        continue: true,
+      });
     });
     mirrored.add(check);
     return check;
