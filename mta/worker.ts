@@ -184,6 +184,7 @@ export function createWorker(logger: Logger, destination: LogDestination): Worke
           return { messages, bytes, oldestSeconds, lanes, full, damaged, recipients };
         },
         configRevision: () => loaded.setup.config.revision,
+        connections: () => [...listeners].map(([listener, { sessions }]) => ({ listener, count: sessions })),
         outboundOpen: () => parts.sessions.open,
       });
       for (const listener of config.listeners) await listen(listener);

@@ -1,10 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { mergeMetrics, retireMetrics, workerMetrics } from './metrics.ts';
+import { type MetricsJson, WORKER_METRIC, workerMetrics } from './metrics.ts';
+import { MetricsSum } from './metrics-sum.ts';
 
-const json = async (metrics: ReturnType<typeof workerMetrics>) =>
-  // As IPC carries it
-  JSON.parse(JSON.stringify(await metrics.registry.getMetricsAsJSON()));
+/** A worker of a process of its own, seen through IPC. */
+let workers = 0;
+const worker = () => ({ metrics: workerMetrics(), process: `worker ${++workers}` });
+const json = async ({ metrics, process }: ReturnType<typeof worker>): Promise<MetricsJson> => {
+  const carried: MetricsJson = structuredClone(await metrics.registry.getMetricsAsJSON());
+  for (const { name, values } of carried) {
+    if (name === WORKER_METRIC) values[0]!.labels = { process };
+  }
+  return carried;
+};
 
 const sources = (change: { messages: number; oldestSeconds?: number; revision: number }) => ({
   queue: () => ({
@@ -17,6 +25,7 @@ const sources = (change: { messages: number; oldestSeconds?: number; revision: n
     recipients: { due: 1, active: 2, deferred: 3, held: 4 },
   }),
   configRevision: () => change.revision,
+  connections: () => [{ listener: 'smtp', count: 4 }],
   outboundOpen: () => 5,
 });
 
@@ -25,27 +34,25 @@ function value(text: string, series: string): number | undefined {
   return line === undefined ? undefined : Number(line.slice(series.length + 1));
 }
 
-describe('mergeMetrics', () => {
+describe('MetricsSum', () => {
   it('adds counters and histograms up, and gauges as each says', async () => {
-    const a = workerMetrics();
-    const b = workerMetrics();
-    for (const worker of [a, b]) {
-      worker.connection('smtp');
-      worker.accepted('smtp', 1000);
-      worker.refused('RCPT', 550);
-      worker.ended('delivered', 700);
-      worker.synced(0.003, 12);
-      worker.authentication(false);
-      worker.deferred(3);
-      worker.reports.inc({ kind: 'bounce' });
-      worker.outbound('reused');
-      worker.logError('history');
-      worker.configRefused();
+    const [a, b] = [worker(), worker()];
+    for (const { metrics } of [a, b]) {
+      metrics.connection('smtp');
+      metrics.accepted('smtp', 1000);
+      metrics.refused('RCPT', 550);
+      metrics.ended('delivered', 700);
+      metrics.synced(0.003, 12);
+      metrics.authentication(false);
+      metrics.deferred(3);
+      metrics.reports.inc({ kind: 'bounce' });
+      metrics.outbound('reused');
+      metrics.logError('history');
+      metrics.configRefused();
     }
-    b.connectionClosed('smtp');
-    a.observe(sources({ messages: 7, oldestSeconds: 90, revision: 12 }));
-    b.observe(sources({ messages: 5, oldestSeconds: 300, revision: 11 }));
-    const text = await mergeMetrics([await json(a), await json(b)]);
+    a.metrics.observe(sources({ messages: 7, oldestSeconds: 90, revision: 12 }));
+    b.metrics.observe(sources({ messages: 5, oldestSeconds: 300, revision: 11 }));
+    const text = await new MetricsSum().text([await json(a), await json(b)]);
     expect({
       connections: value(text, 'postrider_connections_total{listener="smtp"}'),
       open: value(text, 'postrider_connections_open{listener="smtp"}'),
@@ -65,7 +72,7 @@ describe('mergeMetrics', () => {
       outbound: value(text, 'postrider_outbound_sessions_open'),
     }).toEqual({
       connections: 2,
-      open: 1,
+      open: 8,
       bytes: 2000,
       refusals: 2,
       delivered: 2,
@@ -84,44 +91,58 @@ describe('mergeMetrics', () => {
   });
 
   it('keeps the counts of a worker that has gone, and nothing of its queue', async () => {
-    const gone = workerMetrics();
-    gone.accepted('smtp', 10);
-    gone.observe(sources({ messages: 7, revision: 1 }));
-    const alive = workerMetrics();
-    alive.accepted('smtp', 10);
-    alive.observe(sources({ messages: 2, revision: 3 }));
-    const text = await mergeMetrics([retireMetrics(await json(gone)), await json(alive)]);
-    expect(value(text, 'postrider_accepted_messages_total{listener="smtp"}')).toBe(2);
-    expect(value(text, 'postrider_queue_messages')).toBe(2);
-    expect(value(text, 'postrider_config_revision')).toBe(3);
+    const sum = new MetricsSum();
+    const [gone, alive, next] = [worker(), worker(), worker()];
+    for (const { metrics } of [gone, alive, next]) {
+      metrics.accepted('smtp', 10);
+      metrics.observe(sources({ messages: 2, revision: 3 }));
+    }
+    gone.metrics.observe(sources({ messages: 7, revision: 1 }));
+    const counts = (text: string) => [
+      value(text, 'postrider_accepted_messages_total{listener="smtp"}'),
+      value(text, 'postrider_queue_messages'),
+      value(text, 'postrider_config_revision'),
+    ];
+    expect(counts(await sum.text([await json(gone), await json(alive)]))).toEqual([2, 9, 1]);
+    expect(counts(await sum.text([await json(alive)]))).toEqual([2, 2, 3]);
+    expect(counts(await sum.text([await json(alive), await json(next)]))).toEqual([3, 4, 3]);
+    // It was only slow
+    gone.metrics.accepted('smtp', 10);
+    expect(counts(await sum.text([await json(gone), await json(alive), await json(next)]))).toEqual([
+      4, 11, 1,
+    ]);
   });
 
-  it('is empty without workers', async () => {
-    expect((await mergeMetrics([])).trim()).toBe('');
+  it('is empty without workers, and never names a process', async () => {
+    expect((await new MetricsSum().text([])).trim()).toBe('');
+    expect(await new MetricsSum().text([await json(worker())])).not.toContain('worker ');
   });
 });
 
 describe('workerMetrics', () => {
   it('shows the same counts at each scrape', async () => {
-    const metrics = workerMetrics();
+    const one = worker();
+    const { metrics } = one;
     metrics.accepted('smtp', 10);
-    expect(await json(metrics)).toEqual(
-      (await json(metrics)).map((m: { name: string }) =>
+    expect(await json(one)).toEqual(
+      (await json(one)).map((m: { name: string }) =>
         m.name.startsWith('postrider_process_') ? expect.anything() : m,
       ),
     );
   });
 
   it("bounds the label values of a client's making", async () => {
-    const metrics = workerMetrics();
+    const one = worker();
+    const { metrics } = one;
     for (let i = 0; i < 100; i++) metrics.refused(`X${i}`, 500);
-    const text = await mergeMetrics([await json(metrics)]);
+    const text = await new MetricsSum().text([await json(one)]);
     expect(value(text, 'postrider_refusals_total{command="other",code="500"}')).toBe(100);
     expect(text).not.toContain('X42');
   });
 
   it('asks for the state of the queue once in a scrape', async () => {
-    const metrics = workerMetrics();
+    const one = worker();
+    const { metrics } = one;
     let asked = 0;
     const given = sources({ messages: 1, revision: 1 });
     metrics.observe({
@@ -131,9 +152,9 @@ describe('workerMetrics', () => {
         return given.queue();
       },
     });
-    await json(metrics);
+    await json(one);
     expect(asked).toBe(1);
-    await json(metrics);
+    await json(one);
     expect(asked).toBe(2);
   });
 
@@ -142,7 +163,9 @@ describe('workerMetrics', () => {
     const documented = [...docs.matchAll(/^\| `(postrider_\w+)` \| (\w+) \|/gm)].map(
       (m) => `${m[1]} ${m[2]}`,
     );
-    const named = (await workerMetrics().registry.getMetricsAsJSON()).map((m) => `${m.name} ${m.type}`);
+    const named = (await json(worker()))
+      .filter(({ name }) => name !== WORKER_METRIC)
+      .map((m) => `${m.name} ${m.type}`);
     expect(documented.sort()).toEqual(named.sort());
   });
 });

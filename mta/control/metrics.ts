@@ -1,10 +1,10 @@
 /**
- * What a worker process counts, and how the supervisor adds its workers up. docs/metrics.md explains each name, and a
- * test holds the two together. Labels have few values: never an address, a domain, or a host.
+ * What a worker process counts; `metrics-sum.ts` adds workers up. docs/metrics.md explains each name, and a test holds
+ * the two together. Labels have few values: never an address, a domain, or a host.
  *
  * Counting is a plain addition: the registry sees the numbers when they are asked for.
  */
-import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Outcome } from '../queue/types.ts';
 
 /** What `registry.getMetricsAsJSON()` gives, and IPC carries from worker to supervisor. */
@@ -24,9 +24,8 @@ export interface QueueGauges {
 
 export interface WorkerMetrics {
   readonly registry: Registry;
-  /** A client has connected, and later gone. */
+  /** A client has connected. */
   connection(listener: string): void;
-  connectionClosed(listener: string): void;
   /** A message was answered 250. */
   accepted(listener: string, bytes: number): void;
   /** A command was answered 4xx or 5xx. */
@@ -77,6 +76,8 @@ const COMMANDS = new Set(
 export interface GaugeSources {
   readonly queue: () => QueueGauges;
   readonly configRevision: () => number;
+  /** Open sessions of clients. */
+  readonly connections: () => Iterable<{ listener: string; count: number }>;
   /** Sessions with next hops at this moment. */
   readonly outboundOpen: () => number;
 }
@@ -103,14 +104,13 @@ export function workerMetrics(): WorkerMetrics {
   const histogram = (name: string, help: string, buckets: number[]): Histogram =>
     new Histogram({ name: `postrider_${name}`, help, buckets, registers });
 
-  const open = new Map<string, number>();
-  const moved = (listener: string, by: number) => open.set(listener, (open.get(listener) ?? 0) + by);
+  let sources: GaugeSources | undefined;
   const connections = counter('connections_total', 'Connections of clients', ['listener']);
   gauge(
     'connections_open',
     'Connections of clients at this moment',
     (metric) => {
-      for (const [listener, count] of open) metric.set({ listener }, count);
+      for (const { listener, count } of sources?.connections() ?? []) metric.set({ listener }, count);
     },
     'sum',
     ['listener'],
@@ -135,7 +135,6 @@ export function workerMetrics(): WorkerMetrics {
     DELIVERY_BUCKETS,
   );
 
-  let sources: GaugeSources | undefined;
   gauge('outbound_sessions_open', 'Sessions with next hops at this moment', (metric) => {
     metric.set(sources?.outboundOpen() ?? 0);
   });
@@ -153,11 +152,7 @@ export function workerMetrics(): WorkerMetrics {
 
   return {
     registry,
-    connection(listener) {
-      connections.add(listener, () => ({ listener }));
-      moved(listener, 1);
-    },
-    connectionClosed: (listener) => void moved(listener, -1),
+    connection: (listener) => connections.add(listener, () => ({ listener })),
     accepted(listener, size) {
       messages.add(listener, () => ({ listener }));
       bytes.add(listener, () => ({ listener }), size);
@@ -266,7 +261,17 @@ function queueGauges(registry: Registry, queue: () => QueueGauges | undefined): 
   });
 }
 
+/** Name of the metric whose label tells a worker's numbers from those of the one that took its place; never shown. */
+export const WORKER_METRIC = 'postrider_worker';
+
 function processMetrics(registry: Registry): void {
+  new Gauge({
+    name: WORKER_METRIC,
+    help: 'The process',
+    labelNames: ['process'],
+    aggregator: 'omit',
+    registers: [registry],
+  }).set({ process: `${process.pid} ${performance.timeOrigin}` }, 1);
   new Counter({
     name: 'postrider_process_cpu_seconds_total',
     help: 'CPU time of the workers, user and system',
@@ -281,18 +286,3 @@ function processMetrics(registry: Registry): void {
     metric.set(process.memoryUsage.rss()),
   );
 }
-
-/** Prometheus text of several workers: counters and histograms added up, gauges as each says. */
-export async function mergeMetrics(workers: readonly MetricsJson[]): Promise<string> {
-  return AggregatorRegistry.aggregate([...workers]).metrics();
-}
-
-/**
- * What remains of a worker that has gone: its counters and histograms, to be merged for as long as the supervisor
- * lives. Without them the sums would fall, and Prometheus take the rest for new.
- */
-export function retireMetrics(worker: MetricsJson): MetricsJson {
-  return worker.filter(({ type }) => RETAINED.has(String(type)));
-}
-
-const RETAINED = new Set(['counter', 'histogram']);

@@ -2,7 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import type { MtaConfig } from '../config.ts';
-import { mergeMetrics } from '../control/metrics.ts';
+import { MetricsSum } from '../control/metrics-sum.ts';
 import type { WorkerDestination, WorkerSummary } from '../control/operations.ts';
 import type { ControlBackend, DestinationSummary, QueueSummary } from '../control/types.ts';
 import { PostriderError } from '../errors.ts';
@@ -19,10 +19,11 @@ export function controlBackend(
   supervisor: Supervisor,
   deps: { clock: Clock; random: Random },
 ): ControlBackend {
+  const metricsSum = new MetricsSum();
   return {
     live: () => supervisor.live(),
     notReady: () => supervisor.notReady(),
-    metrics: async () => mergeMetrics(await supervisor.all((worker) => worker.metrics())),
+    metrics: async () => metricsSum.text(await supervisor.all((worker) => worker.metrics())),
     config: () => supervisor.status(),
     async load(document) {
       let config: MtaConfig;
