@@ -59,6 +59,6 @@ describe('createHealthServer', () => {
     const failure = await server()
       .listen('192.0.2.1', 0)
       .catch((error: unknown) => error);
-    expect(failure).toMatchObject({ code: 'ConfigInvalid', hint: expect.any(String) });
+    expect(failure).toMatchObject({ code: 'PortInUse', message: expect.stringContaining('192.0.2.1') });
   });
 });

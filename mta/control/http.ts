@@ -34,13 +34,13 @@ function listenError(error: unknown, address: string, port: number): unknown {
         cause: error,
       });
     case 'EACCES':
-      return new PostriderError('ConfigInvalid', `Listening on ${where} is not permitted`, {
-        hint: 'Configure a port from 1024 up.',
+      return new PostriderError('PortInUse', `${where} may not be bound by this user`, {
+        hint: 'Configure a port above 1023.',
         cause: error,
       });
     case 'EADDRNOTAVAIL':
-      return new PostriderError('ConfigInvalid', `This machine has no address ${address}`, {
-        hint: 'Configure an address of this machine, or 0.0.0.0 for all of them.',
+      return new PostriderError('PortInUse', `${address} is no address of this machine`, {
+        hint: 'Configure an address that it has, or 0.0.0.0.',
         cause: error,
       });
     default:
