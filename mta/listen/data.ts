@@ -13,7 +13,7 @@ type Position = 'lineStart' | 'inLine' | 'afterCr' | 'afterDot' | 'afterDotCr';
 export class DataDecoder {
   /** `open`: more is to come; `ended`: the final dot was seen; `bare`: a CR or LF stood alone. */
   state: 'open' | 'ended' | 'bare' = 'open';
-  /** Octets of the message so far, without the dots of transparency (RFC 1870 §3). */
+  /** Octets of the message so far, without the dots of transparency (RFC 1870 §5). */
   size = 0;
   /** Whether a line was longer than the limit, CRLF included (RFC 5321 §4.5.3.1.6). */
   lineTooLong = false;

@@ -22,7 +22,7 @@ export type Answer =
 /** Longest line of an authentication exchange, in octets without CRLF (RFC 4954 §4). */
 export const LONGEST_AUTH_LINE = 12_288;
 
-// RFC 5321 §4.5.3.1.4, without CRLF; SIZE adds 26 octets (RFC 1870 §4), BODY 17 (RFC 6152 §2), AUTH 500 (RFC 4954 §5).
+// RFC 5321 §4.5.3.1.4, without CRLF; SIZE adds 26 octets (RFC 1870 §3), BODY 17 (RFC 6152 §2), AUTH 500 (RFC 4954 §3).
 const LONGEST_COMMAND = 510;
 const LONGEST_MAIL = LONGEST_COMMAND + 26 + 17 + 500;
 

@@ -10,7 +10,7 @@ import { createSecureContext, TLSSocket } from 'node:tls';
 import { SMTPServer } from 'smtp-server';
 import type { Clock } from '../clock.ts';
 import type { Listener as ListenerConfig } from '../config.ts';
-import { PostriderError } from '../errors.ts';
+import { PostriderError, smtpError } from '../errors.ts';
 import type { MailLog } from '../log/types.ts';
 import type { Random } from '../random.ts';
 import { Connections } from './connections.ts';
@@ -72,6 +72,7 @@ class SmtpListener extends SMTPServer implements RunningListener {
   readonly #idPrefix: string;
   #settings: ListenerSettings;
   #accepted = 0;
+  #stopping = false;
   #onIdle: () => void = () => {};
 
   constructor(settings: ListenerSettings, deps: ListenerDeps) {
@@ -140,6 +141,7 @@ class SmtpListener extends SMTPServer implements RunningListener {
   }
 
   async stop(graceSeconds: number): Promise<void> {
+    this.#stopping = true;
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
     // Handshakes of implicit TLS that have no session yet.
     for (const pending of this._pendingSockets.values()) pending.destroy();
@@ -164,8 +166,8 @@ class SmtpListener extends SMTPServer implements RunningListener {
     if (socket instanceof TLSSocket) client.tls = describeTls(socket);
     const session = new Session(socket, client, this.#sessionDeps);
     this.#open.add(session);
-    socket.once('close', () => this.#connections.leave(address));
-    session.start(this.#connections.enter(address, this.config.limits));
+    const refused = this.#connections.enter(address, this.config.limits);
+    session.start(this.#stopping ? smtpError('serviceShutdown') : refused);
   }
 
   #secure(socket: Socket): TLSSocket {
@@ -179,6 +181,7 @@ class SmtpListener extends SMTPServer implements RunningListener {
 
   #forget(session: Session): void {
     this.#open.delete(session);
+    this.#connections.leave(session.address);
     if (this.#open.size === 0) this.#onIdle();
   }
 }

@@ -52,7 +52,7 @@ function split(text: string): Map<string, string | undefined> {
   return found;
 }
 
-// RFC 1870 §5
+// RFC 1870 §3
 function size(value: string | undefined): number {
   if (value === undefined || !/^\d{1,20}$/.test(value)) throw smtpError('badArguments', { detail: 'SIZE' });
   return Number(value);

@@ -24,7 +24,7 @@ export interface SessionDeps {
   hostname(): string;
   /** Starts TLS over a socket; the result emits `secure`. */
   secure(socket: Socket): TLSSocket;
-  /** The connection is gone. */
+  /** The connection is gone; told once. */
   closed(session: Session): void;
 }
 
@@ -89,6 +89,10 @@ export class Session {
     this.#stopping = true;
     if (this.#doing === 'commands' || this.#doing === 'response') this.#fail(smtpError('serviceShutdown'));
     else if (this.#doing === 'handshake') this.#socket.destroy();
+  }
+
+  get address(): string {
+    return this.#client.address;
   }
 
   /** Cuts the connection. */
@@ -273,12 +277,11 @@ export class Session {
     this.#input.clear();
     while (plain.read() !== null);
     const secured = this.#deps.secure(plain);
-    secured.once('error', () => secured.destroy());
+    secured.on('error', () => secured.destroy());
     secured.once('close', () => plain.destroy());
     secured.once('end', () => secured.destroy());
     secured.once('secure', () => {
       if (this.#doing !== 'handshake') return;
-      plain.removeAllListeners('close');
       secured.removeAllListeners('end');
       this.#dialogue.secured(describeTls(secured));
       this.#doing = 'commands';
@@ -364,7 +367,7 @@ export class Session {
   }
 
   #closed(socket: Socket): void {
-    // The socket below a TLS session has nothing to say.
+    // The socket below a TLS session ends with it, and has nothing more to say.
     if (socket !== this.#socket) return;
     this.#doing = 'closing';
     this.#cancelWake();

@@ -8,7 +8,7 @@ afterEach(stopAll);
 const limits = { messageSize: 1000 };
 
 describe('RFC 1870: SIZE', () => {
-  it('§5: a declared size above the limit is refused at MAIL with 552 5.3.4', async () => {
+  it('§6.1: a declared size above the limit is refused at MAIL with 552 5.3.4', async () => {
     const { port } = await serve({ limits });
     const wire = await Wire.hello(port);
     expect(
@@ -33,7 +33,7 @@ describe('RFC 1870: SIZE', () => {
     expect((await wire.command('NOOP')).status).toBe('250 2.0.0');
   });
 
-  it('§3: counts octets without the dots of transparency', async () => {
+  it('§5: counts octets without the dots of transparency', async () => {
     const server = await serve({ limits });
     const wire = await Wire.hello(server.port);
     await wire.startContent();
@@ -42,7 +42,7 @@ describe('RFC 1870: SIZE', () => {
     expect(server.accepted[0]!.content.length).toBe(1000);
   });
 
-  it('§4: SIZE 0 announces that there is no limit', async () => {
+  it('§3: SIZE 0 announces that there is no limit', async () => {
     const { port } = await serve({ limits: { messageSize: 0 } });
     const wire = await Wire.connect(port);
     await wire.reply();

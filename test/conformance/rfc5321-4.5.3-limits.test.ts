@@ -259,6 +259,21 @@ describe('Limits of connections', () => {
     await Wire.hello(port);
   });
 
+  it('counts a session that went over to TLS once, and no longer than it lasts', async () => {
+    const { port, listener } = await serve({
+      tls: { mode: 'starttls' },
+      limits: { connectionsPerAddress: 1 },
+    });
+    for (let i = 0; i < 3; i += 1) {
+      const wire = await Wire.hello(port);
+      await wire.command('STARTTLS');
+      await wire.startTls();
+      expect((await (await Wire.connect(port)).reply()).status).toBe('421 4.7.0');
+      await wire.close();
+      await eventually(() => listener.sessions === 0);
+    }
+  });
+
   it('so many in all: 421 4.3.2', async () => {
     const { port } = await serve({ limits: { connections: 2 } });
     await Wire.hello(port);
