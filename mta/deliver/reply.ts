@@ -41,7 +41,7 @@ export class ReplyReader {
       start = lf + 1;
     }
     if (bytes.length - start > LONGEST_LINE) {
-      throw smtpError('garbageReply', { detail: 'a line without an end' });
+      throw smtpError('garbageReply', { detail: 'a line without an end', closes: true });
     }
     this.#carry = start === bytes.length ? undefined : bytes.subarray(start);
     return replies;
@@ -59,13 +59,13 @@ export class ReplyReader {
       /^[2-5]\d\d$/.test(code) && (separator === ' ' || separator === '-' || separator === '');
     // RFC 5321 §4.2.1: all lines of a reply have the same code.
     if (!wellFormed || (this.#lines.length > 0 && code !== this.#code)) {
-      throw smtpError('garbageReply', { detail: sanitize(line, 80) });
+      throw smtpError('garbageReply', { detail: sanitize(line, 80), closes: true });
     }
     this.#code = code;
     this.#lines.push(line.slice(4));
     if (separator === '-') {
       if (this.#lines.length >= MOST_LINES) {
-        throw smtpError('garbageReply', { detail: 'a reply without an end' });
+        throw smtpError('garbageReply', { detail: 'a reply without an end', closes: true });
       }
       return undefined;
     }

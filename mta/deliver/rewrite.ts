@@ -126,10 +126,12 @@ function rewriteMailboxes(value: string, replace: (address: string) => string): 
 }
 
 const ATOM = '[^\\s()<>@,;:\\\\"\\[\\]]+';
-const QUOTED = '"(?:[^"\\\\]|\\\\[\\s\\S])*"';
-const DOMAIN = `(?:\\[[^\\]\\s]*\\]|${ATOM})`;
-// An address, or else something to step over whole: a comment (as deep as mail has them), a quoted string.
+const QUOTED = '"(?:[^"\\\\]|\\\\[\\s\\S])*';
+const DOMAIN = `(?:\\[[^[\\]\\s]*\\]|${ATOM})`;
+const COMMENT = '\\((?:[^()\\\\]|\\\\[\\s\\S]|\\((?:[^()\\\\]|\\\\[\\s\\S])*\\))*';
+// An address, or else something to step over whole: a quoted string, a comment (as deep as mail has them), a word.
+// What begins and never ends reaches to the end: searching it again from each of its quotes would take for ever.
 const TOKENS = new RegExp(
-  `((?:${QUOTED}|${ATOM})@${DOMAIN})|\\((?:[^()\\\\]|\\\\[\\s\\S]|\\((?:[^()\\\\]|\\\\[\\s\\S])*\\))*\\)|${QUOTED}|${ATOM}`,
+  `((?:${QUOTED}"|${ATOM})@${DOMAIN})|${QUOTED}(?:"|\\\\?$)|${COMMENT}(?:\\)|\\\\?$)|${ATOM}`,
   'g',
 );

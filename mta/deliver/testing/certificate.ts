@@ -1,0 +1,21 @@
+/** A self-signed certificate of `peer.test` and 127.0.0.1 for scripted peers: known to everybody, good for nothing else. */
+
+export const peerKey = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgTQ3L6VzPxjaTCNgq
+gOZZkHtcv+XtJlQEjkQ7SsN1KWChRANCAATCh6zeQDIzrOhNh7Ef1CRyvEUGWbQp
+H4tfHsaKAdig0tPtBTYuHNj6pwA0YtZ0ZrTNOkbeshh759O0owKIYy5f
+-----END PRIVATE KEY-----
+`;
+
+export const peerCertificate = `-----BEGIN CERTIFICATE-----
+MIIBmzCCAUGgAwIBAgIUYrTRJx1y3MifhNaaEicp8CVQPUowCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJcGVlci50ZXN0MCAXDTI2MTEyMjE1MDIzOFoYDzIxMjYxMDI5
+MTUwMjM4WjAUMRIwEAYDVQQDDAlwZWVyLnRlc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAATCh6zeQDIzrOhNh7Ef1CRyvEUGWbQpH4tfHsaKAdig0tPtBTYuHNj6
+pwA0YtZ0ZrTNOkbeshh759O0owKIYy5fo28wbTAdBgNVHQ4EFgQUhOYbcHa+mmER
+8DW6KZtrEj4npIowHwYDVR0jBBgwFoAUhOYbcHa+mmER8DW6KZtrEj4npIowDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglwZWVyLnRlc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDSAAwRQIgIGT3QrkkY7iT/lLSYiFbEr+w5eBo1yn7aTZHOi/kmicCIQDW
+xVls16giFzKH2Gvc+iBZHnftwjcrkU+OZAJITyw1ng==
+-----END CERTIFICATE-----
+`;

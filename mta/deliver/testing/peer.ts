@@ -1,0 +1,211 @@
+/**
+ * A next hop on loopback that follows a script: for each verb what it answers, or how it misbehaves. What it was sent
+ * is there for a test to look at.
+ */
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { createSecureContext, TLSSocket } from 'node:tls';
+import { peerCertificate, peerKey } from './certificate.ts';
+
+/** The connection is cut, or nothing is said on it from now on. */
+export const CUT = Symbol('cut');
+export const SILENCE = Symbol('silence');
+
+/** Text is sent as it is, with CRLF; several texts one after the other. */
+export type Says = string | typeof CUT | typeof SILENCE;
+type Step = Says | ((line: string, connection: number) => Says);
+
+export interface Script {
+  readonly greeting?: Step;
+  /** Verb → answer; `content` is what follows the final dot, `early` what is said as soon as content begins. */
+  readonly answers?: Readonly<Record<string, Step>>;
+  /** Handshake at once. */
+  readonly implicitTls?: boolean;
+  /** What answers a client's TLS handshake after STARTTLS: a real one by default. */
+  readonly tls?: 'real' | 'garbage' | typeof CUT | typeof SILENCE;
+  /** Highest version spoken. */
+  readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3';
+  /** Never reads content. */
+  readonly deaf?: boolean;
+}
+
+export interface Peer {
+  readonly port: number;
+  /** Commands of all connections, in order. */
+  readonly lines: string[];
+  /** Contents as they came over the wire, final dot included. */
+  readonly contents: Buffer[];
+  /** Bytes of content that came without a final dot. */
+  readonly partial: number[];
+  /** Chunks in which anything came. */
+  readonly chunks: Buffer[];
+  connections(): number;
+  open(): number;
+  /** Says something out of turn, on all connections. */
+  say(text: string): void;
+  cutAll(): void;
+  close(): Promise<void>;
+}
+
+const DEFAULTS: Readonly<Record<string, Step>> = {
+  EHLO: '250-peer.test\r\n250-PIPELINING\r\n250-SIZE 10000000\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES',
+  LHLO: '250-peer.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES',
+  HELO: '250 peer.test',
+  MAIL: '250 2.1.0 Ok',
+  RCPT: '250 2.1.5 Ok',
+  DATA: '354 Go ahead',
+  content: '250 2.0.0 Taken',
+  RSET: '250 2.0.0 Ok',
+  QUIT: '221 2.0.0 Bye',
+  STARTTLS: '220 2.0.0 Go ahead',
+  AUTH: '235 2.7.0 Welcome',
+};
+
+const FINAL_DOT = Buffer.from('\r\n.\r\n');
+
+export async function startPeer(script: Script = {}): Promise<Peer> {
+  const answers = { ...DEFAULTS, ...script.answers };
+  const sockets = new Set<Socket>();
+  const state = {
+    lines: [] as string[],
+    contents: [] as Buffer[],
+    partial: [] as number[],
+    chunks: [] as Buffer[],
+  };
+  let count = 0;
+
+  const serve = (socket: Socket, connection: number, greet: boolean): void => {
+    sockets.add(socket);
+    socket.on('error', () => socket.destroy());
+    let pending: Buffer = Buffer.alloc(0);
+    let content: Buffer | undefined;
+    let silent = false;
+    socket.on('close', () => {
+      sockets.delete(socket);
+      if (content !== undefined) {
+        state.partial.push(content.length);
+      }
+    });
+
+    const say = (step: Step, line: string): boolean => {
+      const says = typeof step === 'function' ? step(line, connection) : step;
+      silent ||= says === SILENCE;
+      if (says === CUT) {
+        socket.destroy();
+      } else if (!silent) {
+        socket.write(`${String(says)}\r\n`);
+      }
+      return typeof says === 'string' && /^[23]/.test(says);
+    };
+
+    const command = (line: string): void => {
+      state.lines.push(line);
+      const verb = line.split(' ')[0]!.toUpperCase();
+      const done = say(answers[verb] ?? '500 5.5.2 What?', line);
+      if (verb === 'DATA' && done) {
+        content = Buffer.from('\r\n');
+        if (script.deaf === true) {
+          socket.pause();
+        }
+        if (answers['early'] !== undefined) {
+          say(answers['early'], '');
+        }
+      } else if (verb === 'QUIT') {
+        socket.end();
+      } else if (verb === 'STARTTLS' && done) {
+        upgrade(socket, connection);
+      }
+    };
+
+    socket.on('data', (chunk: Buffer) => {
+      state.chunks.push(chunk);
+      pending = Buffer.concat([pending, chunk]);
+      while (pending.length > 0 && !socket.destroyed) {
+        if (content !== undefined) {
+          content = Buffer.concat([content, pending]);
+          pending = Buffer.alloc(0);
+          const end = content.indexOf(FINAL_DOT);
+          if (end < 0) {
+            return;
+          }
+          state.contents.push(content.subarray(2, end + FINAL_DOT.length));
+          pending = content.subarray(end + FINAL_DOT.length);
+          content = undefined;
+          say(answers['content']!, '');
+          continue;
+        }
+        const lf = pending.indexOf('\n');
+        if (lf < 0) {
+          return;
+        }
+        const line = pending.toString('utf8', 0, lf).trimEnd();
+        pending = pending.subarray(lf + 1);
+        command(line);
+      }
+    });
+    if (greet) {
+      say(script.greeting ?? '220 peer.test ESMTP', '');
+    }
+  };
+
+  const upgrade = (socket: Socket, connection: number): void => {
+    socket.removeAllListeners('data');
+    switch (script.tls ?? 'real') {
+      case CUT:
+        socket.destroy();
+        break;
+      case SILENCE:
+        socket.resume();
+        break;
+      case 'garbage':
+        socket.resume();
+        socket.write('this is not TLS at all\r\n');
+        break;
+      default:
+        serve(secure(socket), connection, false);
+    }
+  };
+
+  const secure = (socket: Socket): TLSSocket =>
+    new TLSSocket(socket, {
+      isServer: true,
+      secureContext: createSecureContext({
+        key: peerKey,
+        cert: peerCertificate,
+        ...(script.maxVersion === undefined ? {} : { maxVersion: script.maxVersion }),
+      }),
+    });
+
+  const server = createServer((socket) => {
+    count += 1;
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('error', () => socket.destroy());
+    serve(script.implicitTls === true ? secure(socket) : socket, count, true);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    ...state,
+    port: (server.address() as AddressInfo).port,
+    connections: () => count,
+    open: () => sockets.size,
+    say(text) {
+      for (const socket of sockets) {
+        socket.write(`${text}\r\n`);
+      }
+    },
+    cutAll() {
+      for (const socket of sockets) {
+        socket.destroy();
+      }
+    },
+    async close() {
+      server.close();
+      for (const socket of sockets) {
+        socket.destroy();
+      }
+      await once(server, 'close');
+    },
+  };
+}
