@@ -2,6 +2,7 @@
  * Opens the mail log that a config describes: redaction, history and destination together. Rejects where the folder
  * of the history can't be made, read or written, with what to do about it.
  */
+import { access, constants, mkdir } from 'node:fs/promises';
 import type { Clock } from '../clock.ts';
 import type { MtaConfig } from '../config.ts';
 import { PostriderError } from '../errors.ts';
@@ -27,9 +28,15 @@ export async function openMailLog(options: OpenMailLogOptions): Promise<MailLog>
   const { config, destination, writer, clock, random, onHistoryError } = options;
   const redact = await openRedact(config, random);
   const { historyPath: path, historyDays: days } = config;
-  await expireHistory(path, days, clock.now()).catch((error: unknown) => {
+  try {
+    if (days > 0) {
+      await mkdir(path, { recursive: true });
+      await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
+    }
+    await expireHistory(path, days, clock.now());
+  } catch (error) {
     throw unusable(path, error);
-  });
+  }
   const history =
     days > 0 ? createHistoryWriter({ path, days, writer, clock, onError: onHistoryError }) : undefined;
   return createMailLog({ destination, clock, redact, history });
