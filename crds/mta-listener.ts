@@ -1,0 +1,129 @@
+/** A port of an MTA on which mail comes in. */
+import { z } from 'zod';
+import { cidrs, domainName, itemName, objectName, port } from './fields.ts';
+import { limitsOf } from './mta-limits.ts';
+import { withRules } from './rules.ts';
+
+const tlsVersion = () => z.enum(['TLSv1.2', 'TLSv1.3']);
+
+const listenerTls = withRules(
+  z.strictObject({
+    mode: z
+      .enum(['None', 'STARTTLS', 'Implicit'])
+      .default('STARTTLS')
+      .describe(
+        'None: clear text only. STARTTLS: the client may switch to TLS. Implicit: TLS from the first byte, as on port 465.',
+      ),
+    required: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Refuse MAIL and AUTH with 530 5.7.0 until the session is in TLS. Leave it off on the SMTP listener of a public domain: a good part of the world would be shut out.',
+      ),
+    minVersion: tlsVersion().default('TLSv1.2').describe('Oldest version of TLS that a client may use.'),
+    certificateRef: z
+      .strictObject({
+        name: objectName().describe(
+          'Name of the Secret, of type kubernetes.io/tls, in the namespace of the MTA.',
+        ),
+      })
+      .optional()
+      .describe(
+        'Secret with the certificate chain (tls.crt) and its key (tls.key), such as cert-manager writes. Needed unless mode is None; the local mode makes a certificate of its own.',
+      ),
+    clientAuth: z
+      .strictObject({
+        caRef: z
+          .strictObject({ name: objectName().describe('Name of a Secret with the CA bundle in ca.crt.') })
+          .describe('Authorities whose client certificates are taken.'),
+      })
+      .optional()
+      .describe('Ask clients for a certificate and let it be their identity. Not yet supported.'),
+  }),
+  [
+    {
+      rule: "!(self.required && self.mode == 'None')",
+      message:
+        'required needs a mode other than None: set mode to STARTTLS or Implicit, or required to false',
+      fieldPath: '.required',
+      holds: (self) => !(self.required && self.mode === 'None'),
+    },
+    {
+      rule: "!(has(self.certificateRef) && self.mode == 'None')",
+      message: 'certificateRef has no use with mode None: set mode to STARTTLS or Implicit, or leave it out',
+      fieldPath: '.certificateRef',
+      holds: (self) => !(self.certificateRef !== undefined && self.mode === 'None'),
+    },
+  ],
+);
+
+export const listener = withRules(
+  z.strictObject({
+    name: itemName().describe('Name of the listener, unique in the MTA: for logs, metrics and policies.'),
+    role: z
+      .enum(['SMTP', 'Submission', 'ODMR'])
+      .describe(
+        'SMTP: takes mail for the domains of this fleet from anyone (port 25). Submission: takes mail to anywhere from users who authenticate (ports 587 and 465, RFC 6409). ODMR: hands held mail out to its owner (port 366, RFC 2645); not yet supported.',
+      ),
+    port: port().describe(
+      'TCP port that the processes listen on. Pods have no privileges: choose one above 1023 and let the Service map 25, 465 or 587 to it.',
+    ),
+    hostname: domainName()
+      .optional()
+      .describe("Name in the greeting and in Received; the fleet's hostname where absent."),
+    tls: listenerTls.prefault({}).describe('TLS of this listener.'),
+    auth: z
+      .strictObject({
+        mode: z
+          .enum(['Off', 'Optional', 'Required'])
+          .optional()
+          .describe(
+            'Off: AUTH is not offered. Optional: a user who authenticates may send to anywhere. Required: nothing is taken from anyone else. Required where the role is Submission, Off where it is SMTP.',
+          ),
+        allowWithoutTLS: z
+          .boolean()
+          .default(false)
+          .describe(
+            'Offer AUTH in clear text too. Passwords can then be read on the way: for loopback only.',
+          ),
+      })
+      .prefault({})
+      .describe('Whether users can authenticate here (PLAIN and LOGIN, against MailUser).'),
+    relayFrom: cidrs()
+      .default([])
+      .describe(
+        'Client networks that may send to any domain without AUTH. Empty is the default: nobody. An open relay is one line away, keep these networks small.',
+      ),
+    proxyProtocol: z
+      .strictObject({ from: cidrs().describe('Addresses of the load balancers.') })
+      .optional()
+      .describe(
+        'Take the client address from the PROXY protocol of these load balancers. Not yet supported.',
+      ),
+    limits: z
+      .strictObject(limitsOf('own'))
+      .prefault({})
+      .describe("Limits of this listener where they differ from the MTA's."),
+  }),
+  [
+    {
+      rule: "!(self.role == 'Submission' && has(self.auth.mode) && self.auth.mode == 'Off')",
+      message:
+        'a Submission listener is for users who authenticate: set auth.mode to Required or Optional, or role to SMTP',
+      fieldPath: '.auth',
+      holds: (self) => !(self.role === 'Submission' && self.auth.mode === 'Off'),
+    },
+    {
+      rule: "!(self.tls.mode == 'None' && !self.auth.allowWithoutTLS && (has(self.auth.mode) ? self.auth.mode != 'Off' : self.role == 'Submission'))",
+      message:
+        'AUTH could never be used: give the listener TLS, or set auth.allowWithoutTLS on loopback, or auth.mode to Off',
+      fieldPath: '.auth',
+      holds: (self) =>
+        !(
+          self.tls.mode === 'None' &&
+          !self.auth.allowWithoutTLS &&
+          (self.auth.mode !== undefined ? self.auth.mode !== 'Off' : self.role === 'Submission')
+        ),
+    },
+  ],
+);

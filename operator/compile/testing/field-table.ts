@@ -1,0 +1,288 @@
+/**
+ * A row for every field of every kind: what to change, and what that is to do. `fields.test.ts` holds the table against
+ * the schemas and against compile.
+ *
+ * - `config`: the config becomes another one.
+ * - `attach`: it decides who may attach, which shows in the conditions.
+ * - `key`: it tells the items of a list apart, for server-side apply; nothing changes.
+ * - `cluster`: it is for the operator's objects alone; nothing changes here, and the field's description says so.
+ * - `notYet`: it is refused as NotYetSupported, by name.
+ */
+
+export type Effect = 'config' | 'attach' | 'key' | 'cluster' | 'notYet';
+export type Changes = Readonly<Record<string, unknown>>;
+/**
+ * `set` replaces members of the spec, by path, in the base manifest of the kind; the outcome is compared with that of
+ * `from`, which has the field's surroundings where the base hasn't, so that it is the field alone that counts.
+ */
+export type Row = readonly [effect: Effect, set: Changes, from?: Changes];
+
+const listener = 'listeners[0]';
+const grant = 'attachment[0]';
+const expression = (more: object) => ({
+  [`${grant}.namespaces`]: {
+    selector: { matchExpressions: [{ key: 'tier', operator: 'NotIn', values: ['team'], ...more }] },
+  },
+});
+const mtaRefs: Record<string, Row> = {
+  'mtaRefs[].name': ['attach', { 'mtaRefs[0].name': 'other' }],
+  'mtaRefs[].namespace': ['attach', { 'mtaRefs[0].namespace': 'other' }],
+};
+const limits = (prefix: string, at: string): Record<string, Row> =>
+  Object.fromEntries(
+    Object.entries({
+      messageSize: '1Mi',
+      recipients: 500,
+      transactionsPerSession: 7,
+      errorsPerSession: 7,
+      idleCommandsPerSession: 7,
+      authFailuresPerSession: 7,
+      sessionDuration: '7m',
+      sessionSize: '7Mi',
+      connections: 7,
+      connectionsPerAddress: 7,
+      lineLength: 7000,
+      hops: 7,
+      minDataRate: 7,
+    }).map(([name, value]) => [`${prefix}.${name}`, ['config', { [`${at}.${name}`]: value }]] as const),
+  );
+const set = (effect: Effect, fields: Readonly<Record<string, unknown>>): Record<string, Row> =>
+  Object.fromEntries(
+    Object.entries(fields).map(([path, value]) => [path, [effect, { [path]: value }]] as const),
+  );
+
+const webhook = {
+  type: 'Webhook',
+  webhook: { url: 'https://a.example/', signingSecretRef: { name: 'k', key: 'k' } },
+};
+const hold = { type: 'Hold', hold: { maxAge: '1h', etrnFrom: ['192.0.2.1'] } };
+const smtp = (more: object) => ({ type: 'SMTP', smtp: { hosts: [{ host: 'a' }], ...more } });
+const credentials = { username: 'a', secretRef: { name: 'app', key: 'password' } };
+const verifiedBy = { mode: 'Verified', caRef: { name: 'authorities' } };
+
+export const fieldTable: Record<string, Record<string, Row>> = {
+  MTA: {
+    ...set('cluster', { replicas: 7, 'storage.size': '7Gi', 'storage.storageClassName': 'fast' }),
+    ...set('notYet', { 'storage.mode': 'PerReplica' }),
+    ...set('config', {
+      workers: 7,
+      hostname: 'other.example.test',
+      postmaster: 'a@example.test',
+      'storage.leaseTerm': '7s',
+      'storage.inlineMessageSize': '7Ki',
+      'storage.segmentSize': '7Mi',
+      'storage.minFree': '7Mi',
+      'delivery.retry.initial': '7s',
+      'delivery.retry.factor': 7,
+      'delivery.retry.max': '7h',
+      'delivery.retry.jitterPercent': 7,
+      'delivery.lifetime': '7h',
+      'delivery.bounceLifetime': '7h',
+      'delivery.delayWarning': '7h',
+      'delivery.connectionsPerDestination': 7,
+      'delivery.messagesPerConnection': 7,
+      'delivery.idleConnection': '7s',
+      'delivery.timeouts.connect': '7s',
+      'delivery.timeouts.greeting': '7s',
+      'delivery.timeouts.command': '7s',
+      'delivery.timeouts.dataBlock': '7s',
+      'delivery.timeouts.finalReply': '7s',
+      'dns.timeout': '7s',
+      'log.level': 'debug',
+      'log.redactAddresses': true,
+      'log.historyDays': 77,
+      'drain.timeout': '7s',
+    }),
+    'delivery.addressFamilies[]': ['config', { 'delivery.addressFamilies': ['IPv4'] }],
+    'dns.servers[]': ['config', { 'dns.servers': ['192.0.2.53'] }],
+    'egress.allow[]': ['config', { 'egress.allow': ['10.0.0.0/8'] }],
+    ...limits('limits', 'limits'),
+    ...limits('listeners[].limits', `${listener}.limits`),
+    'listeners[].name': ['config', { [`${listener}.name`]: 'other' }],
+    'listeners[].role': ['config', { [`${listener}.role`]: 'Submission' }],
+    'listeners[].port': ['config', { [`${listener}.port`]: 2526 }],
+    'listeners[].hostname': ['config', { [`${listener}.hostname`]: 'mx.example.test' }],
+    'listeners[].tls.mode': ['config', { [`${listener}.tls.mode`]: 'Implicit' }],
+    'listeners[].tls.required': ['config', { [`${listener}.tls.required`]: true }],
+    'listeners[].tls.minVersion': ['config', { [`${listener}.tls.minVersion`]: 'TLSv1.3' }],
+    // There is no such Secret, so it is the config as a whole that goes.
+    'listeners[].tls.certificateRef.name': [
+      'config',
+      { [`${listener}.tls.certificateRef`]: { name: 'absent' } },
+    ],
+    'listeners[].tls.clientAuth.caRef.name': [
+      'notYet',
+      { [`${listener}.tls.clientAuth`]: { caRef: { name: 'a' } } },
+    ],
+    'listeners[].auth.mode': ['config', { [`${listener}.auth.mode`]: 'Optional' }],
+    'listeners[].auth.allowWithoutTLS': ['config', { [`${listener}.auth.allowWithoutTLS`]: true }],
+    'listeners[].relayFrom[]': ['config', { [`${listener}.relayFrom`]: ['10.0.0.0/8'] }],
+    'listeners[].proxyProtocol.from[]': [
+      'notYet',
+      { [`${listener}.proxyProtocol`]: { from: ['192.0.2.1'] } },
+    ],
+    'attachment[].name': ['key', { [`${grant}.name`]: 'other' }],
+    'attachment[].namespaces.names[]': ['attach', { [`${grant}.namespaces.names`]: ['other'] }],
+    'attachment[].namespaces.selector.matchLabels': [
+      'attach',
+      { [`${grant}.namespaces`]: { selector: { matchLabels: { tier: 'other' } } } },
+      { [`${grant}.namespaces`]: { selector: {} } },
+    ],
+    'attachment[].namespaces.selector.matchExpressions[].key': [
+      'attach',
+      expression({ operator: 'In', key: 'other' }),
+      expression({ operator: 'In' }),
+    ],
+    'attachment[].namespaces.selector.matchExpressions[].operator': [
+      'attach',
+      expression({}),
+      expression({ operator: 'In' }),
+    ],
+    'attachment[].namespaces.selector.matchExpressions[].values[]': [
+      'attach',
+      expression({ operator: 'In', values: ['other'] }),
+      expression({ operator: 'In' }),
+    ],
+    'attachment[].kinds[]': ['attach', { [`${grant}.kinds`]: ['MailUser'] }],
+    'attachment[].domains[]': ['attach', { [`${grant}.domains`]: ['other.test'] }],
+  },
+  MailDomain: {
+    ...mtaRefs,
+    ...set('config', {
+      domain: 'other.test',
+      'limits.messageSize': '1Mi',
+    }),
+    'aliases[]': ['config', { aliases: ['other.test'] }],
+    'recipients.mode': ['config', { 'recipients.mode': 'List' }],
+    'recipients.list[]': [
+      'config',
+      { recipients: { mode: 'List', list: ['anna'] } },
+      { recipients: { mode: 'List' } },
+    ],
+    'recipients.subaddressDelimiter': [
+      'config',
+      { recipients: { mode: 'List', subaddressDelimiter: '+' } },
+      { recipients: { mode: 'List' } },
+    ],
+    'target.type': ['config', { target: smtp({}) }],
+    'target.lmtp.hosts[].host': ['config', { 'target.lmtp.hosts[0].host': 'other' }],
+    'target.lmtp.hosts[].port': ['config', { 'target.lmtp.hosts[0].port': 7 }],
+    'target.lmtp.tlsPolicyRef.name': ['config', { 'target.lmtp.tlsPolicyRef': { name: 'policy' } }],
+    'target.smtp.hosts[].host': [
+      'config',
+      { target: smtp({ hosts: [{ host: 'other' }] }) },
+      { target: smtp({}) },
+    ],
+    'target.smtp.hosts[].port': [
+      'config',
+      { target: smtp({ hosts: [{ host: 'a', port: 7 }] }) },
+      { target: smtp({}) },
+    ],
+    'target.smtp.tlsPolicyRef.name': [
+      'config',
+      { target: smtp({ tlsPolicyRef: { name: 'policy' } }) },
+      { target: smtp({}) },
+    ],
+    'target.webhook.url': ['notYet', { target: webhook }],
+    'target.webhook.signingSecretRef.name': ['notYet', { target: webhook }],
+    'target.webhook.signingSecretRef.key': ['notYet', { target: webhook }],
+    'target.hold.maxAge': ['notYet', { target: hold }],
+    'target.hold.etrnFrom[]': ['notYet', { target: hold }],
+    'dkim.keys[].selector': ['notYet', { dkim: { keys: [{ selector: 'a', secretRef: { name: 'a' } }] } }],
+    'dkim.keys[].secretRef.name': [
+      'notYet',
+      { dkim: { keys: [{ selector: 'a', secretRef: { name: 'a' } }] } },
+    ],
+    'dkim.keys[].secretRef.key': [
+      'notYet',
+      { dkim: { keys: [{ selector: 'a', secretRef: { name: 'a', key: 'k' } }] } },
+    ],
+    'dkim.rotation.interval': ['notYet', { dkim: { rotation: { interval: '1h' } } }],
+    'mtaSts.mode': ['notYet', { mtaSts: { mode: 'Enforce' } }],
+    'mtaSts.maxAge': ['notYet', { mtaSts: { mode: 'Enforce', maxAge: '1h' } }],
+    'tlsRpt.rua[]': ['notYet', { tlsRpt: { rua: ['mailto:a@example.test'] } }],
+    'dmarc.policy': ['notYet', { dmarc: { policy: 'None' } }],
+    'dmarc.rua[]': ['notYet', { dmarc: { policy: 'None', rua: ['mailto:a@example.test'] } }],
+  },
+  MailRelay: {
+    ...mtaRefs,
+    'match.recipientDomains[]': ['config', { 'match.recipientDomains': ['other.test'] }],
+    'match.senderDomains[]': ['config', { 'match.senderDomains': ['other.test'] }],
+    'match.users[]': ['config', { 'match.users': ['app'] }],
+    'hosts[].host': ['config', { 'hosts[0].host': 'other' }],
+    'hosts[].port': ['config', { 'hosts[0].port': 7 }],
+    'hosts[].weight': ['config', { 'hosts[0].weight': 7 }],
+    'hosts[].lookupMX': ['config', { 'hosts[0].lookupMX': true }],
+    'tls.implicit': ['config', { 'tls.implicit': true }],
+    'tls.policyRef.name': ['config', { 'tls.policyRef': { name: 'policy' } }],
+    'credentials.username': ['config', { credentials: { ...credentials, username: 'b' } }, { credentials }],
+    'credentials.secretRef.name': [
+      'config',
+      { credentials: { ...credentials, secretRef: { name: 'absent' } } },
+      { credentials },
+    ],
+    'credentials.secretRef.key': [
+      'config',
+      { credentials: { ...credentials, secretRef: { name: 'app', key: 'other' } } },
+      { credentials },
+    ],
+    'credentials.usernameKey': [
+      'config',
+      { credentials: { secretRef: { name: 'app' }, usernameKey: 'other' } },
+      { credentials: { secretRef: { name: 'app' } } },
+    ],
+    'rewrite.envelopeFrom[].from': [
+      'config',
+      { 'rewrite.envelopeFrom': [{ from: 'a@*', to: 'a@b.test' }] },
+      { 'rewrite.envelopeFrom': [{ from: '*', to: 'a@b.test' }] },
+    ],
+    'rewrite.envelopeFrom[].to': [
+      'config',
+      { 'rewrite.envelopeFrom': [{ from: '*', to: 'c@b.test' }] },
+      { 'rewrite.envelopeFrom': [{ from: '*', to: 'a@b.test' }] },
+    ],
+    'rewrite.headerFrom[].from': [
+      'config',
+      { 'rewrite.headerFrom': [{ from: 'a@*', to: 'a@b.test' }] },
+      { 'rewrite.headerFrom': [{ from: '*', to: 'a@b.test' }] },
+    ],
+    'rewrite.headerFrom[].to': [
+      'config',
+      { 'rewrite.headerFrom': [{ from: '*', to: 'c@b.test' }] },
+      { 'rewrite.headerFrom': [{ from: '*', to: 'a@b.test' }] },
+    ],
+    'limits.connections': ['config', { 'limits.connections': 7 }],
+    'limits.messagesPerConnection': ['config', { 'limits.messagesPerConnection': 7 }],
+    'limits.rate.messages': ['notYet', { 'limits.rate': { messages: 7, per: '1m' } }],
+    'limits.rate.per': ['notYet', { 'limits.rate': { messages: 7, per: '1m' } }],
+  },
+  MailTLSPolicy: {
+    ...mtaRefs,
+    'destinations[]': ['config', { destinations: ['bank.example'] }],
+    'listeners[]': ['notYet', { listeners: ['smtp'] }],
+    mode: ['config', { mode: 'Required' }],
+    fallbackToClear: ['config', { fallbackToClear: false }],
+    minVersion: ['config', { minVersion: 'TLSv1.3' }],
+    'caRef.name': ['config', { mode: 'Verified', caRef: { name: 'absent' } }, verifiedBy],
+    'caRef.key': ['config', { mode: 'Verified', caRef: { name: 'authorities', key: 'other' } }, verifiedBy],
+    'pins[]': ['notYet', { mode: 'Pinned', pins: [`${'A'.repeat(43)}=`] }],
+    requireTLS: ['notYet', { requireTLS: 'Honour' }],
+  },
+  MailUser: {
+    ...mtaRefs,
+    username: ['config', { username: 'other' }],
+    'password.secretRef.name': ['config', { 'password.secretRef.name': 'user-password' }],
+    'password.secretRef.key': ['config', { 'password.secretRef.key': 'other' }],
+    'password.generate': ['config', { password: { generate: true } }],
+    'serviceAccount.name': ['notYet', { serviceAccount: { name: 'a' }, password: undefined }],
+    'serviceAccount.audiences[]': [
+      'notYet',
+      { serviceAccount: { name: 'a', audiences: ['b'] }, password: undefined },
+    ],
+    'senders[]': ['config', { senders: ['*@example.test'] }],
+    'limits.messageSize': ['config', { 'limits.messageSize': '1Mi' }],
+    'limits.recipients': ['config', { 'limits.recipients': 7 }],
+    'limits.rate.messages': ['notYet', { 'limits.rate': { messages: 7, per: '1m' } }],
+    'limits.rate.per': ['notYet', { 'limits.rate': { messages: 7, per: '1m' } }],
+  },
+};
