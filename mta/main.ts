@@ -67,9 +67,8 @@ async function supervise(file: string): Promise<void> {
   logger.info({ revision: config.revision, workers: config.workers }, 'ready');
 }
 
-/** Lines that can't be written to standard output are lost: there is nowhere left to say so. */
 function standardOutput(): LogDestination {
-  return logDestination(1, { clock: systemClock, onDropped: () => {} });
+  return logDestination(1, systemClock);
 }
 
 function spawnWorker(logLevel: string): WorkerProcess {

@@ -82,7 +82,7 @@ export function createWorker(logger: Logger, destination: LogDestination): Worke
       clock,
       random: systemRandom,
       onHistoryError: (error) => {
-        metrics.logError('history');
+        metrics.historyError();
         logger.warn({ err: error }, 'history could not be written');
       },
     });
@@ -186,6 +186,7 @@ export function createWorker(logger: Logger, destination: LogDestination): Worke
         configRevision: () => loaded.setup.config.revision,
         connections: () => [...listeners].map(([listener, { sessions }]) => ({ listener, count: sessions })),
         outboundOpen: () => parts.sessions.open,
+        logDropped: () => destination.dropped,
       });
       for (const listener of config.listeners) await listen(listener);
     },

@@ -15,7 +15,7 @@ describe('MetricsSum', () => {
       metrics.deferred(3);
       metrics.reports.inc({ kind: 'bounce' });
       metrics.outbound('reused');
-      metrics.logError('history');
+      metrics.historyError();
       metrics.configRefused();
     }
     a.metrics.observe(sources({ messages: 7, oldestSeconds: 90, revision: 12 }));

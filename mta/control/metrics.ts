@@ -42,8 +42,8 @@ export interface WorkerMetrics {
   synced(seconds: number, records: number): void;
   /** A new config was refused. */
   configRefused(): void;
-  /** A line was lost. */
-  logError(log: 'mail' | 'history'): void;
+  /** A record of the history was lost, or has to wait for the disk. */
+  historyError(): void;
   /** Where the gauges come from; asked at each scrape. */
   observe(sources: GaugeSources): void;
 }
@@ -80,6 +80,8 @@ export interface GaugeSources {
   readonly connections: () => Iterable<{ listener: string; count: number }>;
   /** Sessions with next hops at this moment. */
   readonly outboundOpen: () => number;
+  /** Lines of the log that were lost so far. */
+  readonly logDropped: () => number;
 }
 
 /** Handles and registry of one worker process. */
@@ -126,7 +128,13 @@ export function workerMetrics(): WorkerMetrics {
     'result',
   ]);
   const refusedConfigs = counter('config_refused_total', 'Configs that were refused');
-  const lostLines = counter('log_errors_total', 'Lines of a log that were lost or had to wait', ['log']);
+  const historyErrors = counter('history_errors_total', 'Failed writes of the history, and lost records');
+  newSum(
+    registry,
+    'log_dropped_lines_total',
+    'Lines of the log that were lost',
+    () => sources?.logDropped() ?? 0,
+  );
   const sync = histogram('queue_sync_seconds', 'Time to make a group of records durable', SYNC_BUCKETS);
   const group = histogram('queue_group_records', 'Records that share one sync', GROUP_BUCKETS);
   const delivery = histogram(
@@ -177,7 +185,7 @@ export function workerMetrics(): WorkerMetrics {
       group.observe(records);
     },
     configRefused: () => refusedConfigs.add('', () => ({})),
-    logError: (log) => lostLines.add(log, () => ({ log })),
+    historyError: () => historyErrors.add('', () => ({})),
     observe(given) {
       sources = given;
     },
@@ -206,6 +214,19 @@ function newGauge(
     collect() {
       this.reset();
       collect(this);
+    },
+  });
+}
+
+/** A counter that somebody else counts. */
+function newSum(registry: Registry, name: string, help: string, total: () => number): void {
+  new Counter({
+    name: `postrider_${name}`,
+    help,
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(total());
     },
   });
 }
@@ -250,15 +271,12 @@ function queueGauges(registry: Registry, queue: () => QueueGauges | undefined): 
     'sum',
     ['state'],
   );
-  new Counter({
-    name: 'postrider_queue_damaged_groups_total',
-    help: 'Damaged groups of records that were kept aside',
-    registers: [registry],
-    collect() {
-      this.reset();
-      this.inc(queue()?.damaged ?? 0);
-    },
-  });
+  newSum(
+    registry,
+    'queue_damaged_groups_total',
+    'Damaged groups of records that were kept aside',
+    () => queue()?.damaged ?? 0,
+  );
 }
 
 /** Name of the metric whose label tells a worker's numbers from those of the one that took its place; never shown. */
@@ -272,15 +290,9 @@ function processMetrics(registry: Registry): void {
     aggregator: 'omit',
     registers: [registry],
   }).set({ process: `${process.pid} ${performance.timeOrigin}` }, 1);
-  new Counter({
-    name: 'postrider_process_cpu_seconds_total',
-    help: 'CPU time of the workers, user and system',
-    registers: [registry],
-    collect() {
-      const { user, system } = process.cpuUsage();
-      this.reset();
-      this.inc((user + system) / 1e6);
-    },
+  newSum(registry, 'process_cpu_seconds_total', 'CPU time of the workers, user and system', () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1e6;
   });
   newGauge(registry, 'process_resident_memory_bytes', 'Resident memory of the workers', (metric) =>
     metric.set(process.memoryUsage.rss()),

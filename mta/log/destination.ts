@@ -3,7 +3,7 @@
  * long, so that the workers of a pod can write to one pipe and no line is torn by another's (pipe(7)).
  *
  * It never fails towards its caller: a line that can't be written, or that finds more than `LONGEST_BACKLOG` waiting
- * (nobody reads the pipe), is dropped and reported. What is buffered at a SIGKILL is lost; mail isn't.
+ * (nobody reads the pipe), is dropped and counted. What is buffered at a SIGKILL is lost; mail isn't.
  */
 import { write } from 'node:fs';
 import pino, { type Logger } from 'pino';
@@ -11,6 +11,8 @@ import type { Clock } from '../clock.ts';
 
 export interface LogDestination {
   write(line: string): void;
+  /** Lines that were dropped so far. */
+  readonly dropped: number;
   /** Resolves when everything written so far is out, or was dropped. */
   flush(): Promise<void>;
 }
@@ -22,14 +24,9 @@ const FLUSH_MS = 100;
 /** Wait for the reader of a full non-blocking pipe. */
 const AGAIN_MS = 10;
 
-export interface LogDestinationOptions {
-  readonly clock: Clock;
-  /** Called for each line, or piece of lines, that is lost. */
-  readonly onDropped: (error: Error) => void;
-}
-
 /** Writes to a descriptor, which stays the caller's: standard output, or a file opened for appending. */
-export function logDestination(fd: number, { clock, onDropped }: LogDestinationOptions): LogDestination {
+export function logDestination(fd: number, clock: Clock): LogDestination {
+  let dropped = 0;
   /** Full pieces, oldest first, then the one that is being filled. */
   const full: string[] = [];
   let filling = '';
@@ -52,8 +49,8 @@ export function logDestination(fd: number, { clock, onDropped }: LogDestinationO
       const bytes = Buffer.from(piece);
       try {
         await writeAll(fd, bytes, clock);
-      } catch (error) {
-        onDropped(error as Error);
+      } catch {
+        dropped += piece.split('\n').length - 1;
       }
       waitingBytes -= bytes.length;
     }
@@ -68,10 +65,13 @@ export function logDestination(fd: number, { clock, onDropped }: LogDestinationO
   }
 
   return {
+    get dropped() {
+      return dropped;
+    },
     write(line) {
       const length = Buffer.byteLength(line);
       if (waitingBytes + length > LONGEST_BACKLOG) {
-        onDropped(new Error('The log is written faster than it is read'));
+        dropped += 1;
         return;
       }
       if (filling !== '' && fillingBytes + length > PIPE_BUF) {

@@ -45,6 +45,7 @@ function log(key?: Buffer) {
       raw.push(line);
       lines.push(JSON.parse(line));
     },
+    dropped: 0,
     flush: async () => {},
   };
   const mailLog = createMailLog({

@@ -28,7 +28,7 @@ const config = (change: { redactAddresses?: boolean; historyDays?: number; histo
 const open = (change: Parameters<typeof config>[0]) =>
   openMailLog({
     config: config(change),
-    destination: { write: (line) => void lines.push(line), flush: async () => {} },
+    destination: { write: (line) => void lines.push(line), dropped: 0, flush: async () => {} },
     writer: 'worker-1',
     clock: systemClock,
     random: systemRandom,

@@ -25,6 +25,7 @@ export const sources = (change: { messages: number; oldestSeconds?: number; revi
   configRevision: () => change.revision,
   connections: () => [{ listener: 'smtp', count: 4 }],
   outboundOpen: () => 5,
+  logDropped: () => 6,
 });
 
 export function value(text: string, series: string): number | undefined {
