@@ -1,5 +1,4 @@
 /** Which passwords are to be made: users that ask for one. */
-import type { MailUserSpec } from '../../crds/mail-user.ts';
 import { passwordSecret } from '../../crds/mail-user.ts';
 import { read } from './read.ts';
 import { Report } from './report.ts';
@@ -11,6 +10,7 @@ export interface GeneratedSecret {
   readonly key: string;
   /** The MailUser that asks for it. */
   readonly resource: ObjectRef;
+  readonly username: string;
 }
 
 /**
@@ -20,11 +20,9 @@ export interface GeneratedSecret {
 export function generatedSecrets(manifests: readonly Manifest[]): GeneratedSecret[] {
   return read(manifests, new Report())
     .of('MailUser')
-    .filter(({ spec }) => generates(spec))
-    .map(({ ref, spec }) => {
-      const { name, key } = passwordSecret(ref.name, spec.password!);
-      return { namespace: ref.namespace, secretName: name, key, resource: ref };
+    .flatMap(({ ref, spec: { username, password } }) => {
+      if (!password?.generate) return [];
+      const { name, key } = passwordSecret(ref.name, password);
+      return { namespace: ref.namespace, secretName: name, key, resource: ref, username };
     });
 }
-
-const generates = (spec: MailUserSpec): boolean => spec.password?.generate === true;

@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import { compile } from './compile.ts';
+import { inputFrom } from './testing/manifests.ts';
+
+const domain = `
+apiVersion: postrider.dev/v1alpha1
+kind: MailDomain
+metadata: {name: twice, namespace: mail}
+spec: {mtaRefs: [{name: mta}], domain: example.test, target: {type: LMTP, lmtp: {hosts: [{host: a}]}}}
+`;
+const refused = (yaml: string) =>
+  compile(inputFrom(yaml)).diagnostics.filter(({ status }) => status === 'False');
+
+describe('manifests', () => {
+  it('that stand twice are told so', () => {
+    expect(refused(`${domain}---${domain}`)).toContainEqual(expect.objectContaining({ reason: 'Duplicate' }));
+  });
+
+  it('of other groups are none of ours', () => {
+    expect(refused('apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\n')).toMatchObject([
+      { resource: { kind: 'MTA' }, reason: 'MTANotFound' },
+    ]);
+  });
+
+  it('without a namespace are in default', () => {
+    const yaml =
+      'apiVersion: postrider.dev/v1alpha1\nkind: MailUser\nmetadata: {name: a}\nspec: {mtaRefs: 1}\n';
+    expect(refused(yaml)).toContainEqual(
+      expect.objectContaining({
+        resource: { kind: 'MailUser', namespace: 'default', name: 'a' },
+        path: 'spec.mtaRefs',
+      }),
+    );
+  });
+
+  it('have names that leave room for those of pods', () => {
+    const yaml = `apiVersion: postrider.dev/v1alpha1\nkind: MTA\nmetadata: {name: ${'a'.repeat(53)}, namespace: mail}\nspec: {}\n`;
+    expect(refused(yaml)).toMatchObject([{ path: 'metadata.name', reason: 'Invalid' }]);
+  });
+});
