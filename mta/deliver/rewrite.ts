@@ -52,7 +52,7 @@ function rewriteContent(rules: readonly RewriteRule[], content: MessageContent):
     const bytes = rewriteFromField(rules, content.bytes);
     return { size: bytes.length, bytes, stream: () => Readable.from([bytes]) };
   }
-  // SIZE= is an estimate (RFC 1870 §6.1): the few bytes that the header gains are not worth a second reading.
+  // SIZE= is an estimate (RFC 1870 §5): the few bytes that the header gains are not worth a second reading.
   return {
     size: content.size,
     bytes: undefined,

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Clock, systemClock } from '../clock.ts';
+import { systemClock } from '../clock.ts';
 import type { SmtpError } from '../errors.ts';
 import { testPolicy } from '../route/testing/config.ts';
 import { tcpDial } from './dial.ts';
@@ -22,12 +22,20 @@ async function peerOf(script: Script = {}): Promise<Peer> {
   return peer;
 }
 
-function pool(change: Parameters<typeof deliveryConfig>[0] = {}, clock: Clock = systemClock): Sessions {
-  const config = { ...deliveryConfig(change), secrets: { ca: peerCertificate } };
-  const sessions = createSessions({ config: () => config, clock });
+/** `seconds` are what every wait may take: `SHORT` where the peer is silent. */
+function pool(change: Parameters<typeof deliveryConfig>[0] = {}, seconds = 10): Sessions {
+  const config = { ...deliveryConfig(change, seconds), secrets: { ca: peerCertificate } };
+  const sessions = createSessions({ config: () => config });
   cleanup.push(() => sessions.drain());
   return sessions;
 }
+
+const SHORT = 0.2;
+/** The pool for a script: impatient where that is silent somewhere. */
+const poolFor = (script: Script) => {
+  const steps = [script.greeting, script.tls, ...Object.values(script.answers ?? {})];
+  return pool({}, steps.includes(SILENCE) ? SHORT : 10);
+};
 
 const startTls = '250-peer.test\r\n250-PIPELINING\r\n250 STARTTLS';
 const opportunistic = testPolicy();
@@ -60,7 +68,7 @@ describe('before the session begins', () => {
     ],
   ])('%s is an error, and the connection is closed', async (_what, script, expected) => {
     const peer = await peerOf(script);
-    await expect(pool().acquire(hopTo(peer.port))).rejects.toMatchObject({
+    await expect(poolFor(script).acquire(hopTo(peer.port))).rejects.toMatchObject({
       ...expected,
       blame: 'nextHop',
       closes: true,
@@ -128,7 +136,7 @@ describe('TLS', () => {
     async (_what, script) => {
       const peer = await peerOf(script);
       const tls = testPolicy({ minVersion: 'TLSv1.3' });
-      expect(await send(pool(), hopTo(peer.port, { tls }))).toMatchObject([{ code: 250 }]);
+      expect(await send(poolFor(script), hopTo(peer.port, { tls }))).toMatchObject([{ code: 250 }]);
       expect(peer.connections()).toBe(2);
     },
   );
@@ -137,7 +145,7 @@ describe('TLS', () => {
     const peer = await peerOf(script);
     for (const policy of [strict, required, verified]) {
       const tls = { ...policy, minVersion: 'TLSv1.3' as const };
-      await expect(pool().acquire(hopTo(peer.port, { tls }))).rejects.toMatchObject({
+      await expect(poolFor(script).acquire(hopTo(peer.port, { tls }))).rejects.toMatchObject({
         code: 451,
         enhanced: '4.7.5',
       });
@@ -237,7 +245,9 @@ describe('AUTH', () => {
   it('that is cut or not answered is the next hop’s failure', async () => {
     for (const AUTH of [CUT, SILENCE] as const) {
       const peer = await peerOf({ answers: { ...offering('PLAIN'), AUTH } });
-      await expect(pool().acquire(hopTo(peer.port, { auth }))).rejects.toMatchObject({
+      await expect(
+        pool({}, AUTH === SILENCE ? SHORT : 10).acquire(hopTo(peer.port, { auth })),
+      ).rejects.toMatchObject({
         code: 451,
         enhanced: '4.4.2',
         blame: 'nextHop',

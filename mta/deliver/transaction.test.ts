@@ -21,7 +21,8 @@ async function peerOf(script: Script = {}): Promise<Peer> {
   return peer;
 }
 
-function pool(seconds = 0.3): Sessions {
+/** `seconds` are what every wait may take: `SHORT` where the peer is silent. */
+function pool(seconds = 10): Sessions {
   const config = deliveryConfig({}, seconds);
   const sessions = createSessions({ config: () => config });
   cleanup.push(() => sessions.drain());
@@ -29,12 +30,17 @@ function pool(seconds = 0.3): Sessions {
 }
 
 /** What the transaction says: replies by recipient, or the error for all of them. */
-async function outcome(script: Script, sent: Sent = {}, lmtp = false): Promise<StoredReply[] | SmtpError> {
+async function outcome(
+  script: Script,
+  sent: Sent = {},
+  more: { lmtp?: boolean; seconds?: number } = {},
+): Promise<StoredReply[] | SmtpError> {
   const peer = await peerOf(script);
-  return send(pool(), hopTo(peer.port, lmtp ? { protocol: 'lmtp' } : {}), sent).catch(
-    (error: SmtpError) => error,
-  );
+  const hop = hopTo(peer.port, more.lmtp === true ? { protocol: 'lmtp' } : {});
+  return send(pool(more.seconds), hop, sent).catch((error: SmtpError) => error);
 }
+
+const SHORT = 0.2;
 
 const plain = '250-peer.test\r\n250 SIZE 1000';
 
@@ -110,7 +116,7 @@ describe('large content', () => {
 
   it('arrives as it is, from memory', async () => {
     const peer = await peerOf();
-    await send(pool(5), hopTo(peer.port), { content: contentOf(large) });
+    await send(pool(), hopTo(peer.port), { content: contentOf(large) });
     expect(peer.contents[0]?.equals(wire)).toBe(true);
   });
 
@@ -122,7 +128,7 @@ describe('large content', () => {
       at += size;
     }
     const peer = await peerOf();
-    await send(pool(5), hopTo(peer.port), { content: streamOf(chunks) });
+    await send(pool(), hopTo(peer.port), { content: streamOf(chunks) });
     expect(peer.contents[0]?.equals(wire)).toBe(true);
   });
 
@@ -140,7 +146,7 @@ describe('large content', () => {
       }
     };
     const content = { size: 1, bytes: undefined, stream: () => Readable.from(source()) };
-    await expect(send(pool(), hopTo(peer.port), { content })).rejects.toMatchObject({
+    await expect(send(pool(SHORT), hopTo(peer.port), { content })).rejects.toMatchObject({
       code: 451,
       enhanced: '4.4.2',
       uncertain: false,
@@ -329,7 +335,10 @@ describe('a connection that ends', () => {
     const error = await outcome({ answers: { content: CUT } });
     expect(error).toMatchObject({ ...lost, uncertain: true });
     expect((error as SmtpError).message).toContain('after the content and before the reply');
-    expect(await outcome({ answers: { content: SILENCE } })).toMatchObject({ ...lost, uncertain: true });
+    expect(await outcome({ answers: { content: SILENCE } }, {}, { seconds: SHORT })).toMatchObject({
+      ...lost,
+      uncertain: true,
+    });
     expect(await outcome({ answers: { content: 'hm?' } })).toMatchObject({
       code: 451,
       enhanced: '4.5.0',
@@ -359,7 +368,10 @@ describe('a connection that ends', () => {
   });
 
   it.each([['MAIL'], ['RCPT'], ['DATA'], ['content']])('by silence at %s has a deadline', async (verb) => {
-    expect(await outcome({ answers: { [verb]: SILENCE } })).toMatchObject({ code: 451, enhanced: '4.4.2' });
+    expect(await outcome({ answers: { [verb]: SILENCE } }, {}, { seconds: SHORT })).toMatchObject({
+      code: 451,
+      enhanced: '4.4.2',
+    });
   });
 
   it.each<[string, string]>([
@@ -414,7 +426,7 @@ describe('LMTP', () => {
       await outcome(
         { answers: { RCPT, content } },
         { to: ['a@peer.test', 'bad@peer.test', 'c@peer.test'] },
-        true,
+        { lmtp: true },
       ),
     ).toMatchObject([
       { code: 250, text: 'Filed' },
@@ -425,10 +437,9 @@ describe('LMTP', () => {
 
   it('keeps the replies that came before the connection was lost', async () => {
     const to = ['a@peer.test', 'b@peer.test'];
-    expect(await outcome({ answers: { content: '250 2.1.5 Filed' } }, { to }, true)).toMatchObject([
-      { code: 250 },
-      { code: 451, enhanced: '4.4.2' },
-    ]);
+    expect(
+      await outcome({ answers: { content: '250 2.1.5 Filed' } }, { to }, { lmtp: true, seconds: SHORT }),
+    ).toMatchObject([{ code: 250 }, { code: 451, enhanced: '4.4.2' }]);
   });
 
   it('greets with LHLO and knows no HELO', async () => {

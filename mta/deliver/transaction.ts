@@ -196,7 +196,7 @@ export class SmtpTransaction implements Transaction {
     if (envelope.eightBit === true && !extensions.has('8BITMIME')) {
       throw smtpError('not8bit');
     }
-    // RFC 1870 §4: zero, or nothing, is no fixed limit.
+    // RFC 1870 §3: zero, or nothing, is no fixed limit.
     const limit = Number(extensions.get('SIZE') ?? 0);
     if (limit > 0 && size > limit) {
       throw smtpError('nextHopSize', { detail: `${size} bytes, of ${limit}` });

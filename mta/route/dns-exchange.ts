@@ -35,7 +35,7 @@ export interface ExchangeOptions {
   readonly random: Random;
   /** For UDP and TCP each. */
   readonly timeoutMs: number;
-  /** Whether to say that we take large answers (RFC 6891 §6.1); off for servers that don't know it. */
+  /** Whether to say that we take large answers (RFC 6891 §6.2.3); off for servers that don't know it. */
   readonly edns: boolean;
 }
 

@@ -19,8 +19,8 @@ export function hopTo(port: number, change: Partial<NextHop> = {}): NextHop {
   };
 }
 
-/** Every wait for the next hop is short. */
-export function deliveryConfig(change: Partial<MtaConfig['delivery']> = {}, seconds = 0.3): MtaConfig {
+/** `seconds` are what every wait for the next hop may take. */
+export function deliveryConfig(change: Partial<MtaConfig['delivery']> = {}, seconds = 10): MtaConfig {
   const base = testConfig();
   const timeouts = {
     connect: seconds,
