@@ -4,6 +4,7 @@ import type { MtaConfig } from '../../mta/config.ts';
 import { faultLines, findingsOf } from '../local/findings.ts';
 import { parsePorts } from '../local/ports.ts';
 import { loadProject } from '../local/project.ts';
+import { DEFAULT_STATE } from '../local/state.ts';
 import { offline } from '../local/surroundings.ts';
 import { type Context, mtaOption } from './context.ts';
 
@@ -24,7 +25,11 @@ Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage.`,
     )
     .action((folder: string, { showSecrets, ...options }: { mta?: string; showSecrets?: boolean }) => {
       const ports = parsePorts([]);
-      const project = loadProject(folder, { ...options, ports }, offline('.postrider', ports, clock, random));
+      const project = loadProject(
+        folder,
+        { ...options, ports },
+        offline(DEFAULT_STATE, ports, clock, random),
+      );
       const findings = findingsOf(project);
       for (const line of faultLines(findings)) complain(line);
       if (!findings.ok) fail();

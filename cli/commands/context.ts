@@ -2,6 +2,7 @@
 import { Option } from 'commander';
 import type { Clock } from '../../mta/clock.ts';
 import type { Random } from '../../mta/random.ts';
+import { DEFAULT_STATE } from '../local/state.ts';
 
 export interface Context {
   /** Lines for people and pipes. */
@@ -19,7 +20,7 @@ export interface Context {
 }
 
 export const stateOption = () =>
-  new Option('--state <dir>', 'folder of queue, inbox, tokens and passwords').default('.postrider');
+  new Option('--state <dir>', 'folder of queue, inbox, tokens and passwords').default(DEFAULT_STATE);
 
 export const outputOption = () =>
   new Option('-o, --output <format>', 'for people or for programs').choices(['text', 'json']).default('text');

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { faultLines, findingsOf } from '../local/findings.ts';
 import { parsePorts } from '../local/ports.ts';
 import { loadProject } from '../local/project.ts';
+import { DEFAULT_STATE } from '../local/state.ts';
 import { offline } from '../local/surroundings.ts';
 import { type Context, mtaOption, outputOption } from './context.ts';
 
@@ -30,7 +31,11 @@ Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage.`,
     )
     .action((folder: string, { output, withoutSecrets, ...options }: Options) => {
       const ports = parsePorts([]);
-      const project = loadProject(folder, { ...options, ports }, offline('.postrider', ports, clock, random));
+      const project = loadProject(
+        folder,
+        { ...options, ports },
+        offline(DEFAULT_STATE, ports, clock, random),
+      );
       const findings = findingsOf(
         project,
         new Set(withoutSecrets ? ['SecretNotFound', 'SecretKeyNotFound'] : []),

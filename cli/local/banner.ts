@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Listener, MtaConfig } from '../../mta/config.ts';
 import { LOOPBACK, type Ports } from './ports.ts';
 import type { Project } from './project.ts';
-import type { StatePaths } from './state.ts';
+import { DEFAULT_STATE, type StatePaths } from './state.ts';
 
 export interface BannerInput {
   readonly config: MtaConfig;
@@ -43,10 +43,12 @@ export function banner({ config, project, files, ports }: BannerInput): string[]
     ),
     ...firstMessage(config),
     '',
-    'Look at the queue with `npx postrider queue`. Ctrl-C stops.',
+    `Look at the queue with \`postrider queue${stateArgument(files)}\`. Ctrl-C stops.`,
     '',
   ];
 }
+
+const stateArgument = ({ folder }: StatePaths) => (folder === DEFAULT_STATE ? '' : ` --state ${folder}`);
 
 function describe({ role, tls, relayFrom }: Listener): string {
   const security = { none: 'clear text', starttls: 'STARTTLS', implicit: 'TLS' }[tls.mode];

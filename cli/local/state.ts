@@ -11,6 +11,9 @@ import type { Random } from '../../mta/random.ts';
 import { type Certificate, selfSigned } from './certificate.ts';
 import { writeDurably } from './files.ts';
 
+/** The state folder, below the current one, where `--state` names no other. */
+export const DEFAULT_STATE = '.postrider';
+
 /** A certificate with less than this left is made anew. */
 const RENEW_BEFORE_MS = 30 * 86_400_000;
 
