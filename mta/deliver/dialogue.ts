@@ -23,7 +23,9 @@ export class Dialogue {
   readonly #deadline: Deadline;
   /** Replies that are owed to us. */
   #expected = 0;
-  #waiting: { resolve: (reply: Reply | undefined) => void; reject: (error: SmtpError) => void } | undefined;
+  /** Who waits: for a reply, or for the socket to take more. */
+  #waiting: PromiseWithResolvers<Reply> | undefined;
+  #draining: PromiseWithResolvers<void> | undefined;
   #failure: SmtpError | undefined;
   /** Called once when the dialogue fails, or ends while nobody waits. */
   onFailure: (() => void) | undefined;
@@ -36,7 +38,7 @@ export class Dialogue {
       this.fail(smtpError('nextHopTimeout', { detail: `waiting for ${what}`, closes: true })),
     );
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
-    socket.on('drain', () => this.#settle(undefined));
+    socket.on('drain', () => this.#drained());
     socket.on('error', (error) =>
       this.fail(smtpError('connectionLost', { detail: sanitize(error.message), closes: true, cause: error })),
     );
@@ -65,7 +67,9 @@ export class Dialogue {
       if (
         !this.#socket.write(at === 0 && content.length <= BLOCK ? content : content.subarray(at, at + BLOCK))
       ) {
-        await this.#wait(seconds, 'the next hop to take the content');
+        this.#draining = Promise.withResolvers();
+        this.#deadline.set(seconds, 'the next hop to take the content');
+        await this.#draining.promise;
       }
     }
   }
@@ -87,7 +91,12 @@ export class Dialogue {
     if (ready !== undefined) {
       return ready;
     }
-    return (await this.#wait(seconds, `the reply to ${what}`)) as Reply;
+    if (this.#failure !== undefined) {
+      throw this.#failure;
+    }
+    this.#waiting = Promise.withResolvers();
+    this.#deadline.set(seconds, `the reply to ${what}`);
+    return this.#waiting.promise;
   }
 
   /** Ends the dialogue at once: nothing that was written and not yet sent will be. */
@@ -98,9 +107,8 @@ export class Dialogue {
     this.#failure = error;
     this.#deadline.clear();
     this.#socket.destroy();
-    const waiting = this.#waiting;
-    this.#waiting = undefined;
-    waiting?.reject(error);
+    this.#waiting?.reject(error);
+    this.#draining?.reject(error);
     this.onFailure?.();
   }
 
@@ -119,22 +127,11 @@ export class Dialogue {
     socket.once('close', cancel);
   }
 
-  #wait(seconds: number, what: string): Promise<Reply | undefined> {
-    if (this.#failure !== undefined) {
-      return Promise.reject(this.#failure);
-    }
-    this.#deadline.set(seconds, what);
-    return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject };
-    });
-  }
-
-  #settle(value: Reply | undefined): void {
-    const waiting = this.#waiting;
-    if (waiting !== undefined) {
-      this.#waiting = undefined;
+  #drained(): void {
+    if (this.#draining !== undefined) {
       this.#deadline.clear();
-      waiting.resolve(value);
+      this.#draining.resolve();
+      this.#draining = undefined;
     }
   }
 
@@ -165,7 +162,9 @@ export class Dialogue {
     if (this.#waiting === undefined) {
       this.#replies.push(reply);
     } else {
-      this.#settle(reply);
+      this.#deadline.clear();
+      this.#waiting.resolve(reply);
+      this.#waiting = undefined;
     }
   }
 

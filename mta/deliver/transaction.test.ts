@@ -156,6 +156,22 @@ describe('large content', () => {
     await expect.poll(() => closed).toBe(true);
   });
 
+  it.each([65_534, 65_536, 65_538, 131_072])('of %i bytes is answered once', async (size) => {
+    const content = Buffer.alloc(size, 'a\r\n'.padEnd(16, 'b'));
+    const peer = await peerOf();
+    for (const sent of [contentOf(content), streamOf([content])]) {
+      expect(await send(pool(), hopTo(peer.port), { content: sent })).toMatchObject([{ code: 250 }]);
+    }
+    expect(peer.contents.map(({ length }) => length)).toEqual([size + 5, size + 5]);
+  });
+
+  it('of many recipients is more than a socket takes at once', async () => {
+    const peer = await peerOf();
+    const to = Array.from({ length: 5000 }, (_, at) => `recipient-number-${at}@peer.test`);
+    const replies = await send(pool(), hopTo(peer.port), { to });
+    expect(replies.filter(({ code }) => code === 250)).toHaveLength(5000);
+  });
+
   it('that can’t be read is not ended with a dot', async () => {
     const peer = await peerOf();
     const failing = async function* () {
