@@ -1,12 +1,13 @@
 /**
  * A listening port: smtp-server accepts connections, does the handshake of implicit TLS and holds the secure contexts;
- * the session after that is ours (`docs/decisions/0300-listener.md`). Fails at start with `PortInUse` or
+ * the session after that is ours (`docs/decisions/0300-sessions-of-our-own-on-smtp-server.md`). Fails at start with `PortInUse` or
  * `CertificateInvalid`, and refuses a config that it can't take on while it runs with `ConfigInvalid`; then the old one
  * stays in force.
  */
 import { X509Certificate } from 'node:crypto';
 import type { AddressInfo, Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
 import { SMTPServer } from 'smtp-server';
 import type { Clock } from '../clock.ts';
 import type { Listener as ListenerConfig } from '../config.ts';
@@ -71,12 +72,14 @@ class SmtpListener extends SMTPServer implements RunningListener {
   readonly #sessionDeps: SessionDeps;
   readonly #idPrefix: string;
   #settings: ListenerSettings;
+  #material: TlsMaterial | undefined;
   #accepted = 0;
   #stopping = false;
   #onIdle: () => void = () => {};
 
   constructor(settings: ListenerSettings, deps: ListenerDeps) {
     const { config } = settings;
+    const material = tlsMaterial(settings);
     super({
       secure: config.tls.mode === 'implicit',
       maxClients: config.limits.connections,
@@ -86,9 +89,10 @@ class SmtpListener extends SMTPServer implements RunningListener {
       // A client that closes its side behind its last command still gets its replies.
       allowHalfOpen: true,
       // Without TLS the context is never used, and its warning would be wrong.
-      ...(tlsMaterial(settings) ?? { hideSTARTTLS: true }),
+      ...(material ?? { hideSTARTTLS: true }),
     } as ConstructorParameters<typeof SMTPServer>[0]);
     this.#settings = settings;
+    this.#material = material;
     this.#deps = deps;
     this.#connections = new Connections(deps.connectionShare);
     this.#idPrefix = deps.random.bytes(4).toString('hex');
@@ -135,7 +139,11 @@ class SmtpListener extends SMTPServer implements RunningListener {
       });
     }
     const material = tlsMaterial(settings);
-    if (material !== undefined) this.updateSecureContext(material);
+    // A new context ends the resumption of sessions: only where something is new.
+    if (material !== undefined && !isDeepStrictEqual(material, this.#material)) {
+      this.updateSecureContext(material);
+      this.#material = material;
+    }
     this.options.maxClients = settings.config.limits.connections;
     this.#settings = settings;
   }
@@ -186,9 +194,10 @@ class SmtpListener extends SMTPServer implements RunningListener {
   }
 }
 
-/** IPv4 clients of a dual-stack port are IPv4 clients. */
+/** IPv4 clients of a dual-stack port are IPv4 clients; the interface of a link-local address is no part of it. */
 function plainAddress(address: string): string {
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+  const [bare = ''] = address.split('%');
+  return bare.startsWith('::ffff:') && bare.includes('.') ? bare.slice(7) : bare;
 }
 
 function bindError(error: NodeJS.ErrnoException, name: string, address: string, port: number): Error {

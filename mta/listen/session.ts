@@ -11,6 +11,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../clock.ts';
 import { SmtpError, smtpError } from '../errors.ts';
 import type { MailLog } from '../log/types.ts';
+import { Deadlines, type Expiry } from './deadlines.ts';
 import { type Answer, Dialogue, type DialogueClient, LONGEST_AUTH_LINE } from './dialogue.ts';
 import { BARE, Input, type Line, TOO_LONG } from './input.ts';
 import { Reception } from './reception.ts';
@@ -28,9 +29,6 @@ export interface SessionDeps {
   closed(session: Session): void;
 }
 
-// RFC 5321 §4.5.3.2.7
-const PATIENCE_MS = 5 * 60_000;
-const PACE_WINDOW_MS = 60_000;
 // How long a client may take to read the last reply and close its side.
 const LINGER_MS = 5_000;
 const LOGGED = new Set(['MAIL', 'RCPT', 'DATA', 'AUTH']);
@@ -42,7 +40,7 @@ export class Session {
   readonly #dialogue: Dialogue;
   readonly #client: DialogueClient;
   readonly #input = new Input(LONGEST_AUTH_LINE + 32);
-  readonly #endsAt: number;
+  readonly #deadlines: Deadlines;
   #socket: Socket;
   #doing: Doing = 'commands';
   #reception: Reception | undefined;
@@ -51,22 +49,15 @@ export class Session {
   #writable = true;
   #stopping = false;
   #ended = false;
-  // Monotonic times. The client has until `#waitUntil` to finish what it owes us.
-  #waitUntil: number;
-  #paceUntil = Number.POSITIVE_INFINITY;
-  #paceBytes = 0;
-  #wakeAt = Number.POSITIVE_INFINITY;
-  #cancelWake: () => void = () => {};
+  #cancelLinger: () => void = () => {};
 
   constructor(socket: Socket, client: DialogueClient, deps: SessionDeps) {
     this.#socket = socket;
     this.#client = client;
     this.#deps = deps;
     this.#dialogue = new Dialogue(client, deps.acceptor, deps.hostname);
-    const now = deps.clock.monotonic();
     const { sessionSeconds } = client.listener.limits;
-    this.#endsAt = sessionSeconds > 0 ? now + sessionSeconds * 1000 : Number.POSITIVE_INFINITY;
-    this.#waitUntil = now + PATIENCE_MS;
+    this.#deadlines = new Deadlines(deps.clock, sessionSeconds, (why) => this.#expire(why));
   }
 
   /** Greets, or refuses with `refused` and closes. */
@@ -81,7 +72,6 @@ export class Session {
     }
     this.#send(reply(220, undefined, `${this.#deps.hostname()} ESMTP Postrider`));
     this.#flush();
-    this.#wake();
   }
 
   /** Ends at once unless content is on its way; then after its answer (RFC 5321 §3.8). */
@@ -153,7 +143,7 @@ export class Session {
     } catch (error) {
       this.#refuse(error, verb, line);
     }
-    this.#waitUntil = this.#deps.clock.monotonic() + PATIENCE_MS;
+    this.#deadlines.waitForClient();
   }
 
   #take(answer: Answer, verb: string): void {
@@ -175,13 +165,10 @@ export class Session {
   }
 
   #startContent(sink: ContentSink): void {
-    this.#reception = new Reception(sink, this.#limits);
+    const reception = new Reception(sink, this.#limits);
+    this.#reception = reception;
     this.#doing = 'content';
-    this.#paceBytes = 0;
-    this.#paceUntil =
-      this.#limits.minDataRate > 0 ? this.#deps.clock.monotonic() + PACE_WINDOW_MS : Number.POSITIVE_INFINITY;
-    // The deadlines are nearer than those of commands.
-    this.#wake();
+    this.#deadlines.startContent(this.#limits.minDataRate, () => reception.received);
   }
 
   #readContent(reception: Reception): void {
@@ -193,8 +180,9 @@ export class Session {
       this.#fail(asSmtpError(error));
       return;
     }
-    this.#waitUntil = this.#deps.clock.monotonic() + PATIENCE_MS;
+    this.#deadlines.waitForClient();
     if (reception.complete) {
+      this.#deadlines.endContent();
       this.#input.putBack(chunk.subarray(consumed));
       this.#endContent(reception);
       return;
@@ -209,12 +197,11 @@ export class Session {
 
   /** Reading stops while the sink is full; the time that takes is not the client's. */
   #waitForSink(wait: Promise<void>): void {
-    const since = this.#deps.clock.monotonic();
     this.#doing = 'answering';
+    this.#deadlines.pause();
     this.#socket.pause();
     void wait.then(() => {
       if (this.#doing !== 'answering') return;
-      this.#paceUntil += this.#deps.clock.monotonic() - since;
       this.#doing = 'content';
       this.#goOn();
     });
@@ -232,6 +219,7 @@ export class Session {
 
   #answerLater(answer: Promise<string>, verb: string): void {
     this.#doing = 'answering';
+    this.#deadlines.pause();
     this.#flush();
     if (this.#input.pending || verb === 'AUTH') this.#socket.pause();
     void answer.then(
@@ -253,16 +241,13 @@ export class Session {
 
   /** After a pause that was ours. */
   #goOn(): void {
-    this.#waitUntil = this.#deps.clock.monotonic() + PATIENCE_MS;
+    this.#deadlines.resume();
     if (this.#stopping && this.#doing === 'commands') {
       this.#fail(smtpError('serviceShutdown'));
       return;
     }
     this.#run();
-    if (this.#doing !== 'answering') {
-      if (this.#socket.isPaused() && this.#writable) this.#socket.resume();
-      this.#wake();
-    }
+    if (this.#doing !== 'answering' && this.#socket.isPaused() && this.#writable) this.#socket.resume();
   }
 
   #startTls(ready: string): void {
@@ -285,7 +270,7 @@ export class Session {
       secured.removeAllListeners('end');
       this.#dialogue.secured(describeTls(secured));
       this.#doing = 'commands';
-      this.#waitUntil = this.#deps.clock.monotonic() + PATIENCE_MS;
+      this.#deadlines.waitForClient();
       this.#attach(secured);
     });
   }
@@ -362,57 +347,24 @@ export class Session {
     this.#input.clear();
     this.#socket.end();
     this.#socket.resume();
-    this.#cancelWake();
-    this.#cancelWake = this.#deps.clock.after(LINGER_MS, () => this.#socket.destroy());
+    this.#deadlines.cancel();
+    this.#cancelLinger = this.#deps.clock.after(LINGER_MS, () => this.#socket.destroy());
   }
 
   #closed(socket: Socket): void {
     // The socket below a TLS session ends with it, and has nothing more to say.
     if (socket !== this.#socket) return;
     this.#doing = 'closing';
-    this.#cancelWake();
+    this.#deadlines.cancel();
+    this.#cancelLinger();
     this.#reception?.abort();
     this.#deps.closed(this);
   }
 
-  /** Arms the one timer of this session for the nearest deadline; a deadline that moves away costs nothing. */
-  #wake(): void {
-    if (this.#doing === 'closing') return;
-    const content = this.#doing === 'content';
-    const nearest = Math.min(this.#endsAt, this.#waitUntil, content ? this.#paceUntil : this.#endsAt);
-    if (nearest >= this.#wakeAt) return;
-    this.#cancelWake();
-    this.#wakeAt = nearest;
-    this.#cancelWake = this.#deps.clock.after(nearest - this.#deps.clock.monotonic(), () => {
-      this.#wakeAt = Number.POSITIVE_INFINITY;
-      this.#check();
-    });
-  }
-
-  #check(): void {
-    // While it is our turn nobody is late; the timer is armed again with the answer.
-    if (this.#doing === 'answering') return;
-    const now = this.#deps.clock.monotonic();
-    if (now >= this.#endsAt) this.#expire('sessionTooLong');
-    else if (now >= this.#waitUntil) this.#expire('idleTimeout');
-    else if (this.#doing === 'content' && now >= this.#paceUntil && !this.#keepsPace())
-      this.#expire('tooSlow');
-    else this.#wake();
-  }
-
-  #expire(why: 'sessionTooLong' | 'idleTimeout' | 'tooSlow'): void {
+  #expire(why: Expiry): void {
     // Nothing can be said in the middle of a handshake, nor to who doesn't read.
     if (this.#doing === 'handshake' || !this.#writable) this.#socket.destroy();
     else this.#fail(smtpError(why));
-  }
-
-  #keepsPace(): boolean {
-    const { received } = this.#reception!;
-    const enough = (this.#limits.minDataRate * PACE_WINDOW_MS) / 1000;
-    if (received - this.#paceBytes < enough) return false;
-    this.#paceBytes = received;
-    this.#paceUntil = this.#deps.clock.monotonic() + PACE_WINDOW_MS;
-    return true;
   }
 }
 
