@@ -120,7 +120,7 @@ const spec = z.strictObject({
     .describe('Senders that the relay would refuse, such as root@some-pod, replaced by ones that it takes.'),
   limits: z
     .strictObject({
-      connections: z.int().min(1).max(10_000).default(10).describe('Connections at a time, for each worker.'),
+      connections: z.int().min(1).max(10_000).default(10).describe('Connections at a time, for each pod.'),
       messagesPerConnection: z
         .int()
         .min(1)

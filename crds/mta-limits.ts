@@ -41,12 +41,12 @@ const limits = {
   connections: limit(
     count(1_000_000),
     2000,
-    'Connections at a time, for each worker and listener; the next gets 421 4.7.0.',
+    'Connections at a time, for each listener of a pod; the next gets 421 4.7.0.',
   ),
   connectionsPerAddress: limit(
     count(1_000_000),
     200,
-    'Connections at a time from one client address, for each worker and listener.',
+    'Connections at a time from one client address, for each listener of a pod.',
   ),
   lineLength: limit(
     count(1_000_000, 1000),

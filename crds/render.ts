@@ -38,7 +38,22 @@ export function openApiSchema(schema: z.ZodType): JsonSchema {
       adapt(jsonSchema as JsonSchema);
     },
   }) as JsonSchema;
+  fillDefaults(json);
   return json;
+}
+
+/**
+ * The API server tries an object's CEL on its default before it fills in those of the members, so that `{}` breaks
+ * every rule that looks at one: the default has to have them itself.
+ */
+function fillDefaults(json: JsonSchema): void {
+  const properties = Object.entries((json['properties'] ?? {}) as Record<string, JsonSchema>);
+  for (const [, property] of properties) fillDefaults(property);
+  if (json['items'] !== undefined) fillDefaults(json['items'] as JsonSchema);
+  if (json['type'] !== 'object' || json['default'] === undefined) return;
+  const members = properties.filter(([, property]) => property['default'] !== undefined);
+  const filled = members.map(([name, property]) => [name, property['default']]);
+  json['default'] = { ...Object.fromEntries(filled), ...(json['default'] as object) };
 }
 
 function refuseInexpressible(schema: z.core.$ZodType, path: string): void {

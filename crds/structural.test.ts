@@ -64,6 +64,15 @@ describe('the rules of structural schemas', () => {
       object({ type: 'object', properties: {}, default: { a: 1 } }),
       'would be pruned',
     ],
+    [
+      'a default without those of its members',
+      object({
+        type: 'object',
+        properties: { a: { type: 'boolean', default: true, description: 'A.' } },
+        default: {},
+      }),
+      'default lacks a',
+    ],
     ['a required field that is not there', { type: 'object', required: ['a'] }, 'required field a'],
     [
       'properties beside additionalProperties',

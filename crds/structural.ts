@@ -142,6 +142,11 @@ function defaults(node: Node, say: (problem: string) => void): void {
   if (choices !== undefined && !choices.includes(value)) say('default is not one of the enum');
   if (type === 'object') {
     const fields = properties(node);
+    for (const [name, field] of Object.entries(fields)) {
+      if (field['default'] !== undefined && (value as Node)[name] === undefined) {
+        say(`default lacks ${name}, whose own default rules may look at`);
+      }
+    }
     for (const key of Object.keys(value as object)) {
       if (fields[key] === undefined) say(`default has a field ${key} that would be pruned`);
     }
