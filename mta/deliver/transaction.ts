@@ -63,7 +63,7 @@ export class SmtpTransaction implements Transaction {
     try {
       await this.#converse();
     } catch (error) {
-      this.#conclude(this.#explain(error as SmtpError));
+      this.#conclude(this.#explain(error));
     } finally {
       this.#running = false;
       this.#ended();
@@ -238,31 +238,19 @@ export class SmtpTransaction implements Transaction {
   }
 
   /** Without a reply to the final dot nobody knows whether the next hop took the message. */
-  #explain(error: SmtpError): SmtpError {
-    if (!(error instanceof SmtpError)) {
-      // The content could not be read: the next hop must not take half of it for the whole.
-      return this.#fail(
-        smtpError('localError', {
-          detail: 'the stored message could not be read',
-          closes: true,
-          cause: error,
-        }),
-      );
+  #explain(cause: unknown): SmtpError {
+    // Anything else is the content that can't be read: the next hop must not take half of it for the whole.
+    const error = cause instanceof SmtpError ? cause : this.#fail(unreadable(cause));
+    if (!this.#afterFinalDot || error.remote !== undefined) {
+      return error;
     }
-    const unanswered = this.#afterFinalDot && error.remote === undefined;
-    return unanswered
-      ? new SmtpError(
-          error.code,
-          error.enhanced,
-          `${error.message}, after the content and before the reply to it`,
-          {
-            blame: error.blame,
-            closes: true,
-            uncertain: true,
-            cause: error,
-          },
-        )
-      : error;
+    const text = `${error.message}, after the content and before the reply to it`;
+    return new SmtpError(error.code, error.enhanced, text, {
+      blame: error.blame,
+      closes: true,
+      uncertain: true,
+      cause: error,
+    });
   }
 
   /** Throws the error where nobody has an answer; else it becomes the answer for the rest. */
@@ -284,6 +272,10 @@ export class SmtpTransaction implements Transaction {
       }
     }
   }
+}
+
+function unreadable(cause: unknown): SmtpError {
+  return smtpError('localError', { detail: 'the stored message could not be read', closes: true, cause });
 }
 
 const RSET = 'RSET\r\n';
