@@ -98,6 +98,7 @@ export class Lane {
     const { disk } = context;
     const owner = await disk.create(join(folder, ownerName(lease.nonce)));
     await owner.write([Buffer.from(JSON.stringify(context.host.self()))], 0);
+    await owner.sync();
     await owner.close();
     // Recovery may take longer than a term.
     const stop = renewRegularly(context, lease, () => undefined);
@@ -392,7 +393,7 @@ export class Lane {
     stats.groups += 1;
     stats.records += records;
     stats.bytes += bytes;
-    this.#context.onSync(seconds);
+    this.#context.onSync(seconds, records);
     this.#compaction.consider();
   }
 

@@ -1,5 +1,5 @@
 /** The `VERSION` file of a queue's folder. Fails with `QueueVersionUnsupported` or `QueueUnwritable`. */
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { PostriderError } from '../errors.ts';
 import type { Random } from '../random.ts';
 import { type Disk, errorCode } from './disk.ts';
@@ -12,7 +12,10 @@ export async function openFolder(disk: Disk, random: Random, root: string): Prom
   const path = join(root, 'VERSION');
   try {
     await disk.makeDirectory(lanesPath(root));
-    if (!(await disk.exists(path))) await writeVersion(disk, random, root, path);
+    if (!(await disk.exists(path))) {
+      await syncParents(disk, root);
+      await writeVersion(disk, random, root, path);
+    }
     checkVersion(await readVersion(disk, path), path);
   } catch (error) {
     if (error instanceof PostriderError) throw error;
@@ -24,6 +27,18 @@ export async function openFolder(disk: Disk, random: Random, root: string): Prom
         cause: error,
       },
     );
+  }
+}
+
+/** The folder's own name, and those above it, may have been made just now. */
+async function syncParents(disk: Disk, root: string): Promise<void> {
+  let path = resolve(root);
+  while (dirname(path) !== path) {
+    path = dirname(path);
+    // What we may not open was there before us.
+    await disk.syncDirectory(path).catch((error: unknown) => {
+      if (!['EACCES', 'EPERM', 'EINVAL', 'EROFS'].includes(errorCode(error))) throw error;
+    });
   }
 }
 

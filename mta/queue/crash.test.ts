@@ -1,0 +1,153 @@
+/** The machine stops at every step of a queue's life, several ways each: what was answered is there afterwards. */
+import { describe, expect, it } from 'vitest';
+import { MemoryDisk } from './testing/memory-disk.ts';
+import {
+  contentOf,
+  DELIVERED,
+  deferredUntil,
+  envelopeOf,
+  jobFor,
+  openTestQueue,
+  seeded,
+  type TestQueue,
+} from './testing/test-queue.ts';
+import type { QueueId } from './types.ts';
+
+const TERM_MS = 10_000;
+
+/** What is known of a message: what had been answered, and what had been asked. */
+interface Fate {
+  accepted: boolean;
+  attemptsAsked: number;
+  attemptsAnswered: number;
+  endAsked: boolean;
+  endAnswered: boolean;
+  readonly content: Buffer;
+}
+
+type Fates = Map<QueueId, Fate>;
+
+const fateOf = (content: Buffer): Fate => ({
+  accepted: false,
+  attemptsAsked: 0,
+  attemptsAnswered: 0,
+  endAsked: false,
+  endAnswered: false,
+  content,
+});
+
+async function take({ queue }: TestQueue, fates: Fates, content: Buffer): Promise<QueueId> {
+  const draft = queue.draft();
+  const fate = fateOf(content);
+  fates.set(draft.id, fate);
+  for (let at = 0; at < content.length; at += 700) await draft.write(content.subarray(at, at + 700));
+  await draft.commit(envelopeOf('m'), [jobFor([0])]);
+  fate.accepted = true;
+  return draft.id;
+}
+
+async function defer({ queue }: TestQueue, fates: Fates, id: QueueId): Promise<void> {
+  const fate = fates.get(id)!;
+  fate.attemptsAsked += 1;
+  const attempts = fate.attemptsAsked;
+  await queue.settle(id, deferredUntil(1, attempts));
+  fate.attemptsAnswered = attempts;
+}
+
+async function end({ queue }: TestQueue, fates: Fates, id: QueueId, report?: Buffer): Promise<void> {
+  const fate = fates.get(id)!;
+  fate.endAsked = true;
+  await queue.settle(id, {
+    ...DELIVERED,
+    ...(report && { report: { envelope: envelopeOf('report'), jobs: [jobFor([0])], content: report } }),
+  });
+  fate.endAnswered = true;
+}
+
+/** A bit of everything: small and large messages, deferrals, ends, a report, garbage enough for compaction. */
+async function life(test: TestQueue, fates: Fates): Promise<void> {
+  const ids: QueueId[] = [];
+  for (let round = 0; round < 6; round += 1) {
+    const taken = await Promise.all([
+      take(test, fates, Buffer.alloc(900, `small ${round} `)),
+      take(test, fates, Buffer.alloc(1500, `more ${round} `)),
+      take(test, fates, Buffer.alloc(round % 2 === 0 ? 5000 : 100, `body ${round} `)),
+    ]);
+    ids.push(...taken);
+    await Promise.all([
+      defer(test, fates, taken[0]),
+      end(test, fates, taken[1], round === 2 ? Buffer.from('bounce') : undefined),
+    ]);
+    if (round > 1) await end(test, fates, ids[3 * (round - 2) + 2]!);
+  }
+  await test.queue.release();
+}
+
+async function check(test: TestQueue, fates: Fates, where: string): Promise<void> {
+  const { queue } = test;
+  for (const [id, fate] of fates) {
+    const entry = queue.entry(id);
+    if (fate.endAnswered) expect(entry, `${where}: ${id} had ended`).toBeUndefined();
+    if (!fate.accepted || fate.endAsked) continue;
+    expect(entry, `${where}: ${id} was answered 250`).toBeDefined();
+    const attempts = entry!.jobs[0]!.attempts;
+    expect(attempts, where).toBeGreaterThanOrEqual(fate.attemptsAnswered);
+    expect(attempts, where).toBeLessThanOrEqual(fate.attemptsAsked);
+  }
+  for (const entry of queue.entries()) {
+    const fate = fates.get(entry.id);
+    const content = await contentOf(queue, entry.id);
+    if (fate) expect(content?.equals(fate.content), `${where}: content of ${entry.id}`).toBe(true);
+    else expect(content?.toString(), `${where}: only the report is unknown`).toBe('bounce');
+  }
+  expect(queue.counts().damaged, `${where}: a torn tail is no damage`).toBe(0);
+}
+
+/** The parent of the report is the second message of the third round. */
+function checkReport({ queue }: TestQueue, fates: Fates, where: string): void {
+  const parent = [...fates.keys()][7];
+  const report = [...queue.entries()].filter(({ id }) => !fates.has(id));
+  const ended = parent !== undefined && fates.get(parent)!.endAsked && !queue.entry(parent);
+  if (parent && fates.get(parent)!.endAnswered) expect(report.length, where).toBe(1);
+  // Accepted, gone, and no report would be silence.
+  if (parent && fates.get(parent)!.accepted && ended) expect(report.length, where).toBe(1);
+  if (parent && queue.entry(parent)) expect(report.length, `${where}: both or neither`).toBe(0);
+}
+
+/** Lanes beyond the first are adopted one by one; one whose owner is not known, after a term. */
+async function adoptAll({ clock }: TestQueue): Promise<void> {
+  for (let i = 0; i < 4; i += 1) await clock.advance(TERM_MS);
+}
+
+async function stopAt(step: number, seed: number): Promise<boolean> {
+  const fates: Fates = new Map();
+  const where = `stopped before step ${step}, seed ${seed}`;
+  const deps = seeded(seed * 7919 + step);
+  const disk = new MemoryDisk();
+  disk.stopAfter = step;
+  const run = openTestQueue({ disk, seed }).then((test) => life(test, fates));
+  const finished = await Promise.race([run.then(() => true), disk.stopped.then(() => false)]);
+  const after = disk.restart(deps.fraction);
+  const test = await openTestQueue({ disk: after, seed: seed + 1000 });
+  await adoptAll(test);
+  await check(test, fates, where);
+  checkReport(test, fates, where);
+  // And it goes on: a second owner, whose mail a third one finds.
+  const more = await take(test, fates, Buffer.from('afterwards'));
+  const third = await openTestQueue({ disk: after.reopen(), seed: seed + 2000 });
+  await adoptAll(third);
+  await check(third, fates, `${where}, third owner`);
+  expect(third.queue.entry(more), where).toBeDefined();
+  await third.queue.release();
+  return finished;
+}
+
+describe('a machine that stops at every step', () => {
+  for (const seed of [1, 2, 3]) {
+    it(`loses nothing that was answered (seed ${seed})`, async () => {
+      let step = 0;
+      while (!(await stopAt(step, seed))) step += 1;
+      expect(step).toBeGreaterThan(100);
+    }, 120_000);
+  }
+});
