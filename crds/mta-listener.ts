@@ -75,10 +75,10 @@ export const listener = withRules(
     auth: z
       .strictObject({
         mode: z
-          .enum(['Off', 'Optional', 'Required'])
+          .enum(['None', 'Optional', 'Required'])
           .optional()
           .describe(
-            'Off: AUTH is not offered. Optional: a user who authenticates may send to anywhere. Required: nothing is taken from anyone else. Required where the role is Submission, Off where it is SMTP.',
+            'None: AUTH is not offered. Optional: a user who authenticates may send to anywhere. Required: nothing is taken from anyone else. Required where the role is Submission, None where it is SMTP.',
           ),
         allowWithoutTLS: z
           .boolean()
@@ -107,22 +107,22 @@ export const listener = withRules(
   }),
   [
     {
-      rule: "!(self.role == 'Submission' && has(self.auth.mode) && self.auth.mode == 'Off')",
+      rule: "!(self.role == 'Submission' && has(self.auth.mode) && self.auth.mode == 'None')",
       message:
         'a Submission listener is for users who authenticate: set auth.mode to Required or Optional, or role to SMTP',
       fieldPath: '.auth',
-      holds: (self) => !(self.role === 'Submission' && self.auth.mode === 'Off'),
+      holds: (self) => !(self.role === 'Submission' && self.auth.mode === 'None'),
     },
     {
-      rule: "!(self.tls.mode == 'None' && !self.auth.allowWithoutTLS && (has(self.auth.mode) ? self.auth.mode != 'Off' : self.role == 'Submission'))",
+      rule: "!(self.tls.mode == 'None' && !self.auth.allowWithoutTLS && (has(self.auth.mode) ? self.auth.mode != 'None' : self.role == 'Submission'))",
       message:
-        'AUTH could never be used: give the listener TLS, or set auth.allowWithoutTLS on loopback, or auth.mode to Off',
+        'AUTH could never be used: give the listener TLS, or set auth.allowWithoutTLS on loopback, or auth.mode to None',
       fieldPath: '.auth',
       holds: (self) =>
         !(
           self.tls.mode === 'None' &&
           !self.auth.allowWithoutTLS &&
-          (self.auth.mode !== undefined ? self.auth.mode !== 'Off' : self.role === 'Submission')
+          (self.auth.mode !== undefined ? self.auth.mode !== 'None' : self.role === 'Submission')
         ),
     },
   ],

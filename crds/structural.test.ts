@@ -23,6 +23,11 @@ describe('the rules of structural schemas', () => {
     ],
     ['oneOf', object({ type: 'object', oneOf: [] }), 'oneOf is not allowed'],
     [
+      'a value that YAML takes for a boolean',
+      object({ type: 'string', enum: ['Off'] }),
+      'is a boolean to kubectl',
+    ],
+    [
       'a field without a description',
       { type: 'object', properties: { a: { type: 'boolean' } } },
       'a: has no description',

@@ -1,6 +1,6 @@
 /**
- * The rules of structural schemas, as far as an API server would refuse a CRD for breaking them, and two of our own:
- * every field has a description, and what CEL may look at is bounded, so that the estimated cost of a rule stays
+ * The rules of structural schemas, as far as an API server would refuse a CRD for breaking them, and three of our own:
+ * every field has a description, no value of an enum means something else in YAML, and what CEL may look at is bounded, so that the estimated cost of a rule stays
  * below the server's budget. Gives one line for each violation.
  */
 
@@ -121,7 +121,13 @@ function list(node: Node, path: string, say: (problem: string) => void, report: 
   visit(items, `${path}[]`, report);
 }
 
+// YAML 1.1, which kubectl reads, takes these for booleans.
+const YAML_BOOLEAN = /^(y|yes|n|no|on|off|true|false)$/i;
+
 function strings(node: Node, say: (problem: string) => void): void {
+  for (const value of (node['enum'] ?? []) as readonly unknown[]) {
+    if (YAML_BOOLEAN.test(String(value))) say(`enum value ${String(value)} is a boolean to kubectl`);
+  }
   const pattern = node['pattern'];
   if (typeof pattern === 'string') {
     // RE2, which the API server uses, has neither look-around nor back-references.

@@ -103,7 +103,7 @@ function buildListener(
   }
   const tls = buildListenerTls(mta, listener, path, environment, secrets, report);
   if (tls === undefined) return undefined;
-  const auth = listener.auth.mode ?? (listener.role === 'Submission' ? 'Required' : 'Off');
+  const auth = listener.auth.mode ?? (listener.role === 'Submission' ? 'Required' : 'None');
   return {
     name: listener.name,
     role: listener.role === 'Submission' ? 'submission' : 'smtp',
@@ -111,7 +111,7 @@ function buildListener(
     port: portOf(listener, environment),
     tls,
     auth: {
-      offered: auth !== 'Off',
+      offered: auth !== 'None',
       required: auth === 'Required',
       allowWithoutTls: listener.auth.allowWithoutTLS,
     },

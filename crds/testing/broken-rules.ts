@@ -1,0 +1,69 @@
+/** For every rule of every kind a spec that breaks it, and it alone. Rules are named by their message. */
+
+export interface BrokenRule {
+  readonly kind: string;
+  readonly message: string;
+  readonly spec: Readonly<Record<string, unknown>>;
+}
+
+const mtaRefs = [{ name: 'mta' }];
+const lmtp = { type: 'LMTP', lmtp: { hosts: [{ host: 'inbox' }] } };
+
+const listener = (more: object) => ({
+  hostname: 'mail.example.test',
+  listeners: [{ name: 'smtp', role: 'SMTP', port: 2525, ...more }],
+});
+const grant = (more: object) => ({
+  ...listener({}),
+  attachment: [{ name: 'a', namespaces: { names: ['a'] }, kinds: ['MailUser'], ...more }],
+});
+const expression = (more: object) =>
+  grant({ namespaces: { selector: { matchExpressions: [{ key: 'a', ...more }] } } });
+const domain = (more: object) => ({ mtaRefs, domain: 'example.test', target: lmtp, ...more });
+const policy = (more: object) => ({ mtaRefs, ...more });
+const user = (more: object) => ({ mtaRefs, username: 'a', senders: ['a@example.test'], ...more });
+
+const rows: readonly (readonly [kind: string, message: string, spec: Readonly<Record<string, unknown>>])[] = [
+  ['MTA', 'required needs a mode', listener({ tls: { mode: 'None', required: true } })],
+  ['MTA', 'certificateRef has no use', listener({ tls: { mode: 'None', certificateRef: { name: 'a' } } })],
+  ['MTA', 'a Submission listener is for', listener({ role: 'Submission', auth: { mode: 'None' } })],
+  ['MTA', 'AUTH could never be used', listener({ tls: { mode: 'None' }, auth: { mode: 'Optional' } })],
+  ['MTA', 'AUTH could never be used', listener({ role: 'Submission', tls: { mode: 'None' } })],
+  ['MTA', 'must be an IP network', listener({ relayFrom: ['10.0.0.0/33'] })],
+  ['MTA', 'must be an IP network', { ...listener({}), egress: { allow: ['localhost'] } }],
+  ['MTA', 'must be an IP network', listener({ proxyProtocol: { from: ['::1::'] } })],
+  ['MTA', 'values are needed for In', expression({ operator: 'In' })],
+  ['MTA', 'values are needed for In', expression({ operator: 'Exists', values: ['a'] })],
+  ['MTA', 'name the namespaces in names', grant({ namespaces: {} })],
+  ['MTA', 'say in domains which domains', grant({ kinds: ['MailDomain'] })],
+  ['MTA', 'retry.initial must not be longer', { ...listener({}), delivery: { retry: { initial: '5h' } } }],
+  [
+    'MTA',
+    'retry.initial must be at least 1s',
+    { ...listener({}), delivery: { retry: { initial: '999ms' } } },
+  ],
+  ['MailDomain', 'lmtp is needed where', domain({ target: { type: 'LMTP' } })],
+  ['MailDomain', 'smtp is needed where', domain({ target: { ...lmtp, smtp: { hosts: [{ host: 'a' }] } } })],
+  ['MailDomain', 'webhook is needed where', domain({ target: { type: 'Webhook' } })],
+  ['MailDomain', 'hold is for type Hold only', domain({ target: { ...lmtp, hold: {} } })],
+  ['MailDomain', 'must be an IP network', domain({ target: { type: 'Hold', hold: { etrnFrom: ['10/8'] } } })],
+  ['MailDomain', 'list has no use', domain({ recipients: { list: ['a'] } })],
+  ['MailDomain', 'subaddressDelimiter has no use', domain({ recipients: { subaddressDelimiter: '+' } })],
+  ['MailRelay', 'say which mail goes here', { mtaRefs, match: {}, hosts: [{ host: 'a' }] }],
+  ['MailTLSPolicy', 'fallbackToClear is for', policy({ mode: 'Required', fallbackToClear: false })],
+  ['MailTLSPolicy', 'caRef is for mode Verified', policy({ mode: 'Opportunistic', caRef: { name: 'a' } })],
+  ['MailTLSPolicy', 'pins are needed', policy({ mode: 'Pinned' })],
+  ['MailUser', 'say how the user authenticates', user({})],
+  [
+    'MailUser',
+    'say how the user authenticates',
+    user({ password: { generate: true }, serviceAccount: { name: 'a' } }),
+  ],
+  ['MailUser', 'name the Secret with the password', user({ password: {} })],
+];
+
+export const brokenRules: readonly BrokenRule[] = rows.map(([kind, message, spec]) => ({
+  kind,
+  message,
+  spec,
+}));
