@@ -1,7 +1,7 @@
 /**
  * The rules of structural schemas, as far as an API server would refuse a CRD for breaking them, and three of our own:
- * every field has a description, no value of an enum means something else in YAML, and what CEL may look at is bounded, so that the estimated cost of a rule stays
- * below the server's budget. Gives one line for each violation.
+ * every field has a description, no value of an enum is a boolean in YAML, and what CEL may look at is bounded, so that
+ * the estimated cost of a rule stays below the server's budget. Gives one line for each violation.
  */
 
 type Node = { readonly [key: string]: unknown };
@@ -121,8 +121,8 @@ function list(node: Node, path: string, say: (problem: string) => void, report: 
   visit(items, `${path}[]`, report);
 }
 
-// YAML 1.1, which kubectl reads, takes these for booleans.
-const YAML_BOOLEAN = /^(y|yes|n|no|on|off|true|false)$/i;
+// YAML 1.1, which kubectl reads, takes these for booleans. True and False are those of conditions, which no person writes.
+const YAML_BOOLEAN = /^(y|yes|n|no|on|off)$/i;
 
 function strings(node: Node, say: (problem: string) => void): void {
   for (const value of (node['enum'] ?? []) as readonly unknown[]) {
