@@ -47,6 +47,9 @@ export interface Peer {
   close(): Promise<void>;
 }
 
+/** An answer to EHLO. */
+export const WITHOUT_PIPELINING = '250-peer.test\r\n250 SIZE 1000';
+
 const DEFAULTS: Readonly<Record<string, Step>> = {
   EHLO: '250-peer.test\r\n250-PIPELINING\r\n250-SIZE 10000000\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES',
   LHLO: '250-peer.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES',
