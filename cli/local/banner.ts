@@ -36,10 +36,8 @@ export function banner({ config, project, files, ports }: BannerInput): string[]
     ...rows.map(
       ([what, where, more]) => `  ${what.padEnd(widths[0]!)}  ${where.padEnd(widths[1]!)}  ${more}`,
     ),
-    ...project.generated.flatMap(({ resource: { kind, namespace, name }, file }) =>
-      config.users
-        .filter(({ resource }) => resource === `${kind}/${namespace}/${name}`)
-        .map(({ username }) => `  password of ${username} in ${join(files.folder, file)}`),
+    ...project.generated.map(
+      ({ username, file }) => `  password of ${username} in ${join(files.folder, file)}`,
     ),
     ...firstMessage(config),
     '',

@@ -44,10 +44,8 @@ export function fromState(
   const certificateFor = (hostname: string) => localCertificate(files, hostname, clock, random);
   const surroundings = (last: MtaConfig | undefined): Surroundings => ({
     environment: (_, hostname) => environment(files, ports, hostname, { token, verifierFor, certificateFor }),
-    passwordOf: ({ file, resource }) =>
-      secretFile(join(files.folder, file), `password of ${resource.kind} ${resource.name}`, () =>
-        makeSecret(random),
-      ),
+    passwordOf: ({ file, username }) =>
+      secretFile(join(files.folder, file), `password of ${username}`, () => makeSecret(random)),
     programmed: last,
     revision: last?.revision ?? 1,
   });
