@@ -10,6 +10,7 @@
  */
 import type { Clock } from './clock.ts';
 import type { MtaConfig } from './config.ts';
+import { type ContentFacts, ContentScan } from './content-scan.ts';
 import type { WorkerMetrics } from './control/metrics.ts';
 import { rewriteFor } from './deliver/rewrite.ts';
 import type { RecipientResult, Session, Sessions } from './deliver/types.ts';
@@ -30,7 +31,6 @@ import type {
   StoredReply,
 } from './queue/types.ts';
 import type { Random } from './random.ts';
-import { Reception } from './reception.ts';
 import { readOriginal } from './reports/original.ts';
 import { buildBounce, buildDelayWarning } from './reports/report.ts';
 import type { Original, ReportInput } from './reports/types.ts';
@@ -98,7 +98,7 @@ export class Flow implements Acceptor {
   content(client: Client, mail: Mail, recipients: readonly Recipient[]): ContentSink {
     const { queue, clock } = this.#deps;
     const draft = queue.draft();
-    const reception = new Reception();
+    const scan = new ContentScan();
     const envelope: Envelope = {
       from: mail.from,
       recipients,
@@ -116,27 +116,27 @@ export class Flow implements Acceptor {
     };
     const hostname = client.listener.hostname ?? this.#config.fleet.hostname;
     const traced = draft.write(receivedField(draft.id, envelope, hostname));
-    const limit = this.#policy.messageLimit(client, recipients) ?? Number.POSITIVE_INFINITY;
+    const limit = this.#policy.messageLimit(client, recipients);
     return {
+      ...(limit === undefined ? {} : { limit }),
       write(chunk) {
-        if (draft.size + chunk.length > limit) throw smtpError('messageTooLarge');
-        reception.see(chunk);
+        scan.see(chunk);
         return traced === undefined ? draft.write(chunk) : traced.then(() => draft.write(chunk));
       },
-      commit: () => this.#accept(draft, client, envelope, reception),
+      commit: () => this.#accept(draft, client, envelope, scan.finish()),
       abort: () => void draft.abort(),
     };
   }
 
   /** After the final dot: the last checks, the queue's commit, and only then the text of the 250. */
-  async #accept(draft: Draft, client: Client, received: Envelope, reception: Reception): Promise<string> {
-    if (reception.hops >= client.listener.limits.hops) {
+  async #accept(draft: Draft, client: Client, received: Envelope, facts: ContentFacts): Promise<string> {
+    if (facts.hops >= client.listener.limits.hops) {
       await draft.abort();
       throw smtpError('loop');
     }
-    const envelope: Envelope = { ...received, eightBit: reception.eightBit };
+    const envelope: Envelope = { ...received, eightBit: facts.eightBit };
     await draft.commit(envelope, this.#plan(envelope, envelope.arrivedAt));
-    const { messageId } = reception;
+    const { messageId } = facts;
     const { id, size } = draft;
     this.#deps.metrics.accepted(client.listener.name, size);
     this.#deps.log.accepted({ id, envelope, size, ...(messageId === undefined ? {} : { messageId }) });
@@ -313,11 +313,18 @@ export class Flow implements Acceptor {
       failed.length > 0
         ? buildBounce(
             about(
-              failed.map(({ recipient, reply }) => ({ recipient, reply: reply! })),
+              failed.map(({ recipient, reply }) => ({
+                recipient,
+                reply: reply!,
+                lastAttemptAt: clock.now(),
+              })),
               original,
             ),
           )
-        : buildDelayWarning(about(lateRecipients(decision), original), expiryOf(delivery, message.envelope));
+        : buildDelayWarning(
+            about(lateRecipients(decision, clock.now()), original),
+            expiryOf(delivery, message.envelope),
+          );
     if (report === undefined) return undefined;
     metrics.reports.inc({ kind: failed.length > 0 ? 'bounce' : 'delay' });
     return { ...report, jobs: this.#plan(report.envelope, report.envelope.arrivedAt) };
@@ -395,10 +402,10 @@ function unanswered(job: Job, failure: SmtpError, destination: Outcome['destinat
   return { destination, reply, results: forAll(job, reply) };
 }
 
-function lateRecipients({ deferred, late }: Decision): ReportInput['recipients'] {
+function lateRecipients({ deferred, late }: Decision, now: number): ReportInput['recipients'] {
   return deferred.flatMap(({ recipients, lastReply }) =>
     recipients
       .filter((recipient) => late.includes(recipient))
-      .map((recipient) => ({ recipient, reply: lastReply! })),
+      .map((recipient) => ({ recipient, reply: lastReply!, lastAttemptAt: now })),
   );
 }
