@@ -58,13 +58,15 @@ export function buildDomains(
   );
   const owned = new Map<string, string[]>();
   for (const { ref, names } of accepted) {
-    const before = owned.get(ref.namespace) ?? [];
-    owned.set(ref.namespace, [...before, ...names.map(({ name }) => name)]);
+    const own = owned.get(ref.namespace) ?? [];
+    own.push(...names.map(({ name }) => name));
+    owned.set(ref.namespace, own);
   }
+  for (const own of owned.values()) own.sort();
   return {
     accepted,
     config: accepted.map(({ config }) => config).sort((one, other) => compare(one.domain, other.domain)),
-    ownedBy: (namespace) => (owned.get(namespace) ?? []).toSorted(),
+    ownedBy: (namespace) => owned.get(namespace) ?? [],
   };
 }
 
