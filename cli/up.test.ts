@@ -216,4 +216,29 @@ describe('postrider up', () => {
       (await dialogue(ports.submission, 'EHLO client.test', `AUTH PLAIN ${plain}`, 'QUIT')).at(2),
     ).toMatch(/^235 /);
   });
+
+  it('ends the mta of a run that was killed', async () => {
+    const { mta } = JSON.parse(readFileSync(join(state, 'up.lock'), 'utf8')) as { mta: { pid: number } };
+    const before = output().length;
+    await running.kill9();
+    process.kill(mta.pid, 0);
+    running = launch();
+    await said('Ctrl-C stops', before);
+    expect(output().slice(before)).toContain(
+      `an earlier run left its mta behind (pid ${mta.pid}): stopping it`,
+    );
+    expect(() => process.kill(mta.pid, 0)).toThrow('ESRCH');
+  });
+
+  it('ends at once when it is told twice', async () => {
+    const { mta } = JSON.parse(readFileSync(join(state, 'up.lock'), 'utf8')) as { mta: { pid: number } };
+    const before = output().length;
+    process.kill(mta.pid, 'SIGSTOP');
+    process.kill(running.pid, 'SIGINT');
+    await said('stopping', before);
+    process.kill(running.pid, 'SIGINT');
+    await waitFor('the end', () => running.ended() !== undefined);
+    expect(running.ended()).toBe(0);
+    expect(() => process.kill(mta.pid, 0)).toThrow('ESRCH');
+  });
 });

@@ -12,7 +12,7 @@ export function compileCommand({ write, complain, fail, clock, random }: Context
   return new Command('compile')
     .summary('print the config that a folder of manifests becomes')
     .description(
-      'Prints the document that an mta of these manifests would run, as JSON. What a first start makes (control token,\ncertificate, generated passwords) is made up for each call.',
+      'Prints the document that an mta of these manifests would run, as JSON. What a first start makes (control token, certificate, generated passwords) is made up for each call.',
     )
     .argument('<dir>', 'folder of manifests')
     .addOption(mtaOption())

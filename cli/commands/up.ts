@@ -13,9 +13,7 @@ export function upCommand({ write, signals, clock, random }: Context): Command {
   return new Command('up')
     .summary('run a folder of manifests on this machine')
     .description(
-      `Compiles the manifests of DIR (*.yaml, *.yml, *.json, in its folders too), runs the MTA that they describe
-on loopback, with an inbox that stands in for the mail store, and follows every change of the files.
-Without DIR it runs the quickstart.`,
+      'Compiles the manifests of DIR (*.yaml, *.yml, *.json, in its folders too), runs the MTA that they describe on loopback, with an inbox that stands in for the mail store, and follows every change of the files. Without DIR it runs the quickstart.',
     )
     .argument('[dir]', 'folder of manifests', relative('.', quickstart) || '.')
     .addOption(stateOption())

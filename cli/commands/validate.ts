@@ -17,7 +17,7 @@ export function validateCommand({ write, fail, clock, random }: Context): Comman
   return new Command('validate')
     .summary('check a folder of manifests, offline')
     .description(
-      'Checks the manifests of DIR as the operator would: their fields, what they refer to, conflicts between them.\nNeeds no cluster and no state; writes nothing.',
+      'Checks the manifests of DIR as the operator would: their fields, what they refer to, conflicts between them. Needs no cluster and no state; writes nothing.',
     )
     .argument('<dir>', 'folder of manifests')
     .addOption(mtaOption())

@@ -3,6 +3,7 @@
  * inbox and the mta, tell, watch, and stop in order. Rejects with `PostriderError` where it can't start; once it runs,
  * it keeps running whatever happens to the manifests.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../../mta/clock.ts';
 import type { MtaConfig } from '../../mta/config.ts';
 import { PostriderError } from '../../mta/errors.ts';
@@ -128,7 +129,7 @@ async function ready(mta: MtaProcess, { health }: MtaConfig, { clock, stop }: Up
         `The mta is not ready after ${READY_MS / 1000} s; it says ${said}`,
       );
     }
-    await new Promise<void>((resolve) => clock.after(POLL_MS, resolve));
+    await sleep(POLL_MS);
   }
   return false;
 }
@@ -154,6 +155,6 @@ async function endOrphan(orphan: ProcessId, { write, clock, kill }: UpOptions): 
   const until = clock.monotonic() + ORPHAN_MS;
   while (lives(orphan)) {
     if (kill.aborted || clock.monotonic() > until) killGroup(orphan.pid);
-    await new Promise<void>((resolve) => clock.after(POLL_MS, resolve));
+    await sleep(POLL_MS);
   }
 }
