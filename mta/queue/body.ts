@@ -36,7 +36,11 @@ export class BodyWriter {
     this.#waiting.push(chunk);
     this.#waitingBytes += chunk.length;
     this.#pump ??= this.#run();
-    return this.#waitingBytes >= HIGH_WATER ? this.#drained() : undefined;
+    if (this.#waitingBytes < HIGH_WATER) return undefined;
+    const drained = this.#drained();
+    // Whoever aborts meanwhile need not wait for it.
+    drained.catch(() => undefined);
+    return drained;
   }
 
   /** Resolves when the body and its name are on stable storage. */

@@ -52,6 +52,8 @@ export class Journal {
   /** A group failed: the current segment takes no other. */
   #broken = false;
   #fullUntil = -Infinity;
+  /** The volume is full, and so is the reserve. */
+  #exhausted = false;
   #ended: Error | undefined;
   #closing = false;
   #endPause: (() => void) | undefined;
@@ -181,10 +183,12 @@ export class Journal {
       await segments.roll({ mayUseReserve: !newMail });
     } catch (error) {
       this.#broken = true;
+      this.#exhausted = isFull(error) && !newMail;
       if (isFull(error) || isLoss(error)) throw error;
       throw new PostriderError('LaneLost', 'no segment can be begun in the lane', { cause: error });
     }
     this.#broken = false;
+    this.#exhausted = false;
     if (!segments.onReserve) await segments.ensureReserve();
   }
 
@@ -205,8 +209,7 @@ export class Journal {
     this.#events.onFailure(error);
     if (!full) return;
     this.#fullUntil = this.#clock.monotonic() + FULL_RETRY_MS;
-    // The reserve had its turn already where nothing was refused.
-    if (kept.length === batch.length) await this.#pause();
+    if (this.#exhausted) await this.#pause();
   }
 
   async #pause(): Promise<void> {

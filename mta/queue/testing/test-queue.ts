@@ -45,7 +45,7 @@ export class TestClock implements Clock {
 
 /** Lets everything that waits for nothing but the memory disk run to its end. */
 export async function settleDown(): Promise<void> {
-  for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < 40; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** mulberry32. */

@@ -1,0 +1,259 @@
+/** One fault per test: what it costs, and that everything else goes on. */
+import { describe, expect, it } from 'vitest';
+import type { SmtpError } from '../errors.ts';
+import { diskError, MemoryDisk } from './testing/memory-disk.ts';
+import {
+  accept,
+  DELIVERED,
+  deferredUntil,
+  envelopeOf,
+  jobFor,
+  type LogLine,
+  openTestQueue,
+  settleDown,
+  type TestQueue,
+} from './testing/test-queue.ts';
+
+const lanesOf = (disk: MemoryDisk): Promise<string[]> => disk.list('/queue/lanes');
+
+async function segmentsOf(disk: MemoryDisk): Promise<string[]> {
+  const found: string[] = [];
+  for (const lane of await lanesOf(disk)) {
+    const folder = `/queue/lanes/${lane}`;
+    for (const name of await disk.list(folder)) {
+      if (name.startsWith('segment.')) found.push(`${folder}/${name}`);
+    }
+  }
+  return found.sort();
+}
+
+const refusal = (error: unknown): string => {
+  const { code, enhanced } = error as SmtpError;
+  return `${code} ${enhanced}`;
+};
+
+async function reopen({ disk }: TestQueue, lines: LogLine[] = []): Promise<TestQueue> {
+  return openTestQueue({ disk: disk.reopen(), seed: 99, lines });
+}
+
+describe('a torn tail', () => {
+  it('costs nothing that was answered, and is no damage', async () => {
+    const test = await openTestQueue();
+    const id = await accept(test.queue, 'kept');
+    const [segment] = await segmentsOf(test.disk);
+    await accept(test.queue, 'torn');
+    test.disk.damage(segment!, (bytes) => bytes.subarray(0, bytes.length - 3));
+    const after = await reopen(test);
+    expect([...after.queue.entries()].map((entry) => entry.id)).toEqual([id]);
+    expect(after.queue.counts().damaged).toBe(0);
+  });
+});
+
+describe('a flipped bit below a synced group', () => {
+  it('costs the damaged record, which is counted, reported and kept aside', async () => {
+    const test = await openTestQueue();
+    const first = await accept(test.queue, 'first');
+    const second = await accept(test.queue, 'second', Buffer.from('some content to be damaged'));
+    const third = await accept(test.queue, 'third');
+    const [segment] = await segmentsOf(test.disk);
+    test.disk.damage(segment!, (bytes) => {
+      const at = bytes.indexOf('to be damaged');
+      bytes[at] = bytes[at]! ^ 4;
+      return bytes;
+    });
+    const lines: LogLine[] = [];
+    const after = await reopen(test, lines);
+    expect([...after.queue.entries()].map((entry) => entry.id)).toEqual([first, third]);
+    expect(after.queue.entry(second)).toBeUndefined();
+    expect(after.queue.counts().damaged).toBe(1);
+    expect(lines.filter(({ level }) => level === 'error')).toHaveLength(1);
+    const [lane] = await lanesOf(after.disk);
+    const [aside] = await after.disk.list(`/queue/lanes/${lane}/damaged`);
+    expect(after.disk.bytesOf(`/queue/lanes/${lane}/damaged/${aside}`).toString()).toContain('some content');
+  });
+
+  it('in the header of a group costs that group', async () => {
+    const test = await openTestQueue();
+    const first = await accept(test.queue, 'first');
+    const [segment] = await segmentsOf(test.disk);
+    const at = test.disk.bytesOf(segment!).length;
+    await accept(test.queue, 'second');
+    const third = await accept(test.queue, 'third');
+    test.disk.damage(segment!, (bytes) => {
+      bytes[at + 9] = bytes[at + 9]! ^ 1;
+      return bytes;
+    });
+    const after = await reopen(test);
+    expect([...after.queue.entries()].map((entry) => entry.id)).toEqual([first, third]);
+    expect(after.queue.counts().damaged).toBe(1);
+  });
+
+  it('in the first copy of a segment header costs nothing', async () => {
+    const test = await openTestQueue();
+    const id = await accept(test.queue, 'kept');
+    const [segment] = await segmentsOf(test.disk);
+    test.disk.damage(segment!, (bytes) => {
+      bytes[40] = bytes[40]! ^ 1;
+      return bytes;
+    });
+    const after = await reopen(test);
+    expect(after.queue.entry(id)).toBeDefined();
+    expect(after.queue.counts().damaged).toBe(0);
+  });
+
+  it('found by a reader is an error, not a changed message', async () => {
+    const test = await openTestQueue();
+    const id = await accept(test.queue, 'first', Buffer.from('the content as it was sent'));
+    const after = await reopen(test);
+    const [segment] = await segmentsOf(after.disk);
+    after.disk.damage(segment!, (bytes) => {
+      const at = bytes.indexOf('as it was sent');
+      bytes[at] = bytes[at]! ^ 4;
+      return bytes;
+    });
+    await expect(after.queue.read(id)).rejects.toMatchObject({ code: 'QueueDamaged' });
+  });
+});
+
+describe('a sync that fails', () => {
+  it('is answered 451, never believed, and the lane goes on in a new segment', async () => {
+    const test = await openTestQueue();
+    const before = await accept(test.queue, 'before');
+    let syncs = 0;
+    test.disk.inject = (step) => {
+      if (step.operation !== 'sync' || !step.path.includes('segment.')) return undefined;
+      syncs += 1;
+      return syncs === 1 ? diskError('EIO', step) : undefined;
+    };
+    const draft = test.queue.draft();
+    await draft.write(Buffer.from('refused'));
+    const error = await draft.commit(envelopeOf('refused'), [jobFor([0])]).catch((e: unknown) => e);
+    expect(refusal(error)).toBe('451 4.3.0');
+    const after = await accept(test.queue, 'after');
+    expect(await segmentsOf(test.disk)).toHaveLength(2);
+    const again = await reopen(test);
+    expect([...again.queue.entries()].map(({ id }) => id)).toEqual([before, after]);
+  });
+
+  it('does not lose a settlement: it is written again', async () => {
+    const test = await openTestQueue();
+    const id = await accept(test.queue, 'message');
+    let failed = false;
+    test.disk.inject = (step) => {
+      if (failed || step.operation !== 'sync') return undefined;
+      failed = true;
+      return diskError('EIO', step);
+    };
+    await test.queue.settle(id, DELIVERED);
+    expect(failed).toBe(true);
+    const again = await reopen(test);
+    expect([...again.queue.entries()]).toEqual([]);
+  });
+
+  it('at the head of the next segment too gives the lane up, and a new one is made', async () => {
+    const test = await openTestQueue({ othersGone: false });
+    const id = await accept(test.queue, 'message');
+    const lost: string[] = [];
+    test.queue.onLoss((ids) => lost.push(...ids));
+    test.disk.inject = (step) => (step.operation === 'sync' ? diskError('EIO', step) : undefined);
+    await expect(test.queue.settle(id, deferredUntil(1, 1))).rejects.toThrow();
+    test.disk.inject = () => undefined;
+    expect(lost).toEqual([id]);
+    expect(test.queue.owns(id)).toBe(false);
+    await test.clock.advance(1);
+    await settleDown();
+    const other = await accept(test.queue, 'other');
+    expect(other.split('-')[0]).not.toBe(id.split('-')[0]);
+  });
+});
+
+describe('a full volume', () => {
+  it('refuses new mail with 452 and takes it again when there is room', async () => {
+    const test = await openTestQueue();
+    const id = await accept(test.queue, 'before');
+    test.disk.capacity = test.disk.used + 100;
+    const draft = test.queue.draft();
+    await draft.write(Buffer.alloc(1500));
+    const error = await draft.commit(envelopeOf('x'), [jobFor([0])]).catch((e: unknown) => e);
+    expect(refusal(error)).toBe('452 4.3.1');
+    expect(test.queue.counts().full).toBe(true);
+    expect(() => test.queue.draft()).toThrow('Insufficient system storage');
+    test.disk.capacity = Number.POSITIVE_INFINITY;
+    await test.clock.advance(1000);
+    test.queue.counts();
+    await settleDown();
+    const after = await accept(test.queue, 'after');
+    const again = await reopen(test);
+    expect([...again.queue.entries()].map((entry) => entry.id)).toEqual([id, after]);
+  });
+
+  it('is seen before it happens, by the watermark', async () => {
+    const disk = new MemoryDisk();
+    disk.capacity = 10 << 20;
+    const test = await openTestQueue({ disk, config: { minFreeBytes: 9 << 20 } });
+    await test.clock.advance(1000);
+    test.queue.counts();
+    await settleDown();
+    expect(() => test.queue.draft()).toThrow('Insufficient system storage');
+  });
+
+  it('still takes settlements, in the reserve', async () => {
+    const test = await openTestQueue();
+    const ids: string[] = [];
+    for (let i = 0; i < 5; i += 1) ids.push(await accept(test.queue, `m${i}`));
+    test.disk.capacity = test.disk.used;
+    for (const id of ids.slice(1)) await test.queue.settle(id, DELIVERED);
+    await test.queue.settle(ids[0]!, deferredUntil(7, 1));
+    const again = await reopen(test);
+    const left = [...again.queue.entries()];
+    expect(left.map(({ id }) => id)).toEqual([ids[0]]);
+    expect(left[0]!.jobs[0]!.attempts).toBe(1);
+    const after = await accept(again.queue, 'room again');
+    expect(again.queue.entry(after)).toBeDefined();
+  });
+
+  it('in the middle of a body removes the body', async () => {
+    const test = await openTestQueue();
+    test.disk.capacity = test.disk.used + 5000;
+    const draft = test.queue.draft();
+    const write = async (): Promise<void> => {
+      for (let i = 0; i < 10; i += 1) {
+        await draft.write(Buffer.alloc(1000));
+        await settleDown();
+      }
+      await draft.commit(envelopeOf('x'), [jobFor([0])]);
+    };
+    const error = await write().catch((e: unknown) => e);
+    expect(refusal(error)).toBe('452 4.3.1');
+    await draft.abort();
+    const [lane] = await lanesOf(test.disk);
+    expect(await test.disk.list(`/queue/lanes/${lane}/body`)).toEqual([]);
+  });
+});
+
+describe('versions', () => {
+  it('refuses the folder of a newer version', async () => {
+    const test = await openTestQueue();
+    await test.queue.release();
+    test.disk.damage('/queue/VERSION', () => Buffer.from('postrider queue 2\n'));
+    await expect(reopen(test)).rejects.toMatchObject({ code: 'QueueVersionUnsupported' });
+  });
+
+  it('leaves the lane of a newer version to others', async () => {
+    const test = await openTestQueue();
+    const id = await accept(test.queue, 'message');
+    await test.queue.release();
+    const [segment] = await segmentsOf(test.disk);
+    test.disk.damage(segment!, (bytes) => {
+      bytes.writeUInt16LE(2, 8);
+      return bytes;
+    });
+    const lines: LogLine[] = [];
+    const after = await reopen(test, lines);
+    expect(after.queue.entry(id)).toBeUndefined();
+    expect(lines.map(({ message }) => message)).toContain('lane could not be adopted');
+    expect(await lanesOf(after.disk)).toHaveLength(2);
+    await after.clock.advance(30_000);
+    expect(await lanesOf(after.disk)).toHaveLength(2);
+  });
+});
