@@ -43,15 +43,15 @@ describe('a port in use', () => {
         ? { health: { ...config.health, port } }
         : { control: { ...config.control, port } };
     });
-    expect(output).toContain('PortInUse');
-    expect(output).toContain(`127.0.0.1:${port}`);
+    expect(output).toMatch(new RegExp(`127\\.0\\.0\\.1(:| port )${port}`));
+    expect(output).toMatch(/is in use|another program listens/i);
   });
 
   it('is noticed too when another Postrider has it', async () => {
     const first = await startMta();
     running.push(first);
     const output = await failsToStart(() => ({ listeners: [listener(first.ports.smtp)] }));
-    expect(output).toContain('PortInUse');
+    expect(output).toMatch(/is in use|another program listens/i);
     expect((await first.health('/readyz')).status).toBe(200);
   });
 });
@@ -62,22 +62,21 @@ describe('a queue that can not be written', () => {
       writeFileSync(join(folder, 'queue'), 'not a folder');
       return testConfig(folder, ports);
     });
-    expect(output).toContain('QueueUnwritable');
-    expect(output).toMatch(/\/queue/);
+    expect(output).toMatch(/queue's folder \S+\/queue can't be used: .*ENOTDIR/);
   });
 });
 
 describeWith(['root', 'mount'], 'a queue on a read-only file system', () => {
   it('is named', async () => {
-    const mountPoint = join(temporaryFolder('read-only'), 'mount');
+    const mountPoint = join(temporaryFolder('mounted'), 'mount');
     mkdirSync(mountPoint);
     await runOk('mount', ['-t', 'tmpfs', '-o', 'ro,size=1m', 'postrider-test', mountPoint]);
     try {
       const output = await failsToStart((folder, ports) => ({
         queue: { ...testConfig(folder, ports).queue, path: join(mountPoint, 'queue') },
       }));
-      expect(output).toContain('QueueUnwritable');
-      expect(output).toContain(mountPoint);
+      expect(output).toContain(`queue's folder ${mountPoint}/queue can't be used: `);
+      expect(output).toMatch(/EROFS|read-only/);
     } finally {
       await runOk('umount', [mountPoint]);
     }
@@ -100,18 +99,17 @@ describe('a config', () => {
   };
 
   it('that is no JSON', async () => {
-    expect(await start('{ "version": ')).toContain('ConfigInvalid');
+    expect(await start('{ "version": ')).toMatch(/config\.json is not JSON/);
   });
 
   it('with an unknown field', async () => {
     const output = await start(JSON.stringify({ ...(await valid()), wrokers: 3 }));
-    expect(output).toContain('ConfigInvalid');
-    expect(output).toContain('wrokers');
+    expect(output).toMatch(/config is not valid: .*wrokers/);
   });
 
   it('of a later version', async () => {
     expect(await start(JSON.stringify({ ...(await valid()), version: 99 }))).toMatch(
-      /Config(VersionUnsupported|Invalid)/,
+      /config has version 99, this mta reads 1/,
     );
   });
 

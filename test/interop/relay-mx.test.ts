@@ -27,7 +27,7 @@ describeWith(['root', 'postfix', 'swaks', 'nsd', 'unbound'], 'relaying by MX', (
       folder: temporaryFolder('postfix'),
       address: '127.0.0.2',
       port,
-      mainCf: `inet_interfaces = 127.0.0.2\nrelayhost = [127.0.0.1]:${sink.port}\n`,
+      mainCf: `relayhost = [127.0.0.1]:${sink.port}\n`,
     });
     dns = await startDns({
       // The preferred host has an address where nothing listens.

@@ -16,8 +16,12 @@ export interface Dns {
   stop(): Promise<void>;
 }
 
-/** Zones as zone name → records in master file form; SOA and NS are added. Names end in `.test`. */
-export async function startDns(zones: Readonly<Record<string, readonly string[]>>): Promise<Dns> {
+/**
+ * Zones as zone name → records in master file form; SOA and NS are added. Names end in `.test`, whose other names don't
+ * exist.
+ */
+export async function startDns(given: Readonly<Record<string, readonly string[]>>): Promise<Dns> {
+  const zones = { test: [], ...given };
   const folder = temporaryFolder('dns');
   chmodSync(folder, 0o755);
   const [authority, resolver] = [await freePort(), await freePort()];
@@ -74,7 +78,9 @@ ${names.map((name) => `zone:\n  name: "${name}"\n  zonefile: "${name}"`).join('\
   local-zone: "test." nodefault
 remote-control:
   control-enable: no
-${names.map((name) => `stub-zone:\n  name: "${name}"\n  stub-addr: 127.0.0.1@${authority}`).join('\n')}
+stub-zone:
+  name: "test"
+  stub-addr: 127.0.0.1@${authority}
 `,
   );
   const nsd = start(program('nsd'), ['-d', '-c', nsdConfig], join(folder, 'nsd.log'));
