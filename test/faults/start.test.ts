@@ -76,7 +76,6 @@ describeWith(['root', 'mount'], 'a queue on a read-only file system', () => {
         queue: { ...testConfig(folder, ports).queue, path: join(mountPoint, 'queue') },
       }));
       expect(output).toContain(`queue's folder ${mountPoint}/queue can't be used: `);
-      expect(output).toMatch(/EROFS|read-only/);
     } finally {
       await runOk('umount', [mountPoint]);
     }

@@ -1,5 +1,6 @@
 /** A user submits with swaks: STARTTLS, implicit TLS and AUTH against a stored verifier, and nothing without them. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Listener } from '../../mta/config.ts';
 import { listener, relay, scryptVerifier } from '../support/config.ts';
 import { describeWith, program } from '../support/debian.ts';
 import { type Mta, startMta } from '../support/mta.ts';
@@ -24,7 +25,7 @@ describeWith(['swaks', 'curl', 'openssl'], 'submission', () => {
       config: (_, ports) => {
         const auth = { offered: true, required: true, allowWithoutTls: false };
         const pair = { certificate: 'Secret/test/tls/tls.crt', key: 'Secret/test/tls/tls.key' };
-        const submission = { role: 'submission', relayFrom: [], auth } as const;
+        const submission: Partial<Listener> = { role: 'submission', relayFrom: [], auth };
         return {
           listeners: [
             listener(ports.smtp, { relayFrom: [] }),
