@@ -208,7 +208,7 @@ export class Flow implements Acceptor {
       const failure = this.#failure(error);
       return unanswered(job, failure, failure.temporary ? 'unreachable' : 'untried');
     }
-    let failure = smtpError('connectionFailed', { detail: 'no host to try' });
+    let failure: SmtpError | undefined;
     let last: NextHop | undefined;
     for (const hop of hops) {
       last = hop;
@@ -227,6 +227,7 @@ export class Flow implements Acceptor {
         if (!failure.temporary || failure.uncertain) break;
       }
     }
+    failure ??= smtpError('connectionFailed', { detail: 'no host to try' });
     return { ...unanswered(job, failure, failure.temporary ? 'unreachable' : 'answered'), hop: last };
   }
 

@@ -54,7 +54,7 @@ export class Operations {
     const destinations = new Map<string, { messages: number; active: number; deferred: number; job: Job }>();
     for (const entry of queue.entries()) {
       for (const job of entry.jobs) {
-        const state = this.#stateOf(job);
+        const state = this.#stateOf(entry.id, job);
         recipients[state] += job.recipients.length;
         const seen = destinations.get(job.destination) ?? { messages: 0, active: 0, deferred: 0, job };
         seen.messages += 1;
@@ -142,7 +142,7 @@ export class Operations {
         return this.#change(entry, ({ held, ...job }) => (held ? { ...job, dueAt: this.#now } : undefined));
       case 'retry':
         return this.#change(entry, (job) =>
-          job.held || this.#deps.scheduler.isActive(job) ? undefined : { ...job, dueAt: this.#now },
+          job.held || this.#deps.scheduler.isActive(id, job) ? undefined : { ...job, dueAt: this.#now },
         );
     }
   }
@@ -211,7 +211,7 @@ export class Operations {
       arrivedAt: new Date(envelope.arrivedAt).toISOString(),
       ...(envelope.origin.user === undefined ? {} : { user: envelope.origin.user }),
       recipients: jobs.flatMap((job) => {
-        const state = this.#stateOf(job);
+        const state = this.#stateOf(id, job);
         return job.recipients.map((recipient) => ({
           address: envelope.recipients[recipient]!.address,
           state,
@@ -224,8 +224,8 @@ export class Operations {
     };
   }
 
-  #stateOf(job: Job): RecipientState {
-    if (this.#deps.scheduler.isActive(job)) return 'active';
+  #stateOf(id: QueueId, job: Job): RecipientState {
+    if (this.#deps.scheduler.isActive(id, job)) return 'active';
     if (job.held) return 'held';
     return job.dueAt <= this.#now ? 'due' : 'deferred';
   }

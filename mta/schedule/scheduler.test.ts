@@ -105,6 +105,36 @@ describe('Scheduler', () => {
     expect(tried).toEqual([]);
   });
 
+  it('tries a job that the queue has made anew without changing it', async () => {
+    const tried: string[] = [];
+    const { add, messages, clock } = world(async (work) => {
+      tried.push(work.id);
+      return answered;
+    });
+    add('m', { dueAt: clock.now() + 5000 });
+    // Another job of the same message was settled: the queue's jobs are equal, but other objects.
+    const entry = messages.get('m')!;
+    messages.set('m', { ...entry, jobs: entry.jobs.map((job) => ({ ...job })) });
+    await clock.move(6000);
+    expect(tried).toEqual(['m']);
+  });
+
+  it('drops a plan that has been overtaken', async () => {
+    const tried: number[] = [];
+    const { add, messages, scheduler, clock } = world(async (work) => {
+      tried.push(work.job.dueAt);
+      messages.delete(work.id);
+      return answered;
+    });
+    add('m', { dueAt: clock.now() + 60_000 });
+    const entry = messages.get('m')!;
+    const sooner = entry.jobs.map((job) => ({ ...job, dueAt: clock.now() + 1000 }));
+    messages.set('m', { ...entry, jobs: sooner });
+    scheduler.add(entry, sooner);
+    await clock.move(120_000);
+    expect(tried).toEqual([sooner[0]!.dueAt]);
+  });
+
   it('keeps to the limit of a destination, and opens up to it as attempts succeed', async () => {
     let running = 0;
     let most = 0;

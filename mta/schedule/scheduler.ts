@@ -7,7 +7,7 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Delivery } from '../config.ts';
-import type { Job, Queue, QueueEntry, StoredReply } from '../queue/types.ts';
+import type { Job, Queue, QueueEntry, QueueId, StoredReply } from '../queue/types.ts';
 import type { Random } from '../random.ts';
 import type { DestinationKey } from '../route/types.ts';
 import { retryDelay } from './backoff.ts';
@@ -56,7 +56,8 @@ export class Scheduler {
   readonly #destinations = new Map<DestinationKey, DestinationQueue>();
   /** Destinations with something ready and room for it, in turn order. */
   readonly #runnable = new Set<DestinationQueue>();
-  readonly #activeJobs = new Set<Job>();
+  /** Recipients under way, by message and the first recipient of the job. */
+  readonly #underWay = new Set<string>();
   #cancelTimer: (() => void) | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #stopping = false;
@@ -88,12 +89,8 @@ export class Scheduler {
     this.#pump();
   }
 
-  isActive(job: Job): boolean {
-    return this.#activeJobs.has(job);
-  }
-
-  get active(): number {
-    return this.#activeJobs.size;
+  isActive(id: QueueId, job: Job): boolean {
+    return this.#underWay.has(keyOf(id, job));
   }
 
   /** Destinations that have been used since the start and still have work or are down. */
@@ -109,7 +106,7 @@ export class Scheduler {
   drain(): Promise<void> {
     this.#stopping = true;
     this.#cancelTimer?.();
-    if (this.#activeJobs.size === 0) return Promise.resolve();
+    if (this.#underWay.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
@@ -134,28 +131,42 @@ export class Scheduler {
   #pump(): void {
     if (this.#stopping) return;
     const { clock, perDestination } = this.#options;
-    while (this.#activeJobs.size < MAX_ACTIVE) {
+    while (this.#underWay.size < MAX_ACTIVE) {
       const next = this.#runnable.values().next();
       if (next.done) break;
       const destination = next.value;
       this.#runnable.delete(destination);
       if (!destination.runnable(clock.monotonic(), perDestination(destination.key))) continue;
-      const work = destination.shift()!;
-      if (this.#current(work)) this.#start(destination, work);
+      const work = this.#current(destination.shift()!);
+      if (work !== undefined) this.#start(destination, work);
       this.#offer(destination);
       if (destination.ready === 0) this.#forget(destination);
     }
     this.#setTimer();
   }
 
-  /** Whether the queue still has the job: a person, another attempt or the loss of a lane may have ended it. */
-  #current(work: Work): boolean {
-    return this.#options.queue.entry(work.id)?.jobs.includes(work.job) ?? false;
+  /**
+   * The work as the queue has it now, or undefined where there is none left: a person, another attempt or the loss of a
+   * lane may have ended or changed it since it was planned, and what has changed is planned anew.
+   */
+  #current(work: Work): Work | undefined {
+    const { recipients, attempts, dueAt } = work.job;
+    if (this.isActive(work.id, work.job)) return undefined;
+    const job = this.#options.queue
+      .entry(work.id)
+      ?.jobs.find(
+        (each) =>
+          each.recipients[0] === recipients[0] &&
+          each.attempts === attempts &&
+          each.dueAt === dueAt &&
+          each.held !== true,
+      );
+    return job && { ...work, job };
   }
 
   #start(destination: DestinationQueue, work: Work): void {
     destination.active += 1;
-    this.#activeJobs.add(work.job);
+    this.#underWay.add(keyOf(work.id, work.job));
     this.#options
       .attempt(work)
       .catch((error: unknown) => this.#defect(work, error))
@@ -165,7 +176,7 @@ export class Scheduler {
 
   #finish(destination: DestinationQueue, work: Work, report: AttemptReport): void {
     destination.active -= 1;
-    this.#activeJobs.delete(work.job);
+    this.#underWay.delete(keyOf(work.id, work.job));
     if (report.destination === 'answered') destination.answered();
     if (report.destination === 'unreachable' && report.reply !== undefined) {
       const { clock, delivery, random } = this.#options;
@@ -177,7 +188,7 @@ export class Scheduler {
     this.#offer(destination);
     if (destination.ready === 0) this.#forget(destination);
     this.add(work, report.deferred);
-    if (this.#activeJobs.size === 0) for (const idle of this.#idle.splice(0)) idle();
+    if (this.#underWay.size === 0) for (const idle of this.#idle.splice(0)) idle();
   }
 
   #defect(work: Work, error: unknown): AttemptReport {
@@ -185,7 +196,7 @@ export class Scheduler {
     return {
       destination: 'unreachable',
       reply: { code: 451, enhanced: '4.3.0', text: 'Internal error' },
-      deferred: this.#current(work) ? [work.job] : [],
+      deferred: [work.job],
     };
   }
 
@@ -204,21 +215,19 @@ export class Scheduler {
       const age = now - entry.arrivedAt;
       return age >= shortest || (age >= warnAfter && work.job.delayWarned !== true);
     });
-    this.#lapseAll(
-      late.filter((work) => this.#current(work)),
-      reply,
-    ).catch(onDefect);
+    const current = late.map((work) => this.#current(work)).filter((work) => work !== undefined);
+    this.#lapseAll(current, reply).catch(onDefect);
   }
 
   /** In portions: there may be a hundred thousand of them, and each is read from disk. */
   async #lapseAll(late: readonly Work[], reply: StoredReply): Promise<void> {
     for (let from = 0; from < late.length; from += LAPSE_PORTION) {
       const portion = late.slice(from, from + LAPSE_PORTION);
-      for (const work of portion) this.#activeJobs.add(work.job);
+      for (const { id, job } of portion) this.#underWay.add(keyOf(id, job));
       await Promise.all(
         portion.map(async (work) => {
           const report = await this.#options.lapse(work, reply).catch((error) => this.#defect(work, error));
-          this.#activeJobs.delete(work.job);
+          this.#underWay.delete(keyOf(work.id, work.job));
           this.add(work, report.deferred);
         }),
       );
@@ -267,4 +276,8 @@ export class Scheduler {
     }
     this.#pump();
   }
+}
+
+function keyOf(id: QueueId, job: Job): string {
+  return `${id} ${job.recipients[0]}`;
 }
