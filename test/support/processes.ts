@@ -83,19 +83,12 @@ export function start(
   };
 }
 
-/** A killed group holds its ports until its last process has been reaped. */
+/** Zombies hold neither ports nor files, and who reaps orphans may take its time. */
 async function groupGone(group: number): Promise<void> {
   await waitFor(
     `the end of process group ${group}`,
-    () => {
-      try {
-        process.kill(-group, 0);
-        return false;
-      } catch {
-        return true;
-      }
-    },
-    { timeoutMs: 5_000, everyMs: 2 },
+    () => !processes().some((process) => process.group === group && !/[ZX]/.test(process.state)),
+    { timeoutMs: 5_000, everyMs: 5 },
   );
 }
 
@@ -145,6 +138,9 @@ export async function runOk(command: string, args: readonly string[], options?: 
 export interface ProcessStat {
   readonly pid: number;
   readonly parent: number;
+  readonly group: number;
+  /** `R`, `S`, `Z` … */
+  readonly state: string;
   /** Clock ticks of its own, user and system. */
   readonly ticks: number;
   /** Clock ticks of children that it has reaped. */
@@ -164,6 +160,8 @@ export function processes(): ProcessStat[] {
       all.push({
         pid: Number(name),
         parent: field(4),
+        group: field(5),
+        state: fields[0] ?? '',
         ticks: field(14) + field(15),
         reapedTicks: field(16) + field(17),
       });
