@@ -32,20 +32,22 @@ class WindowReader {
   readonly #size: number;
   #at = 0;
   #window = Buffer.alloc(0);
+  #memory = Buffer.alloc(0);
 
   constructor(file: DiskFile, size: number) {
     this.#file = file;
     this.#size = size;
   }
 
-  /** `length` bytes from `at`, fewer at the end of what is looked at. */
+  /** `length` bytes from `at`, fewer at the end of what is looked at; valid until the next call. */
   async bytes(at: number, length: number): Promise<Buffer> {
     const end = Math.min(at + length, this.#size);
     if (at < this.#at || end > this.#at + this.#window.length) {
       const wanted = Math.min(Math.max(length, WINDOW), Math.max(0, this.#size - at));
-      const window = Buffer.allocUnsafe(wanted);
-      const read = await this.#file.read(window, at);
-      this.#window = window.subarray(0, read);
+      // The same memory again: reading a segment must not cost its size.
+      if (wanted > this.#memory.length) this.#memory = Buffer.allocUnsafeSlow(wanted);
+      const read = await this.#file.read(this.#memory.subarray(0, wanted), at);
+      this.#window = this.#memory.subarray(0, read);
       this.#at = at;
     }
     return this.#window.subarray(at - this.#at, Math.max(at, end) - this.#at);
@@ -71,8 +73,10 @@ export async function scanSegment(
     const group = decodeGroupHeader(await reader.bytes(at, GROUP_HEADER), 0, magic);
     const next = at + GROUP_HEADER + (group?.length ?? 0);
     if (group && next <= size) {
-      const decoded = decodeGroup(group, await reader.bytes(at + GROUP_HEADER, group.length));
+      const bytes = await reader.bytes(at + GROUP_HEADER, group.length);
+      let decoded = decodeGroup(group, bytes);
       const whole = decoded.intact;
+      if (!whole) decoded = decodeGroup(group, Buffer.from(bytes));
       if (whole || sealed !== undefined || (await proven(reader, next, size, magic, at))) {
         for (const record of decoded.records) sink.record(record, at + GROUP_HEADER + record.offset);
         if (!whole) sink.damage({ from: at, to: next });

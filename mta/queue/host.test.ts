@@ -1,0 +1,34 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import { linuxHost, parseOwner } from './host.ts';
+
+describe('linuxHost', () => {
+  it('knows that it lives itself', () => {
+    expect(linuxHost.isGone(linuxHost.self())).toBe(false);
+  });
+
+  it('knows that a process has ended, and that its pid belongs to another now', async () => {
+    const child = spawn('true');
+    await once(child, 'exit');
+    expect(linuxHost.isGone({ ...linuxHost.self(), pid: child.pid!, startTime: '1' })).toBe(true);
+    expect(linuxHost.isGone({ ...linuxHost.self(), startTime: '1' })).toBe(true);
+  });
+
+  it('knows that nothing outlives its machine', () => {
+    expect(linuxHost.isGone({ ...linuxHost.self(), boot: 'an earlier start' })).toBe(true);
+  });
+
+  it('is certain of nothing on another host, or in another pid namespace', () => {
+    expect(linuxHost.isGone({ ...linuxHost.self(), hostname: 'elsewhere', boot: 'other' })).toBe(false);
+    expect(linuxHost.isGone({ ...linuxHost.self(), pidNamespace: 'pid:[1]', startTime: '1' })).toBe(false);
+  });
+});
+
+describe('parseOwner', () => {
+  it('reads what was written, and nothing else', () => {
+    const self = linuxHost.self();
+    expect(parseOwner(JSON.stringify(self))).toEqual(self);
+    for (const text of ['', '{', '{}', 'null', '[]']) expect(parseOwner(text)).toBeUndefined();
+  });
+});
