@@ -1,6 +1,6 @@
 /** Lanes and their owners: who may claim, who wins, and what the loser does. */
 import { describe, expect, it } from 'vitest';
-import { MemoryDisk } from './testing/memory-disk.ts';
+import { diskError, MemoryDisk } from './testing/memory-disk.ts';
 import {
   accept,
   contentOf,
@@ -92,6 +92,48 @@ describe('adoption', () => {
     await second.clock.advance(20_000);
     expect(await disk.list('/queue/lanes')).toHaveLength(1);
     await accept(second.queue, 'home is still there');
+  });
+});
+
+describe('a lane that is being removed', () => {
+  async function twoLanes(): Promise<TestQueue> {
+    const disk = new MemoryDisk();
+    const first = await Promise.all([1, 2].map((seed) => openTestQueue({ disk, seed })));
+    for (const { queue } of first) await accept(queue, 'message');
+    await Promise.all(first.map(({ queue }) => queue.release()));
+    const second = await openTestQueue({ disk, seed: 3, othersGone: false });
+    await second.clock.advance(20_000);
+    return second;
+  }
+
+  it('finishes the removal that a dead owner had begun', async () => {
+    const second = await twoLanes();
+    for (const id of idsOf(second)) await second.queue.settle(id, DELIVERED);
+    // The last step before the machine stops: the intent is durable, the folder has its name.
+    second.disk.inject = ({ operation, path }) =>
+      operation === 'rename' && path.endsWith('.retired') ? diskError('EIO', { operation, path }) : undefined;
+    await second.clock.advance(6000);
+    const disk = second.disk.reopen();
+    expect(await disk.list('/queue/lanes')).toHaveLength(2);
+    const third = await openTestQueue({ disk, seed: 4, othersGone: true });
+    const id = await accept(third.queue, 'new mail');
+    await third.clock.advance(60_000);
+    expect(await disk.list('/queue/lanes')).toEqual([id.split('-')[0]]);
+    expect(third.queue.entry(id)).toBeDefined();
+  });
+
+  it('deletes what is left of a retired lane', async () => {
+    const second = await twoLanes();
+    for (const id of idsOf(second)) await second.queue.settle(id, DELIVERED);
+    second.disk.inject = ({ operation, path }) =>
+      operation === 'unlink' && path.includes('.retired/')
+        ? diskError('EIO', { operation, path })
+        : undefined;
+    await second.clock.advance(6000);
+    expect((await second.disk.list('/queue/lanes')).some((name) => name.endsWith('.retired'))).toBe(true);
+    second.disk.inject = () => undefined;
+    await second.clock.advance(6000);
+    expect(await second.disk.list('/queue/lanes')).toHaveLength(1);
   });
 });
 
