@@ -60,7 +60,8 @@ async function underStrace<T>(
     return undefined;
   }
   const file = join(temporaryFolder('bench-strace', options.dir), 'log');
-  const wrap = [strace, '-f', '--seccomp-bpf', '-yy', '-ttt', '-T', '-s', '1024', '-o', file];
+  // -D: strace stands beside the program, not above it, where it would hold back the signal to stop.
+  const wrap = [strace, '-D', '-f', '--seccomp-bpf', '-yy', '-ttt', '-T', '-s', '1024', '-o', file];
   wrap.push('-e', `trace=${calls.join(',')}`, '-e', 'signal=none');
   const sink = await startLoadSink();
   try {

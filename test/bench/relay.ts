@@ -27,9 +27,8 @@ export async function measure(name: MtaName, workName: WorkName, options: BenchO
   try {
     const how: ContestantOptions = { dir: options.dir, sinkPort: sink.port, workers: options.workers };
     mta = await contestants[name](how);
-    const warmUp = scaled(work.warmUp);
-    await send(work, mta.port, options.sessions, warmUp);
-    await sink.reached(warmUp, LIMIT_MS);
+    await send(work, mta.port, options.sessions, work.warmUp);
+    await sink.reached(work.warmUp, LIMIT_MS);
     if (!(await idleMachine())) console.error(`note: the machine is not idle before ${workName} of ${name}`);
 
     const messages = scaled(work.messages);
