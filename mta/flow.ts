@@ -15,7 +15,7 @@ import type { WorkerMetrics } from './control/metrics.ts';
 import { rewriteFor } from './deliver/rewrite.ts';
 import type { RecipientResult, Session, Sessions } from './deliver/types.ts';
 import type { Envelope, Recipient } from './envelope.ts';
-import { SmtpError, smtpError } from './errors.ts';
+import { PostriderError, SmtpError, smtpError } from './errors.ts';
 import type { Acceptor, Client, ContentSink, Mail } from './listen/types.ts';
 import type { AttemptEvent, MailLog } from './log/types.ts';
 import { planJobs } from './plan.ts';
@@ -154,29 +154,28 @@ export class Flow implements Acceptor {
   /** Tries the recipients of one job once, and settles with the queue what came of it. */
   async attempt(work: Work): Promise<AttemptReport> {
     const message = await this.#deps.queue.read(work.id);
-    if (message === undefined) return { destination: 'untried', deferred: [] };
+    if (message === undefined) return UNTRIED;
 
     const moved = this.#moved(message, work.job);
     if (moved !== undefined) {
-      const deferred = await this.#settle(message.id, { ended: [], deferred: moved });
-      return { destination: 'untried', deferred };
+      return { destination: 'untried', ...this.#settle(message.id, { ended: [], deferred: moved }) };
     }
 
     const outcome = await this.#deliver(message, work.job);
     // Whoever owns the lane now goes by its records: ours would not count.
-    if (!this.#deps.queue.owns(message.id)) return { destination: 'untried', deferred: [] };
+    if (!this.#deps.queue.owns(message.id)) return UNTRIED;
     const decision = this.#decide(message, work.job, outcome.results);
-    const deferred = await this.#record(message, work.job, decision, outcome);
-    return { destination: outcome.destination, deferred, ...(outcome.reply && { reply: outcome.reply }) };
+    const recorded = await this.#record(message, work.job, decision, outcome);
+    return { destination: outcome.destination, ...recorded, ...(outcome.reply && { reply: outcome.reply }) };
   }
 
   /** For what waits behind a destination that is down: nobody is asked, but time may be up, or a warning due. */
   async lapse(work: Work, reply: StoredReply): Promise<AttemptReport> {
     const message = await this.#deps.queue.read(work.id);
-    if (message === undefined) return { destination: 'untried', deferred: [] };
+    if (message === undefined) return UNTRIED;
     const decision = this.#decide(message, work.job, forAll(work.job, work.job.lastReply ?? reply));
     if (decision.ended.length === 0 && decision.late.length === 0) {
-      return { destination: 'untried', deferred: [work.job] };
+      return { ...UNTRIED, deferred: [work.job] };
     }
     // Nobody was asked, so it doesn't count as an attempt, and it stays due.
     const deferred = decision.deferred.map((job) => ({
@@ -184,10 +183,8 @@ export class Flow implements Acceptor {
       attempts: work.job.attempts,
       dueAt: work.job.dueAt,
     }));
-    return {
-      destination: 'untried',
-      deferred: await this.#record(message, work.job, { ...decision, deferred }, {}),
-    };
+    const recorded = await this.#record(message, work.job, { ...decision, deferred }, {});
+    return { destination: 'untried', ...recorded };
   }
 
   /** Jobs anew, where config now sends any of these recipients another way than when they were planned. */
@@ -272,25 +269,25 @@ export class Flow implements Acceptor {
     });
   }
 
-  /** Stores a decision together with the report that it calls for, then logs it; returns what goes on. */
-  async #record(message: StoredMessage, job: Job, decision: Decision, seen: Seen): Promise<readonly Job[]> {
+  /** Stores a decision together with the report that it calls for, and logs it when that is on stable storage. */
+  async #record(message: StoredMessage, job: Job, decision: Decision, seen: Seen): Promise<Settled> {
     const report = await this.#report(message, decision);
-    const stored = await this.#settle(message.id, {
-      ended: decision.ended,
-      deferred: decision.deferred,
-      ...(report === undefined ? {} : { report }),
-    });
-    this.#tell(message, job, decision, seen);
-    return stored;
+    const tell = this.#teller(message, job, decision, seen);
+    const { ended, deferred } = decision;
+    return this.#settle(message.id, { ended, deferred, ...(report === undefined ? {} : { report }) }, tell);
   }
 
-  /** What the queue now has of the jobs that a settlement makes: a person may have acted during the attempt. */
-  async #settle(id: QueueId, settlement: Settlement): Promise<readonly Job[]> {
-    const { queue } = this.#deps;
-    const current = queue.entry(id)?.jobs ?? [];
-    const deferred = reconcile(current, settlement.deferred);
-    await queue.settle(id, { ...settlement, deferred });
-    return deferred;
+  /** The index changes at once; `stored` resolves when the disk has. What a person did in the meantime stands. */
+  #settle(id: QueueId, settlement: Settlement, tell: () => void = () => {}): Settled {
+    const { queue, onDefect } = this.#deps;
+    const deferred = reconcile(queue.entry(id)?.jobs ?? [], settlement.deferred);
+    const stored = queue.settle(id, { ...settlement, deferred }).then(tell, (error: unknown) => {
+      // Removed meanwhile by a person: what came of the attempt is told all the same.
+      if (error instanceof PostriderError && error.code === 'NoSuchMessage') tell();
+      // A lane that is lost, or closing, is retried by whoever owns it next.
+      else if (!(error instanceof SmtpError)) onDefect(error);
+    });
+    return { deferred, stored };
   }
 
   /** The bounce of what has failed, or else the warning of what is late. */
@@ -331,8 +328,8 @@ export class Flow implements Acceptor {
     return { ...report, jobs: this.#plan(report.envelope, report.envelope.arrivedAt) };
   }
 
-  /** One line of the mail log for each recipient, and one more for each that has ended. */
-  #tell(message: StoredMessage, job: Job, decision: Decision, { hop, tls }: Seen): void {
+  /** One line of the mail log for each recipient, and one more for each that has ended: of this moment. */
+  #teller(message: StoredMessage, job: Job, decision: Decision, { hop, tls }: Seen): () => void {
     const { log, metrics, clock } = this.#deps;
     const { envelope } = message;
     const delay = clock.now() - envelope.arrivedAt;
@@ -348,18 +345,20 @@ export class Flow implements Acceptor {
       ...(tls === undefined ? {} : { tls }),
       ...(envelope.origin.user === undefined ? {} : { user: envelope.origin.user }),
     });
-    for (const { recipient, outcome, reply } of decision.ended) {
-      const ended = event(recipient, reply!, job.attempts + 1);
-      log.attempted(ended);
-      log.ended({ ...ended, outcome });
-      metrics.ended(outcome, delay);
-    }
-    for (const { recipients, lastReply, attempts, dueAt } of decision.deferred) {
-      metrics.deferred(recipients.length);
-      for (const recipient of recipients) {
-        log.attempted({ ...event(recipient, lastReply!, attempts), nextAttemptAt: dueAt });
+    return () => {
+      for (const { recipient, outcome, reply } of decision.ended) {
+        const ended = event(recipient, reply!, job.attempts + 1);
+        log.attempted(ended);
+        log.ended({ ...ended, outcome });
+        metrics.ended(outcome, delay);
       }
-    }
+      for (const { recipients, lastReply, attempts, dueAt } of decision.deferred) {
+        metrics.deferred(recipients.length);
+        for (const recipient of recipients) {
+          log.attempted({ ...event(recipient, lastReply!, attempts), nextAttemptAt: dueAt });
+        }
+      }
+    };
   }
 
   /** What isn't an `SmtpError` is a defect of ours: it is told, and the message goes on as after any local error. */
@@ -397,6 +396,11 @@ interface Outcome extends Seen {
   /** The failure that was everyone's. */
   readonly reply?: StoredReply;
 }
+
+/** What goes on of a settlement, and when it is on stable storage. */
+type Settled = Pick<AttemptReport, 'deferred' | 'stored'>;
+
+const UNTRIED: AttemptReport = { destination: 'untried', deferred: [], stored: Promise.resolve() };
 
 function unanswered(job: Job, failure: SmtpError, destination: Outcome['destination']): Outcome {
   const reply = storedReply(failure);

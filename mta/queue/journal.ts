@@ -1,6 +1,7 @@
 /**
  * Group commit. Records that arrive while a group is being written gather for the next; a group is one write, one sync
- * and one renewal of the lease, and only then do its promises resolve.
+ * and one renewal of the lease, and only then do its promises resolve. What has been delivered needn't be known to the
+ * disk at once: such records wait for a group that somebody waits for, but not for long.
  *
  * How it fails. A write or sync that fails is never tried again on that file: the segment counts up to its last synced
  * group, as the head of the next segment says; new mail of the group is refused (452 where the volume is full, else
@@ -18,17 +19,22 @@ import type { Segments } from './segments.ts';
 
 /** A group stays below this, so that nobody waits long for another's megabytes; one record may exceed it. */
 const GROUP_BYTES = 4 << 20;
+/** How long a record that may wait does: longer costs less, and leaves more to repeat after a crash. */
+const WAIT_MS = 10;
 /** Pause between attempts to write on a full volume. */
 const FULL_RETRY_MS = 1000;
 
 export interface AppendOptions {
   /** Tells of something that has happened: never refused for want of space, written again after a failure. */
   readonly keep: boolean;
+  /** Begins no group of its own for a while: it rides with the next record that can't wait, which saves a sync. */
+  readonly mayWait?: boolean;
 }
 
 interface Waiting {
   readonly record: EncodedRecord;
   readonly keep: boolean;
+  readonly mayWait: boolean;
   resolve(where: RecordLocation): void;
   reject(error: Error): void;
 }
@@ -57,6 +63,7 @@ export class Journal {
   #ended: Error | undefined;
   #closing = false;
   #endPause: (() => void) | undefined;
+  #cancelWait: (() => void) | undefined;
 
   /** @param sequence of the lane's next group */
   constructor(segments: Segments, lease: Lease, clock: Clock, sequence: number, events: JournalEvents) {
@@ -71,15 +78,16 @@ export class Journal {
    * Resolves when the record is on stable storage and the lease has been renewed after that. Rejects with `SmtpError`
    * 451 or 452; where `keep`, only when the lane is lost or closed.
    */
-  append(record: EncodedRecord, { keep }: AppendOptions): Promise<RecordLocation> {
+  append(record: EncodedRecord, { keep, mayWait = false }: AppendOptions): Promise<RecordLocation> {
     if (this.#ended) return Promise.reject(this.#ended);
     if (this.#closing) return Promise.reject(shutdown());
     if (!keep && this.#clock.monotonic() < this.#fullUntil) {
       return Promise.reject(smtpError('insufficientStorage'));
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ record, keep, resolve, reject });
-      this.#wake();
+      this.#waiting.push({ record, keep, mayWait, resolve, reject });
+      if (mayWait) this.#wakeLater();
+      else this.#wake();
     });
   }
 
@@ -87,6 +95,7 @@ export class Journal {
   async close(): Promise<void> {
     this.#closing = true;
     this.#endPause?.();
+    if (this.#waiting.length > 0) this.#wake();
     await this.#running;
     this.#end(shutdown());
   }
@@ -108,10 +117,24 @@ export class Journal {
   }
 
   #wake(): void {
+    this.#cancelWait?.();
+    this.#cancelWait = undefined;
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined;
-      if (this.#waiting.length > 0 && !this.#ended) this.#wake();
+      if (this.#waiting.length === 0 || this.#ended) return;
+      if (this.#due) this.#wake();
+      else this.#wakeLater();
     });
+  }
+
+  #wakeLater(): void {
+    if (this.#running !== undefined) return;
+    this.#cancelWait ??= this.#clock.after(WAIT_MS, () => this.#wake());
+  }
+
+  /** Whether anything waits that can't. */
+  get #due(): boolean {
+    return this.#waiting.length > 0 && (this.#closing || this.#waiting.some(({ mayWait }) => !mayWait));
   }
 
   async #run(): Promise<void> {
@@ -126,6 +149,7 @@ export class Journal {
         await this.#failed(batch, error);
       }
       await turn();
+      if (!this.#due) return;
     }
   }
 

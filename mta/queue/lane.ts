@@ -292,7 +292,7 @@ export class Lane {
       this.#context.cache.delete(this.idOf(sequence));
     }
     this.#writing += 1;
-    const where = await this.#journal.append(record, { keep: true }).finally(() => {
+    const where = await this.#journal.append(record, { keep: true, mayWait: true }).finally(() => {
       this.#writing -= 1;
     });
     if (report) {

@@ -34,11 +34,13 @@ function testClock() {
 }
 
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
-const answered: AttemptReport = { destination: 'answered', deferred: [] };
+const stored = Promise.resolve();
+const answered: AttemptReport = { destination: 'answered', deferred: [], stored };
 const down: AttemptReport = {
   destination: 'unreachable',
   reply: { code: 451, enhanced: '4.4.1', text: 'No answer' },
   deferred: [],
+  stored,
 };
 
 function world(attempt: (work: Work) => Promise<AttemptReport>, limit = 20) {
@@ -55,7 +57,7 @@ function world(attempt: (work: Work) => Promise<AttemptReport>, limit = 20) {
     lapse: async (work) => {
       lapsed.push(work.id);
       messages.delete(work.id);
-      return { destination: 'untried', deferred: [] };
+      return { destination: 'untried', deferred: [], stored };
     },
     delivery: () =>
       ({
@@ -240,6 +242,33 @@ describe('Scheduler', () => {
     expect(defects).toHaveLength(1);
     await clock.move(61_000);
     expect(calls).toBe(2);
+  });
+
+  it('frees the place at a destination before the outcome is stored, but drains only after', async () => {
+    const tried: string[] = [];
+    const stores: (() => void)[] = [];
+    const { add, scheduler, messages } = world(async (work) => {
+      tried.push(work.id);
+      messages.delete(work.id);
+      const stored = new Promise<void>((resolve) => void stores.push(resolve));
+      return { destination: 'answered', deferred: [], stored };
+    }, 1);
+    for (let n = 0; n < 300; n += 1) add(`m${n}`);
+    for (let n = 0; n < 400; n += 1) await settled();
+    expect(tried).toHaveLength(256);
+    for (const store of stores.splice(0, 10)) store();
+    for (let n = 0; n < 40; n += 1) await settled();
+    expect(tried).toHaveLength(266);
+
+    let drained = false;
+    const drain = scheduler.drain().then(() => {
+      drained = true;
+    });
+    await settled();
+    expect(drained).toBe(false);
+    for (const store of stores.splice(0)) store();
+    await drain;
+    expect(tried).toHaveLength(266);
   });
 
   it('drains: starts nothing new and resolves with the last attempt', async () => {

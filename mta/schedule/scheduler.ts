@@ -21,6 +21,8 @@ export interface AttemptReport {
   readonly reply?: StoredReply;
   /** Jobs that the settlement has made. */
   readonly deferred: readonly Job[];
+  /** Resolves when the settlement is on stable storage; never rejects. */
+  readonly stored: Promise<void>;
 }
 
 export interface SchedulerOptions {
@@ -39,7 +41,9 @@ export interface SchedulerOptions {
   readonly onDefect: (error: unknown) => void;
 }
 
-/** Attempts at once in one process: bounds sockets and memory, as each holds one buffer of its message. */
+/**
+ * Attempts in one process that are under way or not stored yet: bounds sockets, memory, and what a crash could repeat.
+ */
 const MAX_ACTIVE = 256;
 /** The due times of retries are looked at no more often than this. */
 const TICK_MS = 50;
@@ -58,6 +62,8 @@ export class Scheduler {
   readonly #runnable = new Set<DestinationQueue>();
   /** Recipients under way, by message and the first recipient of the job. */
   readonly #underWay = new Set<string>();
+  /** Attempts whose outcome is not on stable storage yet: a crash now would repeat them. */
+  #unstored = 0;
   #cancelTimer: (() => void) | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #stopping = false;
@@ -102,11 +108,11 @@ export class Scheduler {
     return this.#destinations.get(key);
   }
 
-  /** Starts nothing new; resolves when the last attempt has ended. */
+  /** Starts nothing new; resolves when the last attempt has ended and is stored. */
   drain(): Promise<void> {
     this.#stopping = true;
     this.#cancelTimer?.();
-    if (this.#underWay.size === 0) return Promise.resolve();
+    if (this.#underWay.size === 0 && this.#unstored === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
@@ -131,7 +137,7 @@ export class Scheduler {
   #pump(): void {
     if (this.#stopping) return;
     const { clock, perDestination } = this.#options;
-    while (this.#underWay.size < MAX_ACTIVE) {
+    while (this.#underWay.size + this.#unstored < MAX_ACTIVE) {
       const next = this.#runnable.values().next();
       if (next.done) break;
       const destination = next.value;
@@ -187,8 +193,21 @@ export class Scheduler {
     }
     this.#offer(destination);
     if (destination.ready === 0) this.#forget(destination);
+    this.#store(report);
     this.add(work, report.deferred);
-    if (this.#underWay.size === 0) for (const idle of this.#idle.splice(0)) idle();
+  }
+
+  /** The destination has room again before the outcome is stored; the process as a whole only after. */
+  #store({ stored }: AttemptReport): void {
+    this.#unstored += 1;
+    stored
+      .then(() => {
+        this.#unstored -= 1;
+        this.#pump();
+        if (this.#underWay.size === 0 && this.#unstored === 0)
+          for (const idle of this.#idle.splice(0)) idle();
+      })
+      .catch(this.#options.onDefect);
   }
 
   #defect(work: Work, error: unknown): AttemptReport {
@@ -197,6 +216,7 @@ export class Scheduler {
       destination: 'unreachable',
       reply: { code: 451, enhanced: '4.3.0', text: 'Internal error' },
       deferred: [work.job],
+      stored: Promise.resolve(),
     };
   }
 
@@ -228,6 +248,7 @@ export class Scheduler {
         portion.map(async (work) => {
           const report = await this.#options.lapse(work, reply).catch((error) => this.#defect(work, error));
           this.#underWay.delete(keyOf(work.id, work.job));
+          this.#store(report);
           this.add(work, report.deferred);
         }),
       );
