@@ -27,8 +27,8 @@ export class TestClock implements Clock {
   after(ms: number, callback: () => void): () => void {
     // The pause in which records gather for a group passes by itself: no test is about its length.
     if (ms <= SHORT_MS) {
-      const soon = setTimeout(callback, 0);
-      return () => clearTimeout(soon);
+      const soon = setImmediate(callback);
+      return () => clearImmediate(soon);
     }
     const timer = { at: this.#now + ms, callback };
     this.#timers.add(timer);
