@@ -26,7 +26,7 @@ const storage = z.strictObject({
     .default('10s')
     .describe('How long a pod may be silent before the others take its mail over.'),
   inlineMessageSize: quantity()
-    .default('64Ki')
+    .default('256Ki')
     .describe('Messages up to this size are kept in the journal itself, larger ones in a file each.'),
   segmentSize: quantity().default('64Mi').describe('Size at which the journal goes on in a new file.'),
   minFree: quantity()

@@ -46,21 +46,20 @@ export async function readPart(
 }
 
 function decode(bytes: Buffer, where: RecordLocation): MessagePart {
-  const damaged = new PostriderError(
-    'QueueDamaged',
-    `the record at ${where.offset} of segment ${where.segment} is damaged`,
-    {
-      hint: 'The disk has changed what was written to it: check it, and restore the message from elsewhere.',
-    },
-  );
-  if (bytes.length !== where.length || bytes.length < RECORD_HEADER) throw damaged;
+  if (bytes.length !== where.length || bytes.length < RECORD_HEADER) throw damaged(where);
   const head = decodeRecordHead(bytes, 0);
   const payload = bytes.subarray(RECORD_HEADER);
-  if (head.payloadLength !== payload.length || head.crc !== crc32(payload)) throw damaged;
+  if (head.payloadLength !== payload.length || head.crc !== crc32(payload)) throw damaged(where);
   if (head.type !== 'settled') return decodeMessage(payload);
   const { report } = decodeSettled(payload);
-  if (!report) throw damaged;
+  if (!report) throw damaged(where);
   return decodeMessage(report.payload);
+}
+
+function damaged({ segment, offset }: RecordLocation): PostriderError {
+  return new PostriderError('QueueDamaged', `the record at ${offset} of segment ${segment} is damaged`, {
+    hint: 'The disk has changed what was written to it: check it, and restore the message from elsewhere.',
+  });
 }
 
 export function inMemory(bytes: Buffer): MessageContent {

@@ -115,7 +115,7 @@ export function testConfig(folder: string, ports: Ports, more: Partial<MtaConfig
       mode: 'PerReplica',
       path: join(folder, 'queue'),
       leaseTermSeconds: 10,
-      inlineBodyBytes: 64 * 1024,
+      inlineBodyBytes: 256 * 1024,
       segmentBytes: 64 * 1024 * 1024,
       minFreeBytes: 64 * 1024 * 1024,
     },
