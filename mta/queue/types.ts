@@ -130,7 +130,10 @@ export interface Queue {
   /** Whether this process still owns the lane of the message: asked before MAIL and before the final dot. */
   owns(id: QueueId): boolean;
   counts(): QueueCounts;
-  /** Called with every message that comes into this process's charge: accepted, enqueued, recovered, adopted. */
+  /**
+   * Called with every message that comes into this process's charge from now on: accepted, enqueued, adopted. What was
+   * recovered when the queue was opened is in `entries()`.
+   */
   onArrival(listener: (entry: QueueEntry) => void): void;
   /** Called when a lane is no longer ours: its messages must be dropped from memory, their sessions cut. */
   onLoss(listener: (ids: readonly QueueId[]) => void): void;
