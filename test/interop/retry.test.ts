@@ -48,12 +48,13 @@ describeWith(['root', 'postfix', 'swaks'], 'a next hop that is down', () => {
         ],
       ]);
     }
-    const waiting = await waitFor('two deferred recipients', async () => {
+    // Behind a destination that is known to be down the second one may wait without an attempt of its own.
+    const waiting = await waitFor('two recipients that wait', async () => {
       const summary = await queue(mta);
-      return summary.recipients.deferred === 2 && summary;
+      const { active, deferred } = summary.recipients;
+      return summary.messages === 2 && active === 0 && deferred > 0 && summary;
     });
-    expect(waiting.messages).toBe(2);
-    expect(waiting.destinations[0]).toMatchObject({ destination: 'relay:test/outbound', deferred: 2 });
+    expect(waiting.destinations).toMatchObject([{ destination: 'relay:test/outbound', messages: 2 }]);
     expect(waiting.destinations[0]?.lastReply).toMatch(/^451 4\.4\.1 /);
 
     await mta.stop();
