@@ -19,6 +19,9 @@ export interface Running {
   kill9(): Promise<void>;
 }
 
+// A signal would end this process without its `exit` listeners, and leave what they are to clean up.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
 const living = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of living) killGroup(child.pid, 'SIGKILL');
