@@ -17,9 +17,10 @@ import type { RecipientResult, Session, Sessions } from './deliver/types.ts';
 import type { Envelope, Recipient } from './envelope.ts';
 import { PostriderError, SmtpError, smtpError } from './errors.ts';
 import type { Acceptor, Client, ContentSink, Mail } from './listen/types.ts';
-import type { AttemptEvent, MailLog } from './log/types.ts';
+import type { MailLog } from './log/types.ts';
 import { planJobs } from './plan.ts';
 import type { Policy } from './policy/policy.ts';
+import { withDomain } from './postmaster.ts';
 import type {
   Draft,
   Job,
@@ -41,6 +42,7 @@ import type { Work } from './schedule/destination.ts';
 import type { AttemptReport } from './schedule/scheduler.ts';
 import { type Decision, decide, forAll, reconcile, storedReply } from './settle.ts';
 import type { Setup } from './setup.ts';
+import { type Seen, type Teller, teller } from './tell.ts';
 import { receivedField } from './trace.ts';
 
 export interface FlowDeps {
@@ -101,7 +103,7 @@ export class Flow implements Acceptor {
     const scan = new ContentScan();
     const envelope: Envelope = {
       from: mail.from,
-      recipients,
+      recipients: recipients.map((recipient) => withDomain(recipient, this.#config.fleet)),
       arrivedAt: clock.now(),
       origin: {
         listener: client.listener.name,
@@ -116,6 +118,8 @@ export class Flow implements Acceptor {
     };
     const hostname = client.listener.hostname ?? this.#config.fleet.hostname;
     const traced = draft.write(receivedField(draft.id, envelope, hostname));
+    // Where no content follows, the commit says it.
+    traced?.catch(() => {});
     const limit = this.#policy.messageLimit(client, recipients);
     return {
       ...(limit === undefined ? {} : { limit }),
@@ -124,7 +128,8 @@ export class Flow implements Acceptor {
         return traced === undefined ? draft.write(chunk) : traced.then(() => draft.write(chunk));
       },
       commit: () => this.#accept(draft, client, envelope, scan.finish()),
-      abort: () => void draft.abort(),
+      // What an abort can't remove, the lane's next owner does.
+      abort: () => void draft.abort().catch(() => {}),
     };
   }
 
@@ -161,12 +166,12 @@ export class Flow implements Acceptor {
       return { destination: 'untried', ...this.#settle(message.id, { ended: [], deferred: moved }) };
     }
 
-    const outcome = await this.#deliver(message, work.job);
-    // Whoever owns the lane now goes by its records: ours would not count.
-    if (!this.#deps.queue.owns(message.id)) return UNTRIED;
+    const { destination, reply, ...outcome } = await this.#deliver(message, work.job);
+    // What a next hop said is recorded in any case: whether that counts is for the queue to find out.
+    if (reply !== undefined && !this.#deps.queue.owns(message.id)) return UNTRIED;
     const decision = this.#decide(message, work.job, outcome.results);
     const recorded = await this.#record(message, work.job, decision, outcome);
-    return { destination: outcome.destination, ...recorded, ...(outcome.reply && { reply: outcome.reply }) };
+    return { destination, ...recorded, ...(reply === undefined ? {} : { reply }) };
   }
 
   /** For what waits behind a destination that is down: nobody is asked, but time may be up, or a warning due. */
@@ -174,9 +179,7 @@ export class Flow implements Acceptor {
     const message = await this.#deps.queue.read(work.id);
     if (message === undefined) return UNTRIED;
     const decision = this.#decide(message, work.job, forAll(work.job, work.job.lastReply ?? reply));
-    if (decision.ended.length === 0 && decision.late.length === 0) {
-      return { ...UNTRIED, deferred: [work.job] };
-    }
+    if (decision.ended.length === 0 && decision.late.length === 0) return UNTRIED;
     // Nobody was asked, so it doesn't count as an attempt, and it stays due.
     const deferred = decision.deferred.map((job) => ({
       ...job,
@@ -207,12 +210,14 @@ export class Flow implements Acceptor {
     }
     let failure: SmtpError | undefined;
     let last: NextHop | undefined;
+    let spoke = false;
     for (const hop of hops) {
       last = hop;
       const session = await this.#deps.sessions.acquire(hop).catch((error) => this.#failure(error));
       if (session instanceof SmtpError) {
         this.#deps.metrics.outbound('failed');
-        failure = session;
+        // A host that wants no mail at all bounces none while another may only be down.
+        if (session.temporary || failure?.temporary !== true) failure = session;
         continue;
       }
       this.#deps.metrics.outbound(session.used === 0 ? 'opened' : 'reused');
@@ -220,12 +225,17 @@ export class Flow implements Acceptor {
         return await this.#converse(session, destination, message, job);
       } catch (error) {
         failure = this.#failure(error);
+        // A host that refuses this message is there for others.
+        spoke ||= failure.remote !== undefined && !failure.closes;
         // After the final dot the message may have been taken: another host now would make a second copy for sure.
         if (!failure.temporary || failure.uncertain) break;
+        if (failure.blame === 'us') break;
       }
     }
     failure ??= smtpError('connectionFailed', { detail: 'no host to try' });
-    return { ...unanswered(job, failure, failure.temporary ? 'unreachable' : 'answered'), hop: last };
+    const down = failure.temporary && !spoke && failure.blame !== 'us';
+    const tried = failure.blame === 'us' ? 'untried' : 'answered';
+    return { ...unanswered(job, failure, down ? 'unreachable' : tried), hop: last };
   }
 
   /** One transaction with one host: on a connection that was kept, or on a new one where that is found to be dead. */
@@ -236,9 +246,9 @@ export class Flow implements Acceptor {
     job: Job,
   ): Promise<Outcome> {
     const { queue, sessions } = this.#deps;
-    const { envelope, content } = rewriteFor(destination, message);
     for (let session = first; ; session = await sessions.acquire(first.hop)) {
       try {
+        const { envelope, content } = rewriteFor(destination, message);
         const transaction = session.transaction();
         transaction.begin(envelope);
         for (const index of job.recipients) transaction.recipient(envelope.recipients[index]!, index);
@@ -272,29 +282,32 @@ export class Flow implements Acceptor {
   /** Stores a decision together with the report that it calls for, and logs it when that is on stable storage. */
   async #record(message: StoredMessage, job: Job, decision: Decision, seen: Seen): Promise<Settled> {
     const report = await this.#report(message, decision);
-    const tell = this.#teller(message, job, decision, seen);
+    const tell = teller(this.#deps, message, job, decision, seen);
     const { ended, deferred } = decision;
     return this.#settle(message.id, { ended, deferred, ...(report === undefined ? {} : { report }) }, tell);
   }
 
   /** The index changes at once; `stored` resolves when the disk has. What a person did in the meantime stands. */
-  #settle(id: QueueId, settlement: Settlement, tell: () => void = () => {}): Settled {
+  #settle(id: QueueId, settlement: Settlement, tell: Teller = () => {}): Settled {
     const { queue, onDefect } = this.#deps;
     const deferred = reconcile(queue.entry(id)?.jobs ?? [], settlement.deferred);
-    const stored = queue.settle(id, { ...settlement, deferred }).then(tell, (error: unknown) => {
-      // Removed meanwhile by a person: what came of the attempt is told all the same.
-      if (error instanceof PostriderError && error.code === 'NoSuchMessage') tell();
-      // A lane that is lost, or closing, is retried by whoever owns it next.
-      else if (!(error instanceof SmtpError)) onDefect(error);
-    });
-    return { deferred, stored };
+    const stored = queue.settle(id, { ...settlement, deferred }).then(
+      () => tell('settled'),
+      (error: unknown) => {
+        // Without its lane it is for whoever owns that next, as is what a lane that is lost or closing has refused.
+        if (error instanceof PostriderError && error.code === 'NoSuchMessage') {
+          if (queue.owns(id)) tell('removed');
+        } else if (!(error instanceof SmtpError)) onDefect(error);
+      },
+    );
+    return { stored };
   }
 
   /** The bounce of what has failed, or else the warning of what is late. */
   async #report(message: StoredMessage, decision: Decision): Promise<NewMessage | undefined> {
     const failed = decision.ended.filter(({ outcome }) => outcome !== 'delivered');
     if (message.envelope.from === '' || (failed.length === 0 && decision.late.length === 0)) return undefined;
-    const { clock, random, metrics } = this.#deps;
+    const { clock, random, metrics, onDefect } = this.#deps;
     const { fleet, delivery } = this.#config;
     const about = (recipients: ReportInput['recipients'], original: Original): ReportInput => ({
       id: message.id,
@@ -306,7 +319,11 @@ export class Flow implements Acceptor {
       now: clock.now(),
       random,
     });
-    const original = await readOriginal(message.content);
+    // What ends must end, whether or not it can be read: a report without its original is better than none.
+    const original = await readOriginal(message.content).catch((error: unknown): Original => {
+      onDefect(error);
+      return { bytes: Buffer.alloc(0), complete: false };
+    });
     const report =
       failed.length > 0
         ? buildBounce(
@@ -326,39 +343,6 @@ export class Flow implements Acceptor {
     if (report === undefined) return undefined;
     metrics.reports.inc({ kind: failed.length > 0 ? 'bounce' : 'delay' });
     return { ...report, jobs: this.#plan(report.envelope, report.envelope.arrivedAt) };
-  }
-
-  /** One line of the mail log for each recipient, and one more for each that has ended: of this moment. */
-  #teller(message: StoredMessage, job: Job, decision: Decision, { hop, tls }: Seen): () => void {
-    const { log, metrics, clock } = this.#deps;
-    const { envelope } = message;
-    const delay = clock.now() - envelope.arrivedAt;
-    const event = (recipient: number, reply: StoredReply, attempts: number): AttemptEvent => ({
-      id: message.id,
-      from: envelope.from,
-      to: envelope.recipients[recipient]!.address,
-      destination: job.destination,
-      reply,
-      delay,
-      attempts,
-      ...(hop === undefined ? {} : { nextHop: `${hop.host}[${hop.address}]:${hop.port}` }),
-      ...(tls === undefined ? {} : { tls }),
-      ...(envelope.origin.user === undefined ? {} : { user: envelope.origin.user }),
-    });
-    return () => {
-      for (const { recipient, outcome, reply } of decision.ended) {
-        const ended = event(recipient, reply!, job.attempts + 1);
-        log.attempted(ended);
-        log.ended({ ...ended, outcome });
-        metrics.ended(outcome, delay);
-      }
-      for (const { recipients, lastReply, attempts, dueAt } of decision.deferred) {
-        metrics.deferred(recipients.length);
-        for (const recipient of recipients) {
-          log.attempted({ ...event(recipient, lastReply!, attempts), nextAttemptAt: dueAt });
-        }
-      }
-    };
   }
 
   /** What isn't an `SmtpError` is a defect of ours: it is told, and the message goes on as after any local error. */
@@ -383,12 +367,6 @@ export class Flow implements Acceptor {
   }
 }
 
-/** With whom an attempt spoke, as far as it came. */
-interface Seen {
-  readonly hop?: NextHop | undefined;
-  readonly tls?: string | undefined;
-}
-
 /** What an attempt brought: a reply for each recipient, and what it tells of the destination. */
 interface Outcome extends Seen {
   readonly destination: AttemptReport['destination'];
@@ -397,10 +375,11 @@ interface Outcome extends Seen {
   readonly reply?: StoredReply;
 }
 
-/** What goes on of a settlement, and when it is on stable storage. */
-type Settled = Pick<AttemptReport, 'deferred' | 'stored'>;
+/** When a settlement is on stable storage: within an object, as a promise alone would be waited for. */
+type Settled = Pick<AttemptReport, 'stored'>;
 
-const UNTRIED: AttemptReport = { destination: 'untried', deferred: [], stored: Promise.resolve() };
+/** Nothing is settled: the job stays as it is. */
+const UNTRIED: AttemptReport = { destination: 'untried', stored: Promise.resolve() };
 
 function unanswered(job: Job, failure: SmtpError, destination: Outcome['destination']): Outcome {
   const reply = storedReply(failure);

@@ -52,8 +52,13 @@ export function decide(job: Job, results: readonly RecipientResult[], rules: Set
       else later.set(key, { reply, recipients: [recipient], atOnce: someTaken && isOverLimit(reply) });
     }
   }
+  const failed = ended.some(({ outcome }) => outcome !== 'delivered');
+  // Who gets a bounce now is warned of the rest with the next attempt: one report at a time.
   const late =
-    rules.warnAfter > 0 && rules.now - rules.arrivedAt >= rules.warnAfter && job.delayWarned !== true;
+    !failed &&
+    rules.warnAfter > 0 &&
+    rules.now - rules.arrivedAt >= rules.warnAfter &&
+    job.delayWarned !== true;
   const deferred: Job[] = [];
   for (const { reply, recipients, atOnce } of later.values()) {
     const retryAt = rules.now + (atOnce ? 0 : rules.delay);

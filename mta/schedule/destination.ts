@@ -2,7 +2,8 @@
  * One destination's queue: what is ready for it, how many attempts run, and whether it is down. Pure state: the
  * scheduler calls it and does what it says.
  *
- * Up, a destination runs up to `window` attempts; the window opens by one with each success, from a few to the limit.
+ * A destination that hasn't answered yet runs one attempt. One that has runs up to `window`, which opens by one with
+ * each answer, from a few to the limit.
  * Down, it runs one attempt at a time, a probe, each after a longer wait; what else is ready waits for a probe to
  * succeed, and isn't counted as tried.
  */
@@ -33,13 +34,17 @@ export class DestinationQueue {
   /** Monotonic ms before which what waits isn't looked through for what has expired. */
   lapseAt = 0;
   lastReply: StoredReply | undefined;
+  /** Whether a host has answered since the last failure. */
+  proven: boolean;
   readonly #fresh = new FairQueue<Work>();
   readonly #retries = new FairQueue<Work>();
   #window = FIRST_WINDOW;
   #turn = 0;
 
-  constructor(key: DestinationKey) {
+  /** @param proven whether it answered when it was last used */
+  constructor(key: DestinationKey, proven: boolean) {
     this.key = key;
+    this.proven = proven;
   }
 
   get ready(): number {
@@ -54,6 +59,7 @@ export class DestinationQueue {
   runnable(now: number, limit: number): boolean {
     if (this.ready === 0) return false;
     if (this.failures > 0) return this.active === 0 && now >= this.probeAt;
+    if (!this.proven) return this.active === 0;
     return this.active < Math.min(this.#window, limit);
   }
 
@@ -81,7 +87,8 @@ export class DestinationQueue {
     this.failures = 0;
     this.probeAt = 0;
     this.lastReply = undefined;
-    this.#window += 1;
+    if (this.proven) this.#window += 1;
+    this.proven = true;
   }
 
   /** No host could be reached: down until the probe at `probeAt`. */
@@ -89,6 +96,7 @@ export class DestinationQueue {
     this.failures += 1;
     this.probeAt = probeAt;
     this.lastReply = reply;
+    this.proven = false;
     this.#window = FIRST_WINDOW;
   }
 

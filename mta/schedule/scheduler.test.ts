@@ -1,83 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Delivery } from '../config.ts';
-import type { Job, Queue, QueueEntry } from '../queue/types.ts';
-import type { Work } from './destination.ts';
-import { type AttemptReport, Scheduler } from './scheduler.ts';
-
-/** A clock that stands still until it is moved, and then calls back in order. */
-function testClock() {
-  let time = 1_000_000;
-  let timers: { at: number; callback: () => void }[] = [];
-  return {
-    now: () => time,
-    monotonic: () => time,
-    after(ms: number, callback: () => void) {
-      const timer = { at: time + ms, callback };
-      timers.push(timer);
-      return () => {
-        timers = timers.filter((other) => other !== timer);
-      };
-    },
-    async move(ms: number) {
-      const end = time + ms;
-      for (;;) {
-        const next = timers.toSorted((a, b) => a.at - b.at)[0];
-        if (next === undefined || next.at > end) break;
-        timers = timers.filter((other) => other !== next);
-        time = next.at;
-        next.callback();
-        await settled();
-      }
-      time = end;
-    },
-  };
-}
-
-const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
-const stored = Promise.resolve();
-const answered: AttemptReport = { destination: 'answered', deferred: [], stored };
-const down: AttemptReport = {
-  destination: 'unreachable',
-  reply: { code: 451, enhanced: '4.4.1', text: 'No answer' },
-  deferred: [],
-  stored,
-};
-
-function world(attempt: (work: Work) => Promise<AttemptReport>, limit = 20) {
-  const clock = testClock();
-  const messages = new Map<string, QueueEntry>();
-  const lapsed: string[] = [];
-  const defects: unknown[] = [];
-  const queue = { entry: (id: string) => messages.get(id), onArrival: () => {} } as unknown as Queue;
-  const scheduler = new Scheduler({
-    queue,
-    clock,
-    random: { fraction: () => 0.5, bytes: () => Buffer.alloc(0) },
-    attempt,
-    lapse: async (work) => {
-      lapsed.push(work.id);
-      messages.delete(work.id);
-      return { destination: 'untried', deferred: [], stored };
-    },
-    delivery: () =>
-      ({
-        retry: { initialSeconds: 60, factor: 2, maxSeconds: 3600, jitter: 0 },
-        lifetimeSeconds: 86_400,
-        bounceLifetimeSeconds: 86_400,
-        delayWarningSeconds: 0,
-      }) as Delivery,
-    perDestination: () => limit,
-    onDefect: (error) => defects.push(error),
-  });
-  const add = (id: string, more: Partial<Job> & { sender?: string } = {}) => {
-    const { sender = 'anna', ...job } = more;
-    const jobs: Job[] = [{ destination: 'mx:a.test', recipients: [0], attempts: 0, dueAt: 0, ...job }];
-    const entry: QueueEntry = { id, size: 1, arrivedAt: clock.now(), sender, jobs };
-    messages.set(id, entry);
-    scheduler.add(entry, jobs);
-  };
-  return { clock, messages, scheduler, add, lapsed, defects };
-}
+import { answered, down, settled, world } from './testing/world.ts';
 
 describe('Scheduler', () => {
   it('tries what is due now, and what is due later when its time has come', async () => {
@@ -149,8 +71,11 @@ describe('Scheduler', () => {
       return answered;
     }, 6);
     for (let n = 0; n < 100; n += 1) add(`m${n}`);
+    expect(most).toBe(1);
+    waiting.shift()!();
+    await settled();
     expect(most).toBe(4);
-    for (let n = 0; n < 100; n += 1) {
+    for (let n = 1; n < 100; n += 1) {
       waiting.shift()!();
       await settled();
     }
@@ -179,10 +104,9 @@ describe('Scheduler', () => {
     const start = clock.now();
     for (let n = 0; n < 10; n += 1) add(`m${n}`);
     await settled();
-    // The first window was under way before anything was known.
-    expect(tried).toHaveLength(4);
+    expect(tried).toHaveLength(1);
     await clock.move(3600_000);
-    const later = tried.slice(4).map((at) => Math.round((at - start) / 1000));
+    const later = tried.slice(1).map((at) => Math.round((at - start) / 1000));
     expect(later.length).toBeGreaterThan(0);
     expect(later.length).toBeLessThan(6);
     const gaps = later.slice(1).map((at, n) => at - later[n]!);
@@ -200,7 +124,7 @@ describe('Scheduler', () => {
     await settled();
     up = true;
     await clock.move(4000_000);
-    expect(done).toHaveLength(16);
+    expect(done).toHaveLength(20);
   });
 
   it('ends what outlives its lifetime while its destination is down, and drops what the queue no longer has', async () => {
@@ -251,7 +175,7 @@ describe('Scheduler', () => {
       tried.push(work.id);
       messages.delete(work.id);
       const stored = new Promise<void>((resolve) => void stores.push(resolve));
-      return { destination: 'answered', deferred: [], stored };
+      return { destination: 'answered', stored };
     }, 1);
     for (let n = 0; n < 300; n += 1) add(`m${n}`);
     for (let n = 0; n < 400; n += 1) await settled();
@@ -306,7 +230,7 @@ describe('Scheduler', () => {
     scheduler.wake('mx:a.test');
     await settled();
     await settled();
-    expect(messages.size).toBe(4);
+    expect(messages.size).toBeLessThan(6);
     await clock.move(1);
   });
 });

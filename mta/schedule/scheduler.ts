@@ -2,8 +2,9 @@
  * Decides which job is tried when. Jobs wait in a heap until they are due, then in the queue of their destination
  * until it has room; destinations with work take turns, and within one, senders do.
  *
- * What it fails on: nothing. An attempt that rejects is a defect of the flow; its job is put back as after a failure
- * of the destination, so that it is neither lost nor tried in a tight loop.
+ * What it fails on: nothing. After each attempt it plans what the queue then has of the attempt's recipients, whatever
+ * the attempt says of itself: no job is forgotten, and one that is as it was (the attempt rejected, by a defect of the
+ * flow; or the lane was in doubt) waits before its next, so that it is not tried in a tight loop.
  */
 import type { Clock } from '../clock.ts';
 import type { Delivery } from '../config.ts';
@@ -19,8 +20,6 @@ export interface AttemptReport {
   /** `answered`: a host spoke to us; `unreachable`: none did; `untried`: the destination wasn't asked. */
   readonly destination: 'answered' | 'unreachable' | 'untried';
   readonly reply?: StoredReply;
-  /** Jobs that the settlement has made. */
-  readonly deferred: readonly Job[];
   /** Resolves when the settlement is on stable storage; never rejects. */
   readonly stored: Promise<void>;
 }
@@ -31,8 +30,7 @@ export interface SchedulerOptions {
   readonly random: Random;
   readonly attempt: (work: Work) => Promise<AttemptReport>;
   /**
-   * Ends what has been waiting for a destination that is down for longer than it may, and warns of delays. Its report's
-   * `deferred` has what goes on waiting: the same job where nothing was to be done.
+   * Ends what has been waiting for a destination that is down for longer than it may, and warns of delays.
    */
   readonly lapse: (work: Work, reply: StoredReply) => Promise<AttemptReport>;
   readonly delivery: () => Delivery;
@@ -45,6 +43,10 @@ export interface SchedulerOptions {
  * Attempts in one process that are under way or not stored yet: bounds sockets, memory, and what a crash could repeat.
  */
 const MAX_ACTIVE = 256;
+/** Of these, attempts at destinations that haven't answered yet: dead ones take a timeout each, and must not take all. */
+const MAX_ON_TRIAL = 128;
+/** Destinations remembered to have answered when last used. */
+const MOST_PROVEN = 4096;
 /** The due times of retries are looked at no more often than this. */
 const TICK_MS = 50;
 /** What waits for a destination that is down is looked through no more often than this: it may be a million. */
@@ -58,8 +60,12 @@ export class Scheduler {
   /** By monotonic clock. */
   readonly #probes = new DueHeap<{ dueAt: number; destination: DestinationQueue }>();
   readonly #destinations = new Map<DestinationKey, DestinationQueue>();
-  /** Destinations with something ready and room for it, in turn order. */
-  readonly #runnable = new Set<DestinationQueue>();
+  /** Destinations with something ready and room for it, in turn order: those that answer, and those that may not. */
+  readonly #runnable = { proven: new Set<DestinationQueue>(), onTrial: new Set<DestinationQueue>() };
+  /** Keys of forgotten destinations that answered, the latest last. */
+  readonly #proven = new Set<DestinationKey>();
+  #onTrial = 0;
+  #trialTurn = false;
   /** Recipients under way, by message and the first recipient of the job. */
   readonly #underWay = new Set<string>();
   /** Attempts whose outcome is not on stable storage yet: a crash now would repeat them. */
@@ -76,22 +82,24 @@ export class Scheduler {
 
   /** Plans these jobs of a message; held ones are left alone. */
   add(entry: Pick<QueueEntry, 'id' | 'sender'>, jobs: readonly Job[]): void {
-    const now = this.#options.clock.now();
     for (const job of jobs) {
-      if (job.held) continue;
-      const work: Work = { id: entry.id, job, sender: entry.sender, dueAt: job.dueAt };
-      if (job.dueAt <= now) this.#ready(work);
-      else this.#waiting.push(work);
+      if (!job.held) this.#plan({ id: entry.id, job, sender: entry.sender, dueAt: job.dueAt });
     }
     this.#pump();
   }
 
   /** Tries a destination at its next turn, however long it has been down. */
   wake(key: DestinationKey): void {
-    const destination = this.#destinations.get(key);
-    if (destination === undefined) return;
-    destination.wake();
-    this.#offer(destination);
+    this.wakeThose((each) => each === key);
+  }
+
+  /** As `wake`, for every destination that is down and that `which` names. */
+  wakeThose(which: (key: DestinationKey) => boolean): void {
+    for (const destination of this.#destinations.values()) {
+      if (destination.failures === 0 || !which(destination.key)) continue;
+      destination.wake();
+      this.#offer(destination);
+    }
     this.#pump();
   }
 
@@ -116,11 +124,16 @@ export class Scheduler {
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
+  #plan(work: Work): void {
+    if (work.dueAt <= this.#options.clock.now()) this.#ready(work);
+    else this.#waiting.push(work);
+  }
+
   #ready(work: Work): void {
     const key = work.job.destination;
     let destination = this.#destinations.get(key);
     if (destination === undefined) {
-      destination = new DestinationQueue(key);
+      destination = new DestinationQueue(key, this.#proven.delete(key));
       this.#destinations.set(key, destination);
     }
     destination.push(work);
@@ -129,19 +142,28 @@ export class Scheduler {
 
   #offer(destination: DestinationQueue): void {
     const { clock, perDestination } = this.#options;
-    if (destination.runnable(clock.monotonic(), perDestination(destination.key))) {
-      this.#runnable.add(destination);
-    }
+    if (!destination.runnable(clock.monotonic(), perDestination(destination.key))) return;
+    const { proven, onTrial } = this.#runnable;
+    (destination.proven ? onTrial : proven).delete(destination);
+    (destination.proven ? proven : onTrial).add(destination);
+  }
+
+  /** The destination whose turn it is, taken out of its line. */
+  #next(): DestinationQueue | undefined {
+    const [proven] = this.#runnable.proven;
+    const [onTrial] = this.#onTrial < MAX_ON_TRIAL ? this.#runnable.onTrial : [];
+    this.#trialTurn = !this.#trialTurn;
+    const next = this.#trialTurn ? (onTrial ?? proven) : (proven ?? onTrial);
+    if (next !== undefined && !this.#runnable.proven.delete(next)) this.#runnable.onTrial.delete(next);
+    return next;
   }
 
   #pump(): void {
     if (this.#stopping) return;
     const { clock, perDestination } = this.#options;
     while (this.#underWay.size + this.#unstored < MAX_ACTIVE) {
-      const next = this.#runnable.values().next();
-      if (next.done) break;
-      const destination = next.value;
-      this.#runnable.delete(destination);
+      const destination = this.#next();
+      if (destination === undefined) break;
       if (!destination.runnable(clock.monotonic(), perDestination(destination.key))) continue;
       const work = this.#current(destination.shift()!);
       if (work !== undefined) this.#start(destination, work);
@@ -156,27 +178,25 @@ export class Scheduler {
    * lane may have ended or changed it since it was planned, and what has changed is planned anew.
    */
   #current(work: Work): Work | undefined {
-    const { recipients, attempts, dueAt } = work.job;
     if (this.isActive(work.id, work.job)) return undefined;
     const job = this.#options.queue
       .entry(work.id)
-      ?.jobs.find(
-        (each) =>
-          each.recipients[0] === recipients[0] &&
-          each.attempts === attempts &&
-          each.dueAt === dueAt &&
-          each.held !== true,
-      );
+      ?.jobs.find((each) => isSame(each, work.job) && each.held !== true);
     return job && { ...work, job };
   }
 
   #start(destination: DestinationQueue, work: Work): void {
+    const onTrial = destination.proven ? 0 : 1;
     destination.active += 1;
+    this.#onTrial += onTrial;
     this.#underWay.add(keyOf(work.id, work.job));
     this.#options
       .attempt(work)
-      .catch((error: unknown) => this.#defect(work, error))
-      .then((report) => this.#finish(destination, work, report))
+      .catch((error: unknown) => this.#defect(error))
+      .then((report) => {
+        this.#onTrial -= onTrial;
+        this.#finish(destination, work, report);
+      })
       .catch(this.#options.onDefect);
   }
 
@@ -184,40 +204,54 @@ export class Scheduler {
     destination.active -= 1;
     this.#underWay.delete(keyOf(work.id, work.job));
     if (report.destination === 'answered') destination.answered();
-    if (report.destination === 'unreachable' && report.reply !== undefined) {
-      const { clock, delivery, random } = this.#options;
-      const wait = retryDelay(delivery().retry, destination.failures + 1, random.fraction());
-      destination.unreachable(clock.monotonic() + wait, report.reply);
-      this.#probes.push({ dueAt: destination.probeAt, destination });
-      this.#lapse(destination, report.reply);
-    }
+    if (report.destination === 'unreachable' && report.reply !== undefined)
+      this.#down(destination, report.reply);
     this.#offer(destination);
     if (destination.ready === 0) this.#forget(destination);
-    this.#store(report);
-    this.add(work, report.deferred);
+    this.#store(report).catch(this.#options.onDefect);
+    this.#replan(work, this.#options.clock.now() + this.#wait(1));
+    this.#pump();
+  }
+
+  #down(destination: DestinationQueue, reply: StoredReply): void {
+    const now = this.#options.clock.monotonic();
+    // Attempts that ran side by side fail together: that is one failure, not twenty.
+    if (now >= destination.probeAt) {
+      destination.unreachable(now + this.#wait(destination.failures + 1), reply);
+      this.#probes.push({ dueAt: destination.probeAt, destination });
+    }
+    this.#lapse(destination, reply);
+  }
+
+  #wait(attempts: number): number {
+    const { delivery, random } = this.#options;
+    return retryDelay(delivery().retry, attempts, random.fraction());
+  }
+
+  /** Plans what the queue has now of this work's recipients; what is as it was, not before `again`. */
+  #replan({ id, job: old, sender }: Work, again: number): void {
+    const jobs = this.#options.queue.entry(id)?.jobs ?? [];
+    if (jobs.length === 0) return;
+    const tried = new Set(old.recipients);
+    for (const job of jobs) {
+      if (job.held || !job.recipients.some((recipient) => tried.has(recipient))) continue;
+      this.#plan({ id, job, sender, dueAt: isSame(job, old) ? Math.max(job.dueAt, again) : job.dueAt });
+    }
   }
 
   /** The destination has room again before the outcome is stored; the process as a whole only after. */
-  #store({ stored }: AttemptReport): void {
+  async #store({ stored }: AttemptReport): Promise<void> {
     this.#unstored += 1;
-    stored
-      .then(() => {
-        this.#unstored -= 1;
-        this.#pump();
-        if (this.#underWay.size === 0 && this.#unstored === 0)
-          for (const idle of this.#idle.splice(0)) idle();
-      })
-      .catch(this.#options.onDefect);
+    await stored.catch(this.#options.onDefect);
+    this.#unstored -= 1;
+    this.#pump();
+    if (this.#underWay.size === 0 && this.#unstored === 0) for (const idle of this.#idle.splice(0)) idle();
   }
 
-  #defect(work: Work, error: unknown): AttemptReport {
+  /** Says nothing of the destination: a message that we can't read must not shut the way for others. */
+  #defect(error: unknown): AttemptReport {
     this.#options.onDefect(error);
-    return {
-      destination: 'unreachable',
-      reply: { code: 451, enhanced: '4.3.0', text: 'Internal error' },
-      deferred: [work.job],
-      stored: Promise.resolve(),
-    };
+    return { destination: 'untried', stored: Promise.resolve() };
   }
 
   /** While a destination is down nobody tries what waits for it, so what is too old is ended here. */
@@ -239,17 +273,17 @@ export class Scheduler {
     this.#lapseAll(current, reply).catch(onDefect);
   }
 
-  /** In portions: there may be a hundred thousand of them, and each is read from disk. */
+  /** In portions, each stored before the next: there may be a hundred thousand, and each may bring a bounce. */
   async #lapseAll(late: readonly Work[], reply: StoredReply): Promise<void> {
-    for (let from = 0; from < late.length; from += LAPSE_PORTION) {
+    for (let from = 0; from < late.length && !this.#stopping; from += LAPSE_PORTION) {
       const portion = late.slice(from, from + LAPSE_PORTION);
       for (const { id, job } of portion) this.#underWay.add(keyOf(id, job));
       await Promise.all(
         portion.map(async (work) => {
-          const report = await this.#options.lapse(work, reply).catch((error) => this.#defect(work, error));
+          const report = await this.#options.lapse(work, reply).catch((error) => this.#defect(error));
           this.#underWay.delete(keyOf(work.id, work.job));
-          this.#store(report);
-          this.add(work, report.deferred);
+          this.#replan(work, work.job.dueAt);
+          await this.#store(report);
         }),
       );
     }
@@ -257,9 +291,16 @@ export class Scheduler {
 
   /** A destination that is up and has no work is not worth its memory. */
   #forget(destination: DestinationQueue): void {
-    if (destination.active === 0 && destination.ready === 0 && destination.failures === 0) {
-      this.#destinations.delete(destination.key);
-    }
+    if (destination.active > 0 || destination.ready > 0 || destination.failures > 0) return;
+    this.#drop(destination);
+    if (!destination.proven) return;
+    this.#proven.add(destination.key);
+    if (this.#proven.size > MOST_PROVEN) this.#proven.delete(this.#proven.values().next().value!);
+  }
+
+  /** Another may have been made with its key since. */
+  #drop(destination: DestinationQueue): void {
+    if (this.#destinations.get(destination.key) === destination) this.#destinations.delete(destination.key);
   }
 
   /** One timer, for whichever comes first: the next job that is due or the next probe. */
@@ -291,12 +332,22 @@ export class Scheduler {
       this.#offer(destination);
       // Nothing came for it while it was down: it is as good as a new one.
       if (destination.ready === 0 && destination.active === 0 && destination.probeAt <= monotonic) {
-        this.#destinations.delete(destination.key);
+        this.#drop(destination);
       }
       probe = this.#probes.peek();
     }
     this.#pump();
   }
+}
+
+/** Whether these are one job, as far as trying it goes: the queue makes equal ones anew. */
+function isSame(one: Job, other: Job): boolean {
+  return (
+    one.recipients[0] === other.recipients[0] &&
+    one.attempts === other.attempts &&
+    one.dueAt === other.dueAt &&
+    one.destination === other.destination
+  );
 }
 
 function keyOf(id: QueueId, job: Job): string {
