@@ -5,6 +5,7 @@ import {
   accept,
   contentOf,
   DELIVERED,
+  deferredUntil,
   openTestQueue,
   settleDown,
   TestClock,
@@ -173,6 +174,31 @@ describe('an owner whose lane was claimed', () => {
     expect(ghost.queue.owns(id)).toBe(true);
     await ghost.clock.advance(2500);
     expect(ghost.queue.owns(id)).toBe(false);
+  });
+
+  it('is told so of what was being written when it found out', async () => {
+    const ghost = await openTestQueue({ othersGone: false });
+    const id = await accept(ghost.queue, 'message');
+    let goOn: () => void = () => undefined;
+    const slow = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const { create } = ghost.disk;
+    ghost.disk.create = async (path) => {
+      const file = await create.call(ghost.disk, path);
+      return { ...file, sync: () => slow.then(() => file.sync()) };
+    };
+    const settled = ghost.queue.settle(id, deferredUntil(1, 1)).catch((error: unknown) => error);
+    const large = accept(ghost.queue, 'rolls', Buffer.alloc(1900));
+    const more = [1, 2, 3, 4].map((i) => accept(ghost.queue, `${i}`, Buffer.alloc(1900)));
+    const refused = Promise.allSettled([large, ...more]);
+    await settleDown();
+    ghost.disk.create = create;
+    await openTestQueue({ disk: ghost.disk, seed: 2, othersGone: true });
+    await ghost.clock.advance(10_000);
+    goOn();
+    expect(await settled).toMatchObject({ code: 451 });
+    expect((await refused).map(({ status }) => status)).toEqual(Array(5).fill('rejected'));
   });
 
   it('is not sure of owning it a term after its last renewal', async () => {

@@ -1,6 +1,6 @@
 /** The machine stops at every step of a queue's life, several ways each: what was answered is there afterwards. */
 import { describe, expect, it } from 'vitest';
-import { MemoryDisk } from './testing/memory-disk.ts';
+import { diskError, MemoryDisk } from './testing/memory-disk.ts';
 import {
   contentOf,
   DELIVERED,
@@ -150,4 +150,51 @@ describe('a machine that stops at every step', () => {
       expect(step).toBeGreaterThan(100);
     }, 120_000);
   }
+});
+
+/** What went wrong before is dealt with by the next owner, and by the one after that. */
+async function liveOn(test: TestQueue, fates: Fates, fraction: () => number): Promise<void> {
+  await adoptAll(test);
+  for (const { id } of [...test.queue.entries()]) {
+    const fate = fates.get(id);
+    if (!fate || fraction() < 0.3) continue;
+    await (fraction() < 0.5 ? defer(test, fates, id) : end(test, fates, id));
+  }
+  await life(test, fates);
+}
+
+/** A sync fails in some lives; the others are perfect until they end. */
+function failOnce(disk: MemoryDisk, fraction: () => number): void {
+  let left = fraction() < 0.4 ? Math.floor(fraction() * 60) : -1;
+  disk.inject = (step) => {
+    if (!step.operation.startsWith('sync')) return undefined;
+    left -= 1;
+    return left === 0 ? diskError('EIO', step) : undefined;
+  };
+}
+
+async function liveThrough(lives: number, seed: number): Promise<void> {
+  const { fraction } = seeded(seed);
+  const fates: Fates = new Map();
+  let disk = new MemoryDisk();
+  for (let i = 0; i < lives; i += 1) {
+    disk.stopAfter = Math.floor(fraction() * 260);
+    failOnce(disk, fraction);
+    const run = openTestQueue({ disk, seed: seed * 10 + i }).then((test) => liveOn(test, fates, fraction));
+    // A life that a fault has ended is over like any other.
+    await Promise.race([run.catch(() => undefined), disk.stopped]);
+    disk = fraction() < 0.4 ? disk.reopen() : disk.restart(fraction);
+  }
+  const test = await openTestQueue({ disk, seed: seed + 5000 });
+  await adoptAll(test);
+  await check(test, fates, `seed ${seed}`);
+  await test.queue.release();
+}
+
+const SEEDS = Number(process.env.POSTRIDER_CRASH_SEEDS ?? 60);
+
+describe('machines and processes that stop again and again', () => {
+  it(`lose nothing that was answered, in ${SEEDS} histories`, async () => {
+    for (let seed = 1; seed <= SEEDS; seed += 1) await liveThrough(1 + (seed % 4), seed);
+  }, 600_000);
 });

@@ -75,14 +75,56 @@ function writeOnce(fd: number, buffers: readonly Buffer[], position: number): Pr
   });
 }
 
+/** Closes when nothing is under way: the descriptor's number may be another file's a moment later. */
 class NodeFile implements DiskFile {
   readonly #fd: number;
+  #underWay = 0;
+  #closing = false;
+  #idle: () => void = () => undefined;
 
   constructor(fd: number) {
     this.#fd = fd;
   }
 
-  async write(buffers: readonly Buffer[], position: number): Promise<void> {
+  write(buffers: readonly Buffer[], position: number): Promise<void> {
+    return this.#use(() => this.#write(buffers, position));
+  }
+
+  read(target: Buffer, position: number): Promise<number> {
+    return this.#use(() => this.#read(target, position));
+  }
+
+  sync(): Promise<void> {
+    return this.#use(() => fdatasync(this.#fd));
+  }
+
+  size(): Promise<number> {
+    return this.#use(async () => (await fstat(this.#fd)).size);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing) return;
+    this.#closing = true;
+    if (this.#underWay > 0) {
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve;
+      });
+    }
+    await close(this.#fd);
+  }
+
+  async #use<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closing) throw Object.assign(new Error('the file has been closed'), { code: 'EBADF' });
+    this.#underWay += 1;
+    try {
+      return await work();
+    } finally {
+      this.#underWay -= 1;
+      if (this.#underWay === 0) this.#idle();
+    }
+  }
+
+  async #write(buffers: readonly Buffer[], position: number): Promise<void> {
     if (buffers.length <= MOST_BUFFERS) return writeOnce(this.#fd, buffers, position);
     let at = position;
     for (let i = 0; i < buffers.length; i += MOST_BUFFERS) {
@@ -92,7 +134,7 @@ class NodeFile implements DiskFile {
     }
   }
 
-  async read(target: Buffer, position: number): Promise<number> {
+  async #read(target: Buffer, position: number): Promise<number> {
     let filled = 0;
     while (filled < target.length) {
       const read = await new Promise<number>((resolve, reject) =>
@@ -104,18 +146,6 @@ class NodeFile implements DiskFile {
       filled += read;
     }
     return filled;
-  }
-
-  sync(): Promise<void> {
-    return fdatasync(this.#fd);
-  }
-
-  async size(): Promise<number> {
-    return (await fstat(this.#fd)).size;
-  }
-
-  close(): Promise<void> {
-    return close(this.#fd);
   }
 }
 

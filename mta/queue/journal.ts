@@ -217,6 +217,10 @@ export class Journal {
   }
 
   async #failed(batch: readonly Waiting[], error: unknown): Promise<void> {
+    if (this.#ended) {
+      for (const one of batch) one.reject(this.#ended);
+      return;
+    }
     if (isLoss(error)) {
       this.#waiting.unshift(...batch);
       this.lose(error);

@@ -85,6 +85,8 @@ export class Lane {
   ): Promise<Lane | undefined> {
     const folder = join(lanesPath(context.config.path), id);
     const lease = await Lease.claim(context, folder, source);
+    // Whoever made the lane may have died before its sync.
+    if (lease) await context.disk.syncDirectory(lanesPath(context.config.path));
     return lease && Lane.#open(context, events, id, folder, lease);
   }
 

@@ -72,6 +72,12 @@ export class MessageIndex {
     return message;
   }
 
+  /** Removes what lies in segments below `first`. */
+  forget(first: number): void {
+    if (![...this.#live.keys()].some((segment) => segment < first)) return;
+    for (const { sequence, segment } of this.#messages.values()) if (segment < first) this.remove(sequence);
+  }
+
   values(): IterableIterator<IndexedMessage> {
     return this.#messages.values();
   }

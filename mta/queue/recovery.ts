@@ -187,10 +187,14 @@ async function replayAll(
       },
       sealed === undefined ? {} : { sealed },
     );
+    // What is served from now on must be there after the next crash too: its writer may have died before its sync.
+    if (sealed === undefined) await file.sync();
     groupSequence = Math.max(groupSequence, result.lastGroup + 1);
     ends.push({ number, end: result.end });
   }
   const first = Math.max(replay.firstSegment, sealedFrom, ends[0]?.number ?? 1);
+  // Nothing in dropped segments was needed: of those, a crash may have brought back the older without the newer.
+  index.forget(first);
   const living = ends.filter(({ number }) => number >= first);
   const counted = damage.filter(({ segment }) => segment >= first);
   for (const one of counted) await keepAside(disk, folder, walked, one).catch(() => undefined);

@@ -17,6 +17,8 @@ export async function openFolder(disk: Disk, random: Random, root: string): Prom
       await writeVersion(disk, random, root, path);
     }
     checkVersion(await readVersion(disk, path), path);
+    // Whoever made it may have died before its sync.
+    await disk.syncDirectory(root);
   } catch (error) {
     if (error instanceof PostriderError) throw error;
     throw new PostriderError(
@@ -53,7 +55,6 @@ async function writeVersion(disk: Disk, random: Random, root: string, path: stri
     if (errorCode(error) !== 'EEXIST') throw error;
   });
   await disk.unlink(draft);
-  await disk.syncDirectory(root);
 }
 
 async function readVersion(disk: Disk, path: string): Promise<string> {

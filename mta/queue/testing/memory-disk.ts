@@ -1,6 +1,6 @@
 /**
  * A disk in memory that forgets as a real one may: what was not synced is lost, kept, or torn at a crash, as a seed
- * decides, file by file and directory by directory. Also fails, fills up, and stops at a chosen step.
+ * decides, file by file and name by name. Also fails, fills up, and stops at a chosen step.
  */
 import { basename, dirname } from 'node:path';
 import type { Disk, DiskFile } from '../disk.ts';
@@ -14,18 +14,23 @@ class FileNode {
 }
 
 type Names = Map<string, FileNode | DirectoryNode>;
-type NameChange = (names: Names) => void;
+
+interface NameChange {
+  /** Names that it makes or takes away: what it shares with an earlier change, it comes after. */
+  readonly touches: readonly string[];
+  apply(names: Names): void;
+}
 
 class DirectoryNode {
   readonly kind = 'directory';
   names: Names = new Map();
   synced: Names = new Map();
-  /** Changes since the last sync, in order; a crash keeps a prefix. */
+  /** Changes since the last sync, in order. */
   unsynced: NameChange[] = [];
 
-  change(change: NameChange): void {
-    change(this.names);
-    this.unsynced.push(change);
+  change(touches: readonly string[], apply: (names: Names) => void): void {
+    apply(this.names);
+    this.unsynced.push({ touches, apply });
   }
 }
 
@@ -98,7 +103,7 @@ export class MemoryDisk implements Disk {
         await this.#step('makeDirectory', at);
         child = node.names.get(name);
         const made = child ?? new DirectoryNode();
-        if (!child) node.change((names) => names.set(name, made));
+        if (!child) node.change([name], (names) => names.set(name, made));
         child = made;
       }
       if (child.kind !== 'directory') throw diskError('ENOTDIR', { operation: 'makeDirectory', path });
@@ -111,7 +116,7 @@ export class MemoryDisk implements Disk {
     const parent = this.#directory(dirname(path), step);
     if (parent.names.has(basename(path))) throw diskError('EEXIST', step);
     const node = new FileNode();
-    parent.change((names) => names.set(basename(path), node));
+    parent.change([basename(path)], (names) => names.set(basename(path), node));
     return this.#handle(path, node);
   }
 
@@ -129,7 +134,7 @@ export class MemoryDisk implements Disk {
     if (dirname(to) !== dirname(from)) throw diskError('EXDEV', step);
     const node = parent.names.get(basename(from));
     if (!node) throw diskError('ENOENT', { operation: 'rename', path: from });
-    parent.change((names) => {
+    parent.change([basename(from), basename(to)], (names) => {
       names.delete(basename(from));
       names.set(basename(to), node);
     });
@@ -140,7 +145,7 @@ export class MemoryDisk implements Disk {
     const node = this.#file(from, step);
     const parent = this.#directory(dirname(to), step);
     if (parent.names.has(basename(to))) throw diskError('EEXIST', step);
-    parent.change((names) => names.set(basename(to), node));
+    parent.change([basename(from), basename(to)], (names) => names.set(basename(to), node));
   }
 
   async unlink(path: string): Promise<void> {
@@ -149,13 +154,14 @@ export class MemoryDisk implements Disk {
     const node = parent.names.get(basename(path));
     if (!node) throw diskError('ENOENT', step);
     if (node.kind === 'directory') throw diskError('EISDIR', step);
-    parent.change((names) => names.delete(basename(path)));
+    parent.change([basename(path)], (names) => names.delete(basename(path)));
   }
 
   async removeDirectory(path: string): Promise<void> {
     const step = await this.#step('removeDirectory', path);
     if (this.#directory(path, step).names.size > 0) throw diskError('ENOTEMPTY', step);
-    this.#directory(dirname(path), step).change((names) => names.delete(basename(path)));
+    const name = basename(path);
+    this.#directory(dirname(path), step).change([name], (names) => names.delete(name));
   }
 
   async list(path: string): Promise<string[]> {
@@ -283,14 +289,25 @@ function survivingFile(node: FileNode, fraction: () => number): FileNode {
   return after;
 }
 
+/** A prefix, as a file system with a journal keeps it; or any of them, as POSIX allows, those of one name in order. */
+function survivingChanges(changes: readonly NameChange[], fraction: () => number): readonly NameChange[] {
+  if (fraction() < 0.5) return changes.slice(0, Math.floor(fraction() * (changes.length + 1)));
+  const chance = fraction();
+  const lost = new Set<string>();
+  return changes.filter(({ touches }) => {
+    const survives = fraction() < chance && !touches.some((name) => lost.has(name));
+    if (!survives) for (const name of touches) lost.add(name);
+    return survives;
+  });
+}
+
 function survivors(
   node: DirectoryNode,
   fraction: () => number,
   known: Map<FileNode, FileNode>,
 ): DirectoryNode {
   const names: Names = new Map(node.synced);
-  const kept = Math.floor(fraction() * (node.unsynced.length + 1));
-  for (const change of node.unsynced.slice(0, kept)) change(names);
+  for (const change of survivingChanges(node.unsynced, fraction)) change.apply(names);
   const after = new DirectoryNode();
   for (const [name, child] of names) {
     if (child.kind === 'directory') after.names.set(name, survivors(child, fraction, known));
