@@ -5,8 +5,8 @@
 import { mkdir } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { bindError } from '../../mta/bind-error.ts';
 import { type Clock, systemClock } from '../../mta/clock.ts';
-import { PostriderError } from '../../mta/errors.ts';
 import { type Random, systemRandom } from '../../mta/random.ts';
 import { maildir } from './maildir.ts';
 import { type InboxEvent, lmtpSession } from './session.ts';
@@ -57,14 +57,8 @@ export async function startInbox(options: InboxOptions): Promise<Inbox> {
   });
 
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(
-        error.code === 'EADDRINUSE'
-          ? new PostriderError('PortInUse', `Port ${options.port} on ${ADDRESS} is in use (inbox)`, {
-              hint: 'Stop what listens there, or choose another: --port inbox=NUMBER',
-            })
-          : error,
-      ),
+    server.once('error', (error) =>
+      reject(bindError(error, { name: 'inbox', address: ADDRESS, port: options.port })),
     );
     server.listen(options.port, ADDRESS, resolve);
   });

@@ -39,12 +39,13 @@ export function parsePorts(given: readonly string[]): Ports {
   return ports;
 }
 
-/** Every port of a config by the name that `--port` has for it. Rejects with `PostriderError` PortInUse. */
-export async function checkPorts(config: MtaConfig): Promise<void> {
+/** Every port by the name that `--port` has for it. Rejects with `PostriderError` PortInUse. */
+export async function checkPorts(config: MtaConfig, inbox: number): Promise<void> {
   const named = [
     ...config.listeners.map(({ name, address, port }) => ({ name, address, port })),
     { name: 'control', ...config.control },
     { name: 'health', ...config.health },
+    { name: 'inbox', address: LOOPBACK, port: inbox },
   ];
   for (const { name, address, port } of named) {
     try {
@@ -52,7 +53,7 @@ export async function checkPorts(config: MtaConfig): Promise<void> {
     } catch (error) {
       if (!(error instanceof PostriderError)) throw error;
       throw new PostriderError(error.code, error.message, {
-        hint: `Stop what listens there, or choose another port: --port ${name}=NUMBER`,
+        hint: `${error.hint}; --port ${name}=NUMBER moves it`,
         cause: error,
       });
     }

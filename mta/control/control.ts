@@ -60,7 +60,7 @@ export function createControlServer(backend: ControlBackend, options: ControlOpt
   configRoutes(app, backend);
   queueRoutes(app, backend);
   messageRoutes(app, backend);
-  return httpServer(app);
+  return httpServer(app, 'control');
 }
 
 function configRoutes(app: FastifyInstance, backend: ControlBackend): void {

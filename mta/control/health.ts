@@ -37,5 +37,5 @@ export function createHealthServer(backend: HealthBackend): HttpServer {
     reply.code(404).type(TEXT).send('there is /livez, /readyz and /metrics\n'),
   );
   app.setErrorHandler((_error, _request, reply) => reply.code(503).type(TEXT).send('not available\n'));
-  return httpServer(app);
+  return httpServer(app, 'health');
 }

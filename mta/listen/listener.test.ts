@@ -44,7 +44,7 @@ describe('createListener', () => {
     try {
       await expect(make(port).start()).rejects.toMatchObject({
         code: 'PortInUse',
-        message: `listener test: 127.0.0.1 port ${port} is in use`,
+        message: `127.0.0.1:${port} for listener test is in use by another process`,
         hint: expect.stringContaining('another port'),
       });
     } finally {

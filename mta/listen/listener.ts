@@ -9,6 +9,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import { SMTPServer } from 'smtp-server';
+import { bindError } from '../bind-error.ts';
 import type { Clock } from '../clock.ts';
 import type { Listener as ListenerConfig } from '../config.ts';
 import { PostriderError, smtpError } from '../errors.ts';
@@ -119,7 +120,7 @@ class SmtpListener extends SMTPServer implements RunningListener {
   start(): Promise<{ port: number }> {
     const { address, port, name } = this.config;
     return new Promise((resolve, reject) => {
-      const refused = (error: NodeJS.ErrnoException) => reject(bindError(error, name, address, port));
+      const refused = (error: Error) => reject(bindError(error, { name: `listener ${name}`, address, port }));
       this.server.once('error', refused);
       // Several workers share the port; the kernel spreads connections over them.
       this.server.listen({ host: address, port, reusePort: true, backlog: 1024 }, () => {
@@ -198,19 +199,6 @@ class SmtpListener extends SMTPServer implements RunningListener {
 function plainAddress(address: string): string {
   const [bare = ''] = address.split('%');
   return bare.startsWith('::ffff:') && bare.includes('.') ? bare.slice(7) : bare;
-}
-
-function bindError(error: NodeJS.ErrnoException, name: string, address: string, port: number): Error {
-  if (error.code !== 'EADDRINUSE' && error.code !== 'EACCES' && error.code !== 'EADDRNOTAVAIL') return error;
-  const [what, hint] = {
-    EADDRINUSE: ['is in use', 'stop the program that listens there, or give the listener another port'],
-    EACCES: ['may not be bound by this user', 'use a port above 1023, or give the process NET_BIND_SERVICE'],
-    EADDRNOTAVAIL: ['is no address of this machine', 'give the listener an address that it has, or 0.0.0.0'],
-  }[error.code];
-  return new PostriderError('PortInUse', `listener ${name}: ${address} port ${port} ${what}`, {
-    hint: hint!,
-    cause: error,
-  });
 }
 
 /** Certificate and key, checked to be readable and to belong together; undefined without TLS. */
