@@ -26,6 +26,8 @@ function signals() {
 let code = 0;
 const root = program(
   {
+    // npm sets it for the scripts of package.json: where `postrider` is no command yet.
+    self: process.env['npm_lifecycle_event'] === undefined ? 'postrider' : 'npm run -s postrider --',
     write: (line) => process.stdout.write(`${line}\n`),
     writeRaw: (bytes) => process.stdout.write(bytes),
     complain: (line) => process.stderr.write(`${line}\n`),

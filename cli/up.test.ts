@@ -8,6 +8,7 @@ import { ROOT } from '../test/support/mta.ts';
 import { freePort } from '../test/support/ports.ts';
 import { type Running, run, start } from '../test/support/processes.ts';
 import { waitFor } from '../test/support/wait.ts';
+import { lives } from './local/lock.ts';
 
 // Whole processes take their time on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -145,13 +146,25 @@ describe('postrider up', () => {
     expect((await command('config')).stdout).toMatch(/^revision 2 is loaded/);
   });
 
-  it('leaves out a resource that is wrong, and says where', async () => {
+  it('keeps what runs while a resource breaks its schema, and says where', async () => {
     const before = output().length;
     edit('user.yaml', (text) => text.replace('username:', 'usrname:'));
-    const text = await said(/wrong +MailUser[\s\S]*is loaded/, before);
+    const text = await said(/wrong +MailUser[\s\S]*stays: MailUser\/mail\/demo is not valid/, before);
     expect(text.replaceAll(folder, 'F')).toMatch(
       /F\/manifests\/user\.yaml:\d+:\d+ {2}spec\.usrname: Invalid: /,
     );
+    edit('user.yaml', (text) => text.replace('usrname:', 'username:'));
+    await said('nothing new for the mta', before);
+  });
+
+  it('loads the rest where a resource names what is missing, and says where', async () => {
+    const before = output().length;
+    edit('user.yaml', (text) => text.replace('generate: true', 'secretRef: {name: none}'));
+    const text = await said(/wrong +MailUser[\s\S]*is loaded/, before);
+    expect(text).toMatch(/user\.yaml:\d+:\d+ {2}spec\.password: SecretNotFound: /);
+    const after = output().length;
+    edit('user.yaml', (text) => text.replace('secretRef: {name: none}', 'generate: true'));
+    await said('is loaded', after);
   });
 
   it('keeps what runs while a file cannot be read, and takes it up again after', async () => {
@@ -201,7 +214,6 @@ describe('postrider up', () => {
     await new Promise<void>((resolve) => port.close(() => resolve()));
 
     writeFileSync(join(state, 'demo-password'), '\n');
-    edit('user.yaml', (text) => text.replace('usrname:', 'username:'));
     expect(await run(process.execPath, [cli, ...args])).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('demo-password is empty'),
@@ -227,7 +239,7 @@ describe('postrider up', () => {
     expect(output().slice(before)).toContain(
       `an earlier run left its mta behind (pid ${mta.pid}): stopping it`,
     );
-    expect(() => process.kill(mta.pid, 0)).toThrow('ESRCH');
+    expect(lives(mta)).toBe(false);
   });
 
   it('ends at once when it is told twice', async () => {

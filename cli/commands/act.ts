@@ -4,6 +4,7 @@ import type { QueueAction } from '../../mta/control/types.ts';
 import { clientForState } from '../control/client.ts';
 import { type Context, stateOption } from './context.ts';
 import { type FilterOptions, selectionOf, withFilter } from './selection.ts';
+import { countText } from './table.ts';
 
 type Options = FilterOptions & { readonly state: string; readonly all?: true };
 
@@ -43,7 +44,7 @@ export function actCommand(action: QueueAction, { write, fail }: Context): Comma
     .action(async (ids: string[], { state, ...options }: Options) => {
       const selection = selectionOf(ids, options);
       const changed = await clientForState(state).act(action, selection);
-      write(`${changed} ${changed === 1 ? 'message' : 'messages'} ${done}`);
+      write(`${countText(changed, 'message')} ${done}`);
       if (changed === 0) fail();
     });
 }

@@ -5,6 +5,8 @@ import type { Random } from '../../mta/random.ts';
 import { DEFAULT_STATE } from '../local/state.ts';
 
 export interface Context {
+  /** How the reader calls this program: `postrider`, or by npm in a clone. */
+  readonly self: string;
   /** Lines for people and pipes. */
   readonly write: (line: string) => void;
   /** Bytes as they are. */

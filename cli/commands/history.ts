@@ -1,20 +1,14 @@
 /** `postrider history` */
-import { Command } from 'commander';
-import type { HistoryRecord } from '../../mta/log/types.ts';
+import { Command, InvalidArgumentError } from 'commander';
+import type { HistoryQuery, HistoryRecord } from '../../mta/log/types.ts';
 import { clientForState } from '../control/client.ts';
 import { type Context, outputOption, stateOption } from './context.ts';
 import { wholeNumber } from './selection.ts';
 import { durationText, table } from './table.ts';
 
-interface Options {
+interface Options extends HistoryQuery {
   readonly state: string;
   readonly output: string;
-  readonly id?: string;
-  readonly from?: string;
-  readonly to?: string;
-  readonly since?: string;
-  readonly until?: string;
-  readonly limit: number;
 }
 
 export function historyCommand({ write }: Context): Command {
@@ -24,8 +18,8 @@ export function historyCommand({ write }: Context): Command {
     .option('--id <id>', 'only this message')
     .option('--from <address>', 'only with this reverse-path')
     .option('--to <address>', 'only this recipient')
-    .option('--since <time>', 'not before, as 2026-11-22T00:00:00Z')
-    .option('--until <time>', 'not after')
+    .option('--since <time>', 'not before: 2026-11-22, or 2026-11-22T08:00:00Z', instant)
+    .option('--until <time>', 'not after', instant)
     .option('--limit <count>', 'at most so many recipients, up to 10000', wholeNumber, 100)
     .addOption(stateOption())
     .addOption(outputOption())
@@ -49,4 +43,13 @@ export function recordLines(records: readonly HistoryRecord[]): string[] {
     reply,
   ]);
   return table(['TIME', 'ID', 'FROM', 'TO', 'OUTCOME', 'NEXT HOP', 'AFTER', 'REPLY'], rows);
+}
+
+/** A day, its beginning in UTC, or a time with its zone. */
+export function instant(text: string): string {
+  const time = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(text)
+    ? Date.parse(text)
+    : Number.NaN;
+  if (Number.isNaN(time)) throw new InvalidArgumentError('Write 2026-11-22, or 2026-11-22T08:00:00Z.');
+  return new Date(time).toISOString();
 }

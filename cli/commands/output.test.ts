@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { statusLines } from './config.ts';
-import { recordLines } from './history.ts';
+import { instant, recordLines } from './history.ts';
 import { messageLines } from './list.ts';
 import { summaryLines } from './queue.ts';
 import { selectionOf } from './selection.ts';
 import { detailLines } from './show.ts';
-import { durationText, sizeText, table } from './table.ts';
+import { countText, durationText, sizeText, table } from './table.ts';
 
 const now = Date.parse('2026-11-22T12:00:00Z');
 const message = {
@@ -49,7 +49,7 @@ describe('what the queue commands print', () => {
     ).toEqual([
       '2 messages, 3.0 MiB, the oldest for 1d 1h; recipients: 1 active, 2 deferred',
       'The volume is full: new mail is answered 452 4.3.1.',
-      '1 damaged groups of records were kept aside: see the log.',
+      '1 damaged group of records kept aside: see the log.',
       '',
       'DESTINATION  MESSAGES  ACTIVE  DEFERRED  NEXT PROBE  LAST REPLY',
       'mx:a.test    2         1       2         in 5s       421 no',
@@ -94,6 +94,9 @@ describe('what the queue commands print', () => {
 });
 
 describe('cells', () => {
+  it('count', () =>
+    expect([0, 1, 2].map((count) => countText(count, 'day'))).toEqual(['0 days', '1 day', '2 days']));
+
   it.each([
     [0, '0 B'],
     [1023, '1023 B'],
@@ -110,6 +113,18 @@ describe('cells', () => {
   ])('%d seconds', (seconds, text) => expect(durationText(seconds)).toBe(text));
 
   it('have no trailing space', () => expect(table(['A', 'B'], [['long', '']])).toEqual(['A     B', 'long']));
+});
+
+describe('a time', () => {
+  it.each([
+    ['2026-11-22', '2026-11-22T00:00:00.000Z'],
+    ['2026-11-22T08:00:00Z', '2026-11-22T08:00:00.000Z'],
+    ['2026-11-22T08:00+01:00', '2026-11-22T07:00:00.000Z'],
+  ])('%s', (text, time) => expect(instant(text)).toBe(time));
+
+  it.each(['yesterday', '2026-11-22T08:00:00', '2026-13-01', ''])('is not %j', (text) =>
+    expect(() => instant(text)).toThrow('Write 2026-11-22'),
+  );
 });
 
 describe('what an action is for', () => {

@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import type { QueueSummary } from '../../mta/control/types.ts';
 import { clientForState } from '../control/client.ts';
 import { type Context, outputOption, stateOption } from './context.ts';
-import { durationText, sizeText, table } from './table.ts';
+import { countText, durationText, sizeText, table } from './table.ts';
 
 export function queueCommand({ write, clock }: Context): Command {
   return new Command('queue')
@@ -36,7 +36,7 @@ export function summaryLines(summary: QueueSummary, now: number): string[] {
     destination.lastReply ?? '',
   ]);
   return [
-    `${messages} messages, ${sizeText(bytes)}${age}; recipients: ${states.join(', ')}`,
+    `${countText(messages, 'message')}, ${sizeText(bytes)}${age}; recipients: ${states.join(', ')}`,
     ...warnings(full, damaged),
     '',
     ...table(['DESTINATION', 'MESSAGES', 'ACTIVE', 'DEFERRED', 'NEXT PROBE', 'LAST REPLY'], rows),
@@ -46,6 +46,6 @@ export function summaryLines(summary: QueueSummary, now: number): string[] {
 function warnings(full: boolean, damaged: number): string[] {
   return [
     ...(full ? ['The volume is full: new mail is answered 452 4.3.1.'] : []),
-    ...(damaged > 0 ? [`${damaged} damaged groups of records were kept aside: see the log.`] : []),
+    ...(damaged > 0 ? [`${countText(damaged, 'damaged group')} of records kept aside: see the log.`] : []),
   ];
 }

@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import type { MessageSummary } from '../../mta/control/types.ts';
 import { clientForState } from '../control/client.ts';
 import { type Context, outputOption, stateOption } from './context.ts';
-import { printable, sizeText } from './table.ts';
+import { countText, printable, sizeText } from './table.ts';
 
 export function showCommand({ write, writeRaw }: Context): Command {
   return new Command('show')
@@ -34,7 +34,7 @@ export function detailLines({ id, from, size, arrivedAt, user, recipients }: Mes
     ...(user === undefined ? [] : [`user     ${user}`]),
     ...recipients.flatMap(({ address, state, destination, attempts, nextAttemptAt, lastReply }) => [
       `to       <${address}>`,
-      `         ${state}, ${attempts} attempts, by ${destination}`,
+      `         ${state}, ${countText(attempts, 'attempt')}, by ${destination}`,
       ...(nextAttemptAt === undefined ? [] : [`         next attempt ${nextAttemptAt}`]),
       ...(lastReply === undefined ? [] : [`         last reply: ${lastReply}`]),
     ]),

@@ -12,6 +12,9 @@ export function table(headings: readonly string[], rows: readonly (readonly stri
 
 export const printable = (text: string) => text.replace(/\p{C}/gu, '?');
 
+/** `1 message`, `2 messages` */
+export const countText = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
+
 /** `1.4 MiB` */
 export function sizeText(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];

@@ -9,7 +9,7 @@ import { type Context, gather, mtaOption, stateOption } from './context.ts';
 
 const quickstart = fileURLToPath(new URL('../../examples/quickstart', import.meta.url));
 
-export function upCommand({ write, signals, clock, random }: Context): Command {
+export function upCommand({ self, write, signals, clock, random }: Context): Command {
   return new Command('up')
     .summary('run a folder of manifests on this machine')
     .description(
@@ -36,6 +36,6 @@ Examples:
     )
     .action(async (folder: string, options: { state: string; port?: string[]; mta?: string }) => {
       const { state, port = [], ...rest } = options;
-      await up({ folder, state, ports: parsePorts(port), ...rest, write, ...signals(), clock, random });
+      await up({ folder, state, ports: parsePorts(port), ...rest, self, write, ...signals(), clock, random });
     });
 }

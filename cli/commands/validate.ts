@@ -6,6 +6,7 @@ import { loadProject } from '../local/project.ts';
 import { DEFAULT_STATE } from '../local/state.ts';
 import { offline } from '../local/surroundings.ts';
 import { type Context, mtaOption, outputOption } from './context.ts';
+import { countText } from './table.ts';
 
 interface Options {
   readonly mta?: string;
@@ -44,7 +45,7 @@ Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage.`,
         write(JSON.stringify(findings, null, 2));
       } else {
         for (const line of faultLines(findings)) write(line);
-        if (findings.ok) write(`${findings.resources.length} resources, nothing wrong`);
+        if (findings.ok) write(`${countText(findings.resources.length, 'resource')}, nothing wrong`);
       }
       if (!findings.ok) fail();
     });

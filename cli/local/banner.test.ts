@@ -22,7 +22,13 @@ const generated = [
 
 it('the banner says where everything is, and how to begin', () => {
   expect(
-    banner({ config, project: { generated }, files: paths('.postrider'), ports: DEFAULT_PORTS }),
+    banner({
+      config,
+      project: { generated },
+      files: paths('.postrider'),
+      ports: DEFAULT_PORTS,
+      self: 'postrider',
+    }),
   ).toEqual([
     '',
     'Postrider runs as mx.test, config revision 1.',
@@ -49,6 +55,7 @@ it('the banner names another state folder where the reader has to', () => {
     project: { generated: [] },
     files: paths('/srv/state'),
     ports: DEFAULT_PORTS,
+    self: 'npm run -s postrider --',
   });
-  expect(lines.at(-2)).toContain('`postrider queue --state /srv/state`');
+  expect(lines.at(-2)).toContain('`npm run -s postrider -- queue --state /srv/state`');
 });

@@ -10,9 +10,11 @@ export interface BannerInput {
   readonly project: Pick<Project, 'generated'>;
   readonly files: StatePaths;
   readonly ports: Ports;
+  /** How the reader calls `postrider`. */
+  readonly self: string;
 }
 
-export function banner({ config, project, files, ports }: BannerInput): string[] {
+export function banner({ config, project, files, ports, self }: BannerInput): string[] {
   const rows: [what: string, where: string, more: string][] = [
     ...config.listeners.map((listener): [string, string, string] => [
       listener.name,
@@ -41,7 +43,7 @@ export function banner({ config, project, files, ports }: BannerInput): string[]
     ),
     ...firstMessage(config),
     '',
-    `Look at the queue with \`postrider queue${stateArgument(files)}\`. Ctrl-C stops.`,
+    `Look at the queue with \`${self} queue${stateArgument(files)}\`. Ctrl-C stops.`,
     '',
   ];
 }

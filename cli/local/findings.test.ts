@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Diagnostic } from '../../operator/compile/types.ts';
+import { testConfig } from '../../test/support/config.ts';
 import { collect } from '../manifests/collect.ts';
 import { faultLines, findingLines, findingsOf } from './findings.ts';
 
@@ -20,6 +21,7 @@ metadata: {name: web}
 ---
 - nothing
 `;
+const config = testConfig('/nowhere', { smtp: 1, submission: 2, health: 3, control: 4 });
 const manifests = collect([{ path: 'dir/a.yaml', text }], ['MTA', 'MailUser']);
 const mta = { kind: 'MTA', namespace: 'mail', name: 'a' };
 const user = { kind: 'MailUser', namespace: 'default', name: 'demo' };
@@ -49,7 +51,7 @@ const diagnostics: Diagnostic[] = [
 ];
 
 describe('findings', () => {
-  const findings = findingsOf({ manifests, diagnostics });
+  const findings = findingsOf({ manifests, diagnostics, config });
 
   it('are told to people resource by resource', () => {
     expect(findingLines(findings)).toEqual([
@@ -73,12 +75,17 @@ describe('findings', () => {
   it('are all well only where nothing is wrong', () => {
     expect(findings.ok).toBe(false);
     const clean = { ...manifests, problems: [] };
-    expect(findingsOf({ manifests: clean, diagnostics: diagnostics.slice(1) }).ok).toBe(false);
+    expect(findingsOf({ manifests: clean, diagnostics: diagnostics.slice(1), config }).ok).toBe(false);
     const tolerant = findingsOf(
-      { manifests: clean, diagnostics: diagnostics.slice(1) },
+      { manifests: clean, diagnostics: diagnostics.slice(1), config },
       new Set(['SecretNotFound']),
     );
     expect(tolerant.ok).toBe(true);
     expect(tolerant.resources.map(({ state }) => state)).toEqual(['ignored', 'accepted', 'ignored']);
+  });
+
+  it('say of what compile was silent about, for want of an MTA, that it was skipped', () => {
+    const broken = findingsOf({ manifests, diagnostics: diagnostics.slice(0, 1), config: undefined });
+    expect(broken.resources.map(({ state }) => state)).toEqual(['wrong', 'skipped', 'ignored']);
   });
 });

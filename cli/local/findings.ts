@@ -14,7 +14,8 @@ export interface Fault {
 export interface Finding {
   readonly resource: ObjectRef;
   readonly place: Place | undefined;
-  readonly state: 'accepted' | 'wrong' | 'ignored';
+  /** `skipped`: nothing is said of it as long as the MTA itself is not accepted. */
+  readonly state: 'accepted' | 'wrong' | 'ignored' | 'skipped';
   readonly faults: readonly Fault[];
 }
 
@@ -28,7 +29,7 @@ export interface Findings {
 
 /** @param tolerate reasons that are no faults, such as SecretNotFound where Secrets are kept elsewhere. */
 export function findingsOf(
-  { manifests, diagnostics }: Pick<Project, 'manifests' | 'diagnostics'>,
+  { manifests, diagnostics, config }: Pick<Project, 'manifests' | 'diagnostics' | 'config'>,
   tolerate: ReadonlySet<string> = new Set(),
 ): Findings {
   const problems = manifests.problems.map(({ place, reason, message }) => ({
@@ -53,8 +54,15 @@ export function findingsOf(
     return {
       resource,
       place: manifests.place(resource),
-      // Compile is silent about what belongs to another fleet.
-      state: faults.length > 0 ? 'wrong' : own.length > 0 ? 'accepted' : 'ignored',
+      // Compile is silent about what belongs to another fleet, and, without a fleet, about everything else.
+      state:
+        faults.length > 0
+          ? 'wrong'
+          : own.length > 0
+            ? 'accepted'
+            : config === undefined
+              ? 'skipped'
+              : 'ignored',
       faults,
     };
   });

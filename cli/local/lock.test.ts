@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -50,6 +50,18 @@ describe('the lock of a state folder', () => {
   it.runIf(existsSync('/proc/self/stat'))('is taken from a pid that was used again', () => {
     writeFileSync(path, JSON.stringify({ pid: process.pid, began: '1' }));
     expect(takeLock(path).orphan).toBeUndefined();
+  });
+
+  it.runIf(existsSync('/proc/self/stat'))('is taken from a process that nobody reaps', async () => {
+    // What the shell left behind has a parent that never waits for it.
+    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    children.push(parent);
+    const [line] = (await once(parent.stdout!, 'data')) as [Buffer];
+    const pid = Number(line.toString());
+    await expect.poll(() => lives({ pid })).toBe(false);
+    expect(readFileSync(`/proc/${pid}/stat`, 'utf8')).toContain(') Z ');
   });
 
   it('is taken where the file makes no sense', () => {

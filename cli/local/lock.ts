@@ -101,7 +101,7 @@ function removeIfStill(text: string | undefined, path: string, aside: string): v
 }
 
 export function processId(pid: number): ProcessId {
-  const began = beginOf(pid);
+  const began = statOf(pid)?.began;
   return began === undefined ? { pid } : { pid, began };
 }
 
@@ -113,15 +113,18 @@ export function lives({ pid, began }: ProcessId): boolean {
     // EPERM: it lives, and is someone else's.
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
   }
-  const now = beginOf(pid);
-  return began === undefined || now === undefined || began === now;
+  const now = statOf(pid);
+  // A zombie has ended, and holds nothing; where nobody reaps, it stays for good.
+  if (now?.state === 'Z') return false;
+  return began === undefined || now === undefined || began === now.began;
 }
 
-/** Field 22 of proc(5)'s stat; the second may have spaces and parentheses of its own. */
-function beginOf(pid: number): string | undefined {
+/** Fields 3 and 22 of proc(5)'s stat; the second may have spaces and parentheses of its own. */
+function statOf(pid: number): { state: string | undefined; began: string | undefined } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return { state: fields[0], began: fields[19] };
   } catch {
     return undefined;
   }

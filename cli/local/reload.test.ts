@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { MtaConfig } from '../../mta/config.ts';
 import { PostriderError } from '../../mta/errors.ts';
+import type { Diagnostic } from '../../operator/compile/types.ts';
 import { testConfig } from '../../test/support/config.ts';
 import { collect } from '../manifests/collect.ts';
 import { findingsOf } from './findings.ts';
@@ -8,7 +9,14 @@ import type { Project } from './project.ts';
 import { Reloader } from './reload.ts';
 import { firstConfig } from './revisions.ts';
 
-const config = testConfig('/nowhere', { smtp: 1, submission: 2, health: 3, control: 4 }, { revision: 7 });
+const config = testConfig(
+  '/nowhere',
+  { smtp: 1, submission: 2, health: 3, control: 4 },
+  {
+    revision: 7,
+    resources: { 'MailDomain/mail/ours': 1 },
+  },
+);
 const manifests = collect([], []);
 const project = (more: Partial<Project> = {}): Project => ({
   manifests,
@@ -17,6 +25,13 @@ const project = (more: Partial<Project> = {}): Project => ({
   config,
   generated: [],
   ...more,
+});
+const refusal = (name: string, reason: string): Diagnostic => ({
+  resource: { kind: 'MailDomain', namespace: 'mail', name },
+  condition: 'Accepted',
+  status: 'False',
+  reason,
+  message: 'no',
 });
 const changed: MtaConfig = { ...config, workers: 3 };
 const unreadable = {
@@ -46,6 +61,14 @@ async function reload(
 }
 
 describe('after a change of manifests', () => {
+  it.each([
+    ['new and not valid', refusal('new', 'Invalid')],
+    ['valid and wrong', refusal('ours', 'Conflicted')],
+  ])('a resource that is %s is left out', async (_, diagnostic) => {
+    const loaded = await reload([() => project({ config: changed, diagnostics: [diagnostic] })]);
+    expect(loaded.revisions).toEqual([8]);
+  });
+
   it('a config that differs gets the next revision, once', async () => {
     expect(await reload([() => project({ config: changed }), () => project({ config: changed })])).toEqual({
       lines: [
@@ -60,6 +83,10 @@ describe('after a change of manifests', () => {
 
   it.each<[string, () => Project]>([
     ['a file cannot be read', () => project({ manifests: unreadable, config: changed })],
+    [
+      'MailDomain/mail/ours is not valid',
+      () => project({ config: changed, diagnostics: [refusal('ours', 'Invalid')] }),
+    ],
     ['the MTA itself is not accepted', () => project({ config: undefined })],
     [
       'There is no folder x (Make it)',

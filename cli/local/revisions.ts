@@ -1,7 +1,9 @@
 /** Which config comes next, and its revision: higher than any before on this state folder, and only when it differs. */
 import { isDeepStrictEqual } from 'node:util';
+import { reasons } from '../../crds/conditions.ts';
 import { type MtaConfig, mtaConfigSchema } from '../../mta/config.ts';
 import { PostriderError } from '../../mta/errors.ts';
+import { idOf } from '../../operator/compile/report.ts';
 import { writeDurably } from './files.ts';
 import type { Project } from './project.ts';
 import type { StatePaths } from './state.ts';
@@ -27,11 +29,16 @@ export type Decision =
 
 /**
  * What to do after a change. A resource that is wrong is left out; but a file that can't be read hides what was in
- * it, and to take that for a wish to remove it would stop mail: so then everything stays as it was.
+ * it, and so does a resource that ran and whose schema the new one breaks. To take that for a wish to remove it would
+ * stop mail: so then everything stays as it was.
  */
 export function decide(project: Project, running: MtaConfig): Decision {
   if (project.manifests.problems.length > 0) return { kind: 'keep', why: 'a file cannot be read' };
   if (project.config === undefined) return { kind: 'keep', why: 'the MTA itself is not accepted' };
+  const broken = project.diagnostics.find(
+    ({ reason, resource }) => reason === reasons.Invalid && idOf(resource) in running.resources,
+  );
+  if (broken !== undefined) return { kind: 'keep', why: `${idOf(broken.resource)} is not valid` };
   const config = next(project.config, running);
   return config === running ? { kind: 'unchanged' } : { kind: 'load', config };
 }

@@ -6,7 +6,7 @@ import { systemClock } from '../../mta/clock.ts';
 import { parsePhc, verifyPassword } from '../../mta/policy/phc.ts';
 import { systemRandom } from '../../mta/random.ts';
 import { VALID_MS } from './certificate.ts';
-import { localCertificate, makeFolder, makeSecret, secretFile } from './state.ts';
+import { localCertificate, makeFolder, makeSecret, secretFile, stateFault } from './state.ts';
 import { verifiers } from './verifier.ts';
 
 let folder: string;
@@ -14,6 +14,28 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'state-'));
 });
 afterEach(() => rmSync(folder, { recursive: true }));
+
+describe('a state folder that can’t be used', () => {
+  it('is told as such, with what to do', () => {
+    const fault = (() => {
+      try {
+        return readFileSync(join(folder, 'none', 'up.lock'));
+      } catch (error) {
+        return stateFault(error, folder);
+      }
+    })();
+    expect(fault).toMatchObject({
+      code: 'StateInvalid',
+      message: expect.stringContaining('up.lock'),
+      hint: expect.stringContaining('--state'),
+    });
+  });
+
+  it('is nobody else’s fault', () => {
+    const other = new TypeError('ours');
+    expect(stateFault(other, folder)).toBe(other);
+  });
+});
 
 describe('a secret of the state folder', () => {
   const make = () => makeSecret(systemRandom);

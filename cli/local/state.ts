@@ -44,6 +44,20 @@ export function makeFolder(folder: string): StatePaths {
   return paths(folder);
 }
 
+/** What the file system says of a file below the state folder, as what to do about it; other errors as they are. */
+export function stateFault(error: unknown, folder: string): unknown {
+  const { syscall, path } = error as NodeJS.ErrnoException;
+  if (error instanceof PostriderError || syscall === undefined || path === undefined) return error;
+  return new PostriderError(
+    'StateInvalid',
+    `The state folder ${folder} can't be used: ${(error as Error).message}`,
+    {
+      hint: 'See that this user may write there and that there is room, or choose another with --state DIR',
+      cause: error,
+    },
+  );
+}
+
 /** One line of text in a file; what `make` gives is written where there is no such file yet. */
 export function secretFile(path: string, what: string, make?: () => string): string {
   let text: string;

@@ -19,7 +19,7 @@ import { checkPorts, LOOPBACK, type Ports } from './ports.ts';
 import { loadProject } from './project.ts';
 import { Reloader } from './reload.ts';
 import { firstConfig, storeConfig } from './revisions.ts';
-import { makeFolder, type StatePaths } from './state.ts';
+import { makeFolder, type StatePaths, stateFault } from './state.ts';
 import { fromState, lastConfig } from './surroundings.ts';
 import { watchManifests } from './watch.ts';
 
@@ -28,6 +28,7 @@ export interface UpOptions {
   readonly state: string;
   readonly ports: Ports;
   readonly mta?: string;
+  readonly self: string;
   readonly write: (line: string) => void;
   /** Stop in order; everything that is under way may end. */
   readonly stop: AbortSignal;
@@ -45,12 +46,16 @@ const ORPHAN_MS = 30_000;
 
 export async function up(options: UpOptions): Promise<void> {
   const files = makeFolder(options.state);
-  const lock = takeLock(files.lock);
   try {
-    if (lock.orphan !== undefined) await endOrphan(lock.orphan, options);
-    await run(options, files, lock);
-  } finally {
-    lock.release();
+    const lock = takeLock(files.lock);
+    try {
+      if (lock.orphan !== undefined) await endOrphan(lock.orphan, options);
+      await run(options, files, lock);
+    } finally {
+      lock.release();
+    }
+  } catch (error) {
+    throw stateFault(error, options.state);
   }
 }
 
@@ -64,7 +69,7 @@ async function run(options: UpOptions, files: StatePaths, lock: Lock): Promise<v
   const findings = findingsOf(project);
   for (const line of findingLines(findings)) write(line);
   const config = firstConfig(project, last, folder);
-  await checkPorts(config);
+  await checkPorts(config, ports.inbox);
   storeConfig(files, config);
 
   const lines = inboxLines(clock, write);
@@ -86,7 +91,7 @@ async function run(options: UpOptions, files: StatePaths, lock: Lock): Promise<v
     mta.start();
     serving = await ready(mta, config, options);
     if (serving) {
-      for (const line of banner({ config, project, files, ports })) write(line);
+      for (const line of banner({ config, project, files, ports, self: options.self })) write(line);
       const control = controlClient(`http://${LOOPBACK}:${ports.control}`, surroundings.token);
       const reloader = new Reloader({
         config,

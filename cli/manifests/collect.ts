@@ -3,6 +3,7 @@
  * themselves. Objects of other groups are left alone, and said. Pure.
  */
 import { API_VERSION, GROUP } from '../../crds/kind.ts';
+import { idOf } from '../../operator/compile/report.ts';
 import type { Manifest, ObjectRef, SecretValues } from '../../operator/compile/types.ts';
 import { type FileObject, parseFile } from './documents.ts';
 import { segmentsOf } from './locate.ts';
@@ -37,7 +38,7 @@ export function collect(files: readonly SourceFile[], kinds: readonly string[]):
     namespaces,
     problems,
     ignored,
-    place: (resource, path) => known.get(keyOf(resource))?.place(path === undefined ? [] : segmentsOf(path)),
+    place: (resource, path) => known.get(idOf(resource))?.place(path === undefined ? [] : segmentsOf(path)),
   };
 
   function take(object: FileObject): void {
@@ -71,7 +72,7 @@ export function collect(files: readonly SourceFile[], kinds: readonly string[]):
       ignored.push({ place: object.place(), resource });
       return;
     }
-    const first = known.get(keyOf(resource));
+    const first = known.get(idOf(resource));
     if (first !== undefined) {
       const { file, line } = first.place();
       problem(
@@ -81,7 +82,7 @@ export function collect(files: readonly SourceFile[], kinds: readonly string[]):
       );
       return;
     }
-    known.set(keyOf(resource), object);
+    known.set(idOf(resource), object);
 
     if (kind === 'Namespace') {
       namespaces[metadata.name] = { ...metadata.labels, ...ownLabel(metadata.name) };
@@ -104,8 +105,6 @@ export function collect(files: readonly SourceFile[], kinds: readonly string[]):
 
 /** The label that Kubernetes puts on every namespace. */
 const ownLabel = (namespace: string) => ({ 'kubernetes.io/metadata.name': namespace });
-
-const keyOf = ({ kind, namespace, name }: ObjectRef) => `${kind}/${namespace}/${name}`;
 
 function metadataFaults(metadata: unknown): { path: readonly string[]; message: string }[] {
   if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
