@@ -226,7 +226,7 @@ export class Flow implements Acceptor {
       } catch (error) {
         failure = this.#failure(error);
         // A host that refuses this message is there for others.
-        spoke ||= failure.remote !== undefined && !failure.closes;
+        spoke ||= failure.remote !== undefined && failure.code !== 421;
         // After the final dot the message may have been taken: another host now would make a second copy for sure.
         if (!failure.temporary || failure.uncertain) break;
         if (failure.blame === 'us') break;

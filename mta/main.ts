@@ -23,6 +23,9 @@ import { type Channel, serve } from './supervise/rpc.ts';
 import { Supervisor, type WorkerProcess } from './supervise/supervisor.ts';
 import { createWorker } from './worker.ts';
 
+/** How long a process that has drained may take to end, and a worker without a supervisor. */
+const CLOSING_MS = 2000;
+
 const USAGE = 'usage: node mta/main.ts --config FILE';
 
 async function supervise(file: string): Promise<void> {
@@ -48,6 +51,8 @@ async function supervise(file: string): Promise<void> {
     stopping = true;
     logger.info({ signal }, 'draining');
     await supervisor.stop();
+    // A request that doesn't end, or a reader that has gone, keeps nobody.
+    systemClock.after(CLOSING_MS, () => process.exit(0));
     await Promise.all([health.close(), control.close()]);
     logger.info('ended');
     await destination.flush();
@@ -56,14 +61,24 @@ async function supervise(file: string): Promise<void> {
   process.on('SIGTERM', (signal) => void stop(signal));
   process.on('SIGINT', (signal) => void stop(signal));
   process.on('SIGHUP', () => {
-    readConfig(file)
-      .then((next) => supervisor.load(next))
-      .catch((error: Error) => supervisor.refuse(undefined, error.message));
+    readConfig(file).then(
+      // What is refused is in the status and the log already.
+      (next) => supervisor.load(next).catch(() => {}),
+      (error: Error) => supervisor.refuse(undefined, error.message),
+    );
   });
 
-  await health.listen(config.health.address, config.health.port);
-  await supervisor.start();
-  await control.listen(config.control.address, config.control.port);
+  try {
+    await health.listen(config.health.address, config.health.port);
+    await supervisor.start();
+    await control.listen(config.control.address, config.control.port);
+  } catch (error) {
+    // Workers that were stopped while they started have not failed.
+    if (stopping) return;
+    stopping = true;
+    await supervisor.stop();
+    throw error;
+  }
   logger.info({ revision: config.revision, workers: config.workers }, 'ready');
 }
 
@@ -73,7 +88,12 @@ function standardOutput(): LogDestination {
 
 function spawnWorker(logLevel: string): WorkerProcess {
   const child = fork(import.meta.filename, ['--worker', logLevel], { serialization: 'advanced' });
-  const closed = (listener: () => void) => void child.once('disconnect', listener);
+  // A process that could not be made has neither an exit nor a channel to lose.
+  const failed = new Promise<string>((resolve) => void child.on('error', (error) => resolve(error.message)));
+  const closed = (listener: () => void) => {
+    child.once('disconnect', listener);
+    void failed.then(listener);
+  };
   return {
     channel: {
       // A worker that is gone is told by `onExit`, not by what could not be sent to it.
@@ -85,6 +105,7 @@ function spawnWorker(logLevel: string): WorkerProcess {
     onExit: (listener) => {
       if (child.exitCode !== null || child.signalCode !== null) listener('ended');
       else child.once('exit', (code, signal) => listener(signal ?? `exit code ${code}`));
+      if (child.pid === undefined) void failed.then(listener);
     },
   };
 }
@@ -110,6 +131,8 @@ function work(logLevel: string): void {
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => {});
   process.on('disconnect', () => {
+    // Whoever reads the log may hang: a worker without a supervisor must not keep ports and lanes.
+    setTimeout(() => process.exit(0), CLOSING_MS);
     void destination.flush().finally(() => process.exit(0));
   });
 }

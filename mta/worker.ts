@@ -2,9 +2,10 @@
  * One worker process: puts the parts together, and answers the supervisor. It owns at least one lane of the queue,
  * listens on the mail ports beside the other workers, and delivers what is in its lanes.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from './clock.ts';
-import type { Listener, MtaConfig } from './config.ts';
+import type { MtaConfig } from './config.ts';
 import { type WorkerMetrics, workerMetrics } from './control/metrics.ts';
 import { Operations } from './control/operations.ts';
 import type { MessageFilter, QueueAction } from './control/types.ts';
@@ -12,7 +13,7 @@ import { createSessions } from './deliver/sessions.ts';
 import type { Sessions } from './deliver/types.ts';
 import { Flow } from './flow.ts';
 import { shareOf } from './listen/connections.ts';
-import { createListener, type RunningListener } from './listen/listener.ts';
+import { Listeners } from './listeners.ts';
 import type { LogDestination } from './log/destination.ts';
 import { openMailLog } from './log/open.ts';
 import type { MailLog } from './log/types.ts';
@@ -36,6 +37,7 @@ interface Parts {
   readonly sessions: Sessions;
   readonly scheduler: Scheduler;
   readonly operations: Operations;
+  readonly listeners: Listeners;
 }
 
 /** Everything that a reload replaces, as a whole. */
@@ -50,9 +52,10 @@ export function createWorker(logger: Logger, destination: LogDestination): Worke
   const clock: Clock = systemClock;
   const metrics: WorkerMetrics = workerMetrics();
   const verifier = createVerifier({ clock, random: systemRandom });
-  const listeners = new Map<string, RunningListener>();
   let loaded: Loaded;
-  let parts: Parts;
+  let parts: Parts | undefined;
+  /** Loads one after the other. */
+  let loading: Promise<void> = Promise.resolve();
 
   const onDefect = (error: unknown) => logger.error({ err: error }, 'defect');
 
@@ -114,6 +117,18 @@ export function createWorker(logger: Logger, destination: LogDestination): Worke
       onDefect,
     });
     for (const entry of queue.entries()) scheduler.add(entry, entry.jobs);
+    const listeners = new Listeners({
+      acceptor: flow,
+      clock,
+      random: systemRandom,
+      log: {
+        refused(event) {
+          metrics.refused(event.command, event.error.code);
+          log.refused(event);
+        },
+      },
+      onDefect,
+    });
     return {
       queue,
       log,
@@ -121,6 +136,7 @@ export function createWorker(logger: Logger, destination: LogDestination): Worke
       sessions,
       scheduler,
       operations: new Operations({ queue, scheduler, log, clock }),
+      listeners,
     };
   }
 
@@ -135,88 +151,77 @@ export function createWorker(logger: Logger, destination: LogDestination): Worke
     return shareOf(limit, 1 / place.workers);
   }
 
-  async function listen(config: Listener): Promise<void> {
-    const { setup, place } = loaded;
-    const listener = createListener(settingsOf(config, setup.config), {
-      acceptor: parts.flow,
-      clock,
-      random: systemRandom,
-      log: {
-        refused(event) {
-          metrics.refused(event.command, event.error.code);
-          parts.log.refused(event);
-        },
-      },
-      connectionShare: 1 / place.workers,
-    });
-    await listener.start();
-    listeners.set(config.name, listener);
+  /** A destination that is down has earned its back-off on the way that it had. */
+  function wakeRerouted(scheduler: Scheduler, before: Setup, { config, routes }: Setup): void {
+    const all = !isDeepStrictEqual(waysOf(before.config), waysOf(config));
+    scheduler.wakeThose(
+      (key) => all || !isDeepStrictEqual(before.routes.destination(key), routes.destination(key)),
+    );
   }
 
-  /** Listeners of the same place go on with new settings; others are stopped, and new ones started. */
-  async function relisten(config: MtaConfig): Promise<void> {
-    const wanted = new Map(config.listeners.map((listener) => [listener.name, listener]));
-    const gone = [...listeners.values()].filter((running) => {
-      const next = wanted.get(running.config.name);
-      return next === undefined || !samePlace(running.config, next);
-    });
-    // Sessions of a listener that moves or goes may end in their own time: the load doesn't wait for them.
-    for (const listener of gone) {
-      listeners.delete(listener.config.name);
-      listener.stop(config.drainSeconds).catch(onDefect);
+  async function load(config: MtaConfig, place: Place): Promise<void> {
+    const before = loaded;
+    try {
+      const { listeners, scheduler } = running();
+      loaded = compile(config, place);
+      await listeners.load(config, 1 / place.workers);
+      wakeRerouted(scheduler, before.setup, loaded.setup);
+    } catch (error) {
+      metrics.configRefused();
+      loaded = before;
+      throw error;
     }
-    for (const listener of config.listeners) {
-      const running = listeners.get(listener.name);
-      if (running === undefined) await listen(listener);
-      else await running.reload(settingsOf(listener, config));
-    }
+  }
+
+  function running(): Parts {
+    if (parts === undefined) throw new Error('the worker has not started');
+    return parts;
   }
 
   return {
     async start(config, place) {
       loaded = compile(config, place);
-      parts = await open();
+      const { listeners, operations, sessions } = await open().then((opened) => {
+        parts = opened;
+        return opened;
+      });
       metrics.observe({
         queue: () => {
-          const { counts, recipients } = parts.operations.summary();
+          const { counts, recipients } = operations.summary();
           const { messages, bytes, oldest, lanes, full, damaged } = counts;
           const oldestSeconds = oldest === undefined ? undefined : (clock.now() - oldest) / 1000;
           return { messages, bytes, oldestSeconds, lanes, full, damaged, recipients };
         },
         configRevision: () => loaded.setup.config.revision,
-        connections: () => [...listeners].map(([listener, { sessions }]) => ({ listener, count: sessions })),
-        outboundOpen: () => parts.sessions.open,
+        connections: () => listeners.sessions(),
+        outboundOpen: () => sessions.open,
         logDropped: () => destination.dropped,
       });
-      for (const listener of config.listeners) await listen(listener);
+      await listeners.load(config, 1 / place.workers);
     },
 
-    async load(config, place) {
-      const before = loaded;
-      loaded = compile(config, place);
-      try {
-        await relisten(config);
-      } catch (error) {
-        metrics.configRefused();
-        loaded = before;
-        throw error;
-      }
+    load(config, place) {
+      const done = loading.then(() => load(config, place));
+      loading = done.catch(() => {});
+      return done;
     },
 
     async ping() {},
     metrics: () => metrics.registry.getMetricsAsJSON(),
-    queue: async () => parts.operations.summary(),
-    messages: (filter: MessageFilter) => parts.operations.messages(filter),
-    message: (id: QueueId) => parts.operations.message(id),
-    content: (id: QueueId, limit: number) => parts.operations.content(id, limit),
-    act: (action: QueueAction, select: readonly QueueId[] | MessageFilter) =>
-      parts.operations.act(action, select),
+    queue: async () => running().operations.summary(),
+    messages: async (filter: MessageFilter) => running().operations.messages(filter),
+    message: async (id: QueueId) => running().operations.message(id),
+    content: async (id: QueueId, limit: number) => running().operations.content(id, limit),
+    act: async (action: QueueAction, select: readonly QueueId[] | MessageFilter) =>
+      running().operations.act(action, select),
 
     async drain(seconds) {
-      const { queue, log, scheduler, sessions } = parts;
-      const stopped = [...listeners.values()].map((listener) => listener.stop(seconds));
+      // What hasn't started yet has nothing to finish.
+      if (parts === undefined) return;
+      const { queue, log, scheduler, sessions, listeners } = parts;
+      await loading;
       const deliveries = within(clock, seconds * 1000, scheduler.drain());
-      await Promise.all([...stopped, deliveries]);
+      await Promise.all([listeners.stop(seconds), deliveries]);
       await within(clock, 1000, sessions.drain());
       await queue.release();
       await log.close();
@@ -224,16 +229,10 @@ export function createWorker(logger: Logger, destination: LogDestination): Worke
   };
 }
 
-function settingsOf(listener: Listener, { fleet, secrets }: MtaConfig) {
-  return { config: listener, hostname: fleet.hostname, secrets };
-}
-
-function samePlace(a: Listener, b: Listener): boolean {
-  return (
-    a.address === b.address &&
-    a.port === b.port &&
-    (a.tls.mode === 'implicit') === (b.tls.mode === 'implicit')
-  );
+/** What the way of any mail may depend on. */
+function waysOf({ relays, tlsPolicies, egress, resolver, delivery, secrets }: MtaConfig): unknown {
+  const passwords = relays.map(({ auth }) => auth && secrets[auth.password]);
+  return [relays, passwords, tlsPolicies, egress, resolver, delivery];
 }
 
 /** Waits for something, but no longer than `ms`. */

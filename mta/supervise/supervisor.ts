@@ -3,6 +3,7 @@
  * ends them in order. Mail never passes through here; a supervisor that dies takes its workers with it, as they end
  * when their channel closes.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import type { MtaConfig } from '../config.ts';
@@ -33,6 +34,8 @@ interface Worker {
   readonly index: number;
   readonly process: WorkerProcess;
   readonly calls: WorkerCalls;
+  /** What it was given last. */
+  config: MtaConfig;
   ready: boolean;
   /** Monotonic ms of the last sign of life. */
   seen: number;
@@ -44,12 +47,18 @@ const LONGEST_RESTART_MS = 30_000;
 /** A worker that has served for so long starts its count of deaths anew. */
 const STEADY_MS = 60_000;
 const PING_MS = 1000;
+/** What draining takes beside the grace: connections are closed, lanes released, logs written. */
+const DRAIN_MARGIN_MS = 5000;
+/** A drained process that is still there after this is killed. */
+const EXIT_MS = 2000;
 /** An event loop that hasn't answered for so long is taken to be stuck. */
 const STUCK_MS = 30_000;
 
 export class Supervisor {
   readonly #deps: SupervisorDeps;
   readonly #workers = new Map<number, Worker>();
+  /** Drains under way of workers that are no longer wanted. */
+  readonly #draining = new Set<Promise<void>>();
   #config: MtaConfig;
   #deaths = 0;
   #stopping = false;
@@ -72,6 +81,7 @@ export class Supervisor {
     } catch (error) {
       this.#stopping = true;
       for (const { process } of this.#workers.values()) process.kill();
+      this.#workers.clear();
       throw error;
     }
     this.#watch();
@@ -120,22 +130,20 @@ export class Supervisor {
   }
 
   async #load(config: MtaConfig): Promise<ConfigStatus> {
+    if (this.#stopping) throw new PostriderError('ConfigInvalid', 'no config is loaded while shutting down');
     const old = this.#config;
     try {
       this.#checkChange(old, config);
       checkSetup(config, this.#deps.verifier);
       await checkFree(newBindings(listenerBindings(old), listenerBindings(config)));
-      await this.#loadAll(config);
+      await this.#loadEverywhere(config, old);
     } catch (error) {
-      await this.#loadAll(old).catch((again: unknown) =>
-        this.#deps.logger.error({ err: again }, 'a worker did not go back to the old config'),
-      );
       this.refuse(config.revision, error instanceof Error ? error.message : String(error));
       throw error;
     }
     this.#config = config;
     this.#refused = undefined;
-    await this.#resize();
+    this.#resize();
     this.#deps.logger.info({ revision: config.revision }, 'config loaded');
     return this.status();
   }
@@ -149,8 +157,12 @@ export class Supervisor {
         { hint: 'revisions only go up: write the content that you want with a higher one' },
       );
     }
-    const fixed = ['queue', 'health', 'control'] as const;
-    const changed = fixed.find((part) => JSON.stringify(old[part]) !== JSON.stringify(config[part]));
+    const fixed = ['queue', 'health', 'log'] as const;
+    const place = ({ address, port }: MtaConfig['control']) => `${address} ${port}`;
+    const changed =
+      place(old.control) === place(config.control)
+        ? fixed.find((part) => !isDeepStrictEqual(old[part], config[part]))
+        : 'control';
     if (changed !== undefined) {
       throw new PostriderError('ConfigInvalid', `${changed} can't change while the process runs`, {
         hint: 'restart it with the new config',
@@ -158,27 +170,58 @@ export class Supervisor {
     }
   }
 
-  async #loadAll(config: MtaConfig): Promise<void> {
+  /** Waits for every worker's answer, so that the way back begins when none is still on its way forth. */
+  async #loadEverywhere(config: MtaConfig, old: MtaConfig): Promise<void> {
     const workers = [...this.#workers.values()].filter((worker) => worker.ready);
-    await Promise.all(workers.map(({ calls, index }) => calls.load(config, this.#place(index, config))));
+    const answers = await Promise.allSettled(workers.map((worker) => this.#give(worker, config)));
+    const refusal = answers.find((answer) => answer.status === 'rejected');
+    if (refusal === undefined) return;
+    for (const answer of await Promise.allSettled(workers.map((worker) => this.#give(worker, old)))) {
+      if (answer.status === 'fulfilled') continue;
+      this.#deps.logger.error({ err: answer.reason }, 'a worker did not go back to the old config');
+    }
+    throw refusal.reason;
   }
 
-  /** Starts or drains workers until there are as many as the config wants. */
-  async #resize(): Promise<void> {
+  async #give(worker: Worker, config: MtaConfig): Promise<void> {
+    await worker.calls.load(config, this.#place(worker.index, config));
+    worker.config = config;
+  }
+
+  /** Starts or drains workers until there are as many as the config wants: neither is waited for. */
+  #resize(): void {
     const { workers, drainSeconds } = this.#config;
-    const missing = Array.from({ length: workers }, (_, index) => index).filter((i) => !this.#workers.has(i));
-    const surplus = [...this.#workers.values()].filter(({ index }) => index >= workers);
-    await Promise.all([
-      ...missing.map((index) => this.#startWorker(index)),
-      ...surplus.map((worker) => this.#drainWorker(worker, drainSeconds)),
-    ]);
+    for (let index = 0; index < workers; index += 1) {
+      if (!this.#workers.has(index)) this.#startOrRestart(index);
+    }
+    for (const worker of [...this.#workers.values()].filter(({ index }) => index >= workers)) {
+      const drained: Promise<void> = this.#drainWorker(worker, drainSeconds).finally(() =>
+        this.#draining.delete(drained),
+      );
+      this.#draining.add(drained);
+    }
+    // Workers that were starting, or that came up while the others were asked.
+    for (const worker of this.#workers.values()) if (worker.ready) this.#catchUp(worker);
+  }
+
+  /** Gives a worker the config that the others have; one that doesn't take it is started anew with it. */
+  #catchUp(worker: Worker): void {
+    if (worker.config === this.#config) return;
+    this.#give(worker, this.#config).catch((error: unknown) => {
+      this.#deps.logger.error({ err: error, worker: worker.index }, 'a worker did not take the config');
+      worker.process.kill();
+    });
   }
 
   /** Drains every worker within the config's grace, and kills what has not ended by then. */
   async stop(): Promise<void> {
     this.#stopping = true;
     const { drainSeconds } = this.#config;
-    await Promise.all([...this.#workers.values()].map((worker) => this.#drainWorker(worker, drainSeconds)));
+    const workers = [...this.#workers.values()];
+    await Promise.all([
+      ...workers.map((worker) => this.#drainWorker(worker, drainSeconds)),
+      ...this.#draining,
+    ]);
   }
 
   async #drainWorker(worker: Worker, seconds: number): Promise<void> {
@@ -186,13 +229,17 @@ export class Supervisor {
     this.#workers.delete(worker.index);
     worker.ready = false;
     const exited = new Promise<void>((resolve) => worker.process.onExit(() => resolve()));
+    const kill = () => worker.process.kill();
+    // A worker that is stuck doesn't answer at all.
+    const cancelStuck = clock.after(seconds * 1000 + DRAIN_MARGIN_MS, kill);
     await worker.calls.drain(seconds).catch((error: unknown) => {
       logger.error(
         { err: error, worker: worker.index },
         'a worker did not drain, its mail waits for the lease',
       );
     });
-    const cancel = clock.after(RESTART_MS, () => worker.process.kill());
+    cancelStuck();
+    const cancel = clock.after(EXIT_MS, kill);
     await exited;
     cancel();
   }
@@ -201,9 +248,10 @@ export class Supervisor {
     const { spawn, clock, logger } = this.#deps;
     const process = spawn();
     const calls = remote<WorkerCalls>(process.channel);
-    const worker: Worker = { index, process, calls, ready: false, seen: clock.monotonic() };
-    this.#workers.set(index, worker);
     const started = clock.monotonic();
+    const config = this.#config;
+    const worker: Worker = { index, process, calls, config, ready: false, seen: started };
+    this.#workers.set(index, worker);
     process.onExit((how) => {
       const expected = this.#stopping || this.#workers.get(index) !== worker;
       if (expected) return;
@@ -211,15 +259,23 @@ export class Supervisor {
       if (worker.ready) this.#restart(index, how, clock.monotonic() - started);
     });
     try {
-      await calls.start(this.#config, this.#place(index, this.#config));
+      await calls.start(config, this.#place(index, config));
     } catch (error) {
-      this.#workers.delete(index);
+      if (this.#workers.get(index) === worker) this.#workers.delete(index);
       process.kill();
       throw error;
     }
+    if (this.#workers.get(index) !== worker) return;
     worker.ready = true;
     worker.seen = clock.monotonic();
     logger.info({ worker: index }, 'worker ready');
+    this.#catchUp(worker);
+  }
+
+  #startOrRestart(index: number): void {
+    this.#startWorker(index).catch((error: unknown) => {
+      if (!this.#stopping) this.#restart(index, error instanceof Error ? error.message : String(error), 0);
+    });
   }
 
   #restart(index: number, how: string, lived: number): void {
@@ -230,9 +286,7 @@ export class Supervisor {
     logger.error({ worker: index, how, restartInMs: wait }, 'worker ended unexpectedly');
     clock.after(wait, () => {
       if (this.#stopping || index >= this.#config.workers || this.#workers.has(index)) return;
-      this.#startWorker(index).catch((error: unknown) => {
-        this.#restart(index, error instanceof Error ? error.message : String(error), 0);
-      });
+      this.#startOrRestart(index);
     });
   }
 
