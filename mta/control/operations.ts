@@ -3,6 +3,7 @@
  * addresses reads the messages it shows, one after the other.
  */
 import type { Clock } from '../clock.ts';
+import { PostriderError } from '../errors.ts';
 import type { MailLog } from '../log/types.ts';
 import type {
   Job,
@@ -15,6 +16,9 @@ import type {
 } from '../queue/types.ts';
 import type { Scheduler } from '../schedule/scheduler.ts';
 import type { MessageFilter, MessageSummary, QueueAction } from './types.ts';
+
+/** Messages that are changed side by side. */
+const PORTION = 256;
 
 export type RecipientState = 'due' | 'active' | 'deferred' | 'held';
 
@@ -115,24 +119,43 @@ export class Operations {
     return Buffer.concat(chunks).subarray(0, limit);
   }
 
-  /** Resolves with the number of messages that were changed, once that is on stable storage. */
+  /**
+   * Resolves with the number of messages that were changed, once that is on stable storage. What arrives meanwhile is
+   * left alone.
+   */
   async act(action: QueueAction, select: readonly QueueId[] | MessageFilter): Promise<number> {
+    const limit = isFilter(select) ? select.limit : Number.POSITIVE_INFINITY;
     let changed = 0;
-    if (isFilter(select)) {
-      for await (const message of this.#select(select)) {
-        if (await this.#actOn(action, message.id)) changed += 1;
-        if (changed >= select.limit) break;
-      }
-      return changed;
+    let portion: QueueId[] = [];
+    const actOnPortion = async () => {
+      const results = await Promise.all(portion.map((id) => this.#actOn(action, id)));
+      changed += results.filter((done) => done).length;
+      portion = [];
+    };
+    for await (const id of isFilter(select) ? this.#idsOf(select) : select) {
+      portion.push(id);
+      // Those of a portion share their syncs; never more than are still wanted.
+      if (portion.length >= Math.min(PORTION, limit - changed)) await actOnPortion();
+      if (changed >= limit) break;
     }
-    for (const id of select) if (await this.#actOn(action, id)) changed += 1;
+    await actOnPortion();
     return changed;
   }
 
   async #actOn(action: QueueAction, id: QueueId): Promise<boolean> {
-    const { queue } = this.#deps;
-    const entry = queue.entry(id);
+    const entry = this.#deps.queue.entry(id);
     if (entry === undefined) return false;
+    try {
+      return await this.#do(action, entry);
+    } catch (error) {
+      // It has ended in the meantime.
+      if (error instanceof PostriderError && error.code === 'NoSuchMessage') return false;
+      throw error;
+    }
+  }
+
+  async #do(action: QueueAction, entry: QueueEntry): Promise<boolean> {
+    const { id } = entry;
     switch (action) {
       case 'remove':
         return this.#remove(entry);
@@ -152,32 +175,36 @@ export class Operations {
     const { queue, scheduler } = this.#deps;
     const deferred = entry.jobs.map(change).filter((job) => job !== undefined);
     if (deferred.length === 0) return false;
-    await queue.settle(entry.id, { ended: [], deferred });
+    // The index has changed at once, and with it the plan: the disk may be long in coming.
+    const stored = queue.settle(entry.id, { ended: [], deferred });
     scheduler.add(entry, deferred);
-    for (const job of deferred) scheduler.wake(job.destination);
+    for (const job of deferred) if (!job.held) scheduler.wake(job.destination);
+    await stored;
     return true;
   }
 
-  async #remove(entry: QueueEntry): Promise<boolean> {
+  async #remove({ id, arrivedAt }: QueueEntry): Promise<boolean> {
     const { queue, log, clock } = this.#deps;
-    const message = await queue.read(entry.id);
-    if (message === undefined) return false;
+    // A message that can't be read any more must be possible to remove, of all messages.
+    const envelope = (await this.#read(id))?.envelope;
+    const jobs = queue.entry(id)?.jobs ?? [];
+    if (jobs.length === 0) return false;
     const reply: StoredReply = { code: 554, enhanced: '5.7.0', text: 'Removed by an administrator' };
-    await queue.settle(entry.id, {
-      ended: message.jobs.flatMap(({ recipients }) =>
+    await queue.settle(id, {
+      ended: jobs.flatMap(({ recipients }) =>
         recipients.map((recipient) => ({ recipient, outcome: 'removed' as const, reply })),
       ),
       deferred: [],
     });
-    for (const { recipients, destination, attempts } of message.jobs) {
+    for (const { recipients, destination, attempts } of jobs) {
       for (const recipient of recipients) {
         log.ended({
-          id: message.id,
-          from: message.envelope.from,
-          to: message.envelope.recipients[recipient]!.address,
+          id,
+          from: envelope?.from ?? '',
+          to: envelope?.recipients[recipient]?.address ?? '',
           destination,
           reply,
-          delay: clock.now() - message.envelope.arrivedAt,
+          delay: clock.now() - arrivedAt,
           attempts,
           outcome: 'removed',
         });
@@ -186,14 +213,36 @@ export class Operations {
     return true;
   }
 
-  /** What the index can tell is asked first; only what is left is read. */
+  /** Undefined also where the record is damaged: one such message must not hide the others. */
+  async #read(id: QueueId): Promise<StoredMessage | undefined> {
+    try {
+      return await this.#deps.queue.read(id);
+    } catch (error) {
+      if (error instanceof PostriderError && error.code === 'QueueDamaged') return undefined;
+      throw error;
+    }
+  }
+
+  /** Messages that match by what the index can tell, of this moment. */
+  #candidates(filter: MessageFilter): QueueId[] {
+    const found: QueueId[] = [];
+    for (const { id, jobs } of this.#deps.queue.entries()) {
+      if (jobs.some((job) => matchesJob(job, filter))) found.push(id);
+    }
+    return found;
+  }
+
+  /** Reads only where the filter asks for what the index doesn't know. */
+  async *#idsOf(filter: MessageFilter): AsyncIterableIterator<QueueId> {
+    if (filter.from === undefined && filter.to === undefined) yield* this.#candidates(filter);
+    else for await (const { id } of this.#select(filter)) yield id;
+  }
+
   async *#select(filter: MessageFilter): AsyncIterableIterator<StoredMessage> {
-    const { queue } = this.#deps;
     const from = filter.from?.toLowerCase();
     const to = filter.to?.toLowerCase();
-    for (const { id, jobs } of queue.entries()) {
-      if (!jobs.some((job) => matchesJob(job, filter))) continue;
-      const message = await queue.read(id);
+    for (const id of this.#candidates(filter)) {
+      const message = await this.#read(id);
       if (message === undefined) continue;
       const { envelope } = message;
       if (from !== undefined && envelope.from.toLowerCase() !== from) continue;

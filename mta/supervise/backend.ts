@@ -56,10 +56,24 @@ export function controlBackend(
       return bytes === undefined ? undefined : Buffer.from(bytes);
     },
     async act(action, select) {
-      const changed = await supervisor.all((worker) =>
-        worker.act(action, 'ids' in select ? select.ids : select.filter),
-      );
-      return changed.reduce((sum, count) => sum + count, 0);
+      if ('ids' in select) {
+        const changed = await supervisor.all((worker) => worker.act(action, select.ids));
+        return changed.reduce((sum, count) => sum + count, 0);
+      }
+      // One after the other, as the limit is for all of them together.
+      let left = select.filter.limit;
+      let turn: Promise<number> = Promise.resolve(0);
+      await supervisor.all((worker) => {
+        turn = turn
+          .catch(() => 0)
+          .then(async () => {
+            const changed = left === 0 ? 0 : await worker.act(action, { ...select.filter, limit: left });
+            left -= changed;
+            return changed;
+          });
+        return turn;
+      });
+      return select.filter.limit - left;
     },
     async history(query) {
       const { log } = supervisor.config;

@@ -1,0 +1,346 @@
+import { pino } from 'pino';
+import { describe, expect, it } from 'vitest';
+import type { MtaConfig } from '../config.ts';
+import { PostriderError } from '../errors.ts';
+import type { Verifier } from '../policy/verifier.ts';
+import { TestClock } from '../queue/testing/test-queue.ts';
+import { testConfig } from '../route/testing/config.ts';
+import type { Place, WorkerCalls } from './calls.ts';
+import { type Channel, serve } from './rpc.ts';
+import { Supervisor } from './supervisor.ts';
+
+const turns = async () => {
+  for (let n = 0; n < 30; n += 1) await new Promise((resolve) => setImmediate(resolve));
+};
+
+/** A worker process of the test: what it was asked, and how it answers. */
+class FakeWorker {
+  readonly asked: string[] = [];
+  config: MtaConfig | undefined;
+  place: Place | undefined;
+  ended: string | undefined;
+  readonly #exits: ((how: string) => void)[] = [];
+  readonly #closes: (() => void)[] = [];
+  readonly #behaviour: Behaviour;
+  readonly channel: Channel;
+
+  constructor(behaviour: Behaviour) {
+    this.#behaviour = behaviour;
+    const inbox: ((message: unknown) => void)[] = [];
+    const outbox: ((message: unknown) => void)[] = [];
+    const end = (mine: typeof inbox, theirs: typeof inbox): Channel => ({
+      send: (message) => {
+        const copy = structuredClone(message);
+        setImmediate(() => {
+          if (this.ended === undefined) for (const listener of theirs) listener(copy);
+        });
+      },
+      onMessage: (listener) => void mine.push(listener),
+      onClose: (listener) => void this.#closes.push(listener),
+    });
+    this.channel = end(outbox, inbox);
+    serve(end(inbox, outbox), this.#methods());
+  }
+
+  end(how: string): void {
+    if (this.ended !== undefined) return;
+    this.ended = how;
+    for (const close of this.#closes) close();
+    for (const exit of this.#exits) exit(how);
+  }
+
+  kill = (): void => this.end('SIGKILL');
+
+  onExit = (listener: (how: string) => void): void => {
+    if (this.ended === undefined) this.#exits.push(listener);
+    else listener(this.ended);
+  };
+
+  #methods(): Partial<WorkerCalls> {
+    return {
+      start: async (config, place) => {
+        this.asked.push(`start ${config.revision}`);
+        await this.#behaviour.start?.(this);
+        this.config = config;
+        this.place = place;
+      },
+      load: async (config, place) => {
+        this.asked.push(`load ${config.revision}`);
+        await this.#behaviour.load?.(this, config);
+        this.config = config;
+        this.place = place;
+      },
+      ping: async () => {
+        if (this.#behaviour.stuck === true) await new Promise(() => {});
+      },
+      drain: async (seconds) => {
+        this.asked.push(`drain ${seconds}`);
+        await this.#behaviour.drain?.(this);
+        setImmediate(() => this.end('exit code 0'));
+      },
+    };
+  }
+}
+
+interface Behaviour {
+  start?: (worker: FakeWorker) => Promise<void>;
+  load?: (worker: FakeWorker, config: MtaConfig) => Promise<void>;
+  drain?: (worker: FakeWorker) => Promise<void>;
+  stuck?: boolean;
+}
+
+const never = () => new Promise<never>(() => {});
+
+/** @param behave by the number of the process, in the order in which they are made */
+function world(change: Partial<MtaConfig> = {}, behave: (process: number) => Behaviour = () => ({})) {
+  const clock = new TestClock();
+  const processes: FakeWorker[] = [];
+  const logger = pino({ enabled: false });
+  const verifier = {} as Verifier;
+  const spawn = () => {
+    const worker = new FakeWorker(behave(processes.length));
+    processes.push(worker);
+    return worker;
+  };
+  const supervisor = new Supervisor(testConfig({ workers: 2, ...change }), {
+    spawn,
+    clock,
+    logger,
+    verifier,
+  });
+  const living = () => processes.filter(({ ended }) => ended === undefined);
+  return { clock, processes, supervisor, living };
+}
+
+const next = (revision: number, change: Partial<MtaConfig> = {}) =>
+  testConfig({ workers: 2, revision, ...change });
+
+describe('start', () => {
+  it('starts each worker in its place, and is ready when all are', async () => {
+    const { supervisor, processes } = world();
+    expect(supervisor.notReady()).not.toEqual([]);
+    await supervisor.start();
+    expect(supervisor.notReady()).toEqual([]);
+    expect(processes.map(({ place }) => place)).toEqual([
+      { index: 0, workers: 2 },
+      { index: 1, workers: 2 },
+    ]);
+  });
+
+  it('rejects with what the worker says, and leaves no process behind', async () => {
+    const { supervisor, living } = world({}, (process) => ({
+      start: process === 0 ? never : () => Promise.reject(new PostriderError('QueueUnwritable', 'read-only')),
+    }));
+    await expect(supervisor.start()).rejects.toMatchObject({ code: 'QueueUnwritable', message: 'read-only' });
+    expect(living()).toEqual([]);
+  });
+
+  it('rejects where a process dies while it starts', async () => {
+    const { supervisor, living } = world({}, (process) => ({
+      start: async (worker) => {
+        if (process === 1) worker.end('SIGSEGV');
+        await never();
+      },
+    }));
+    await expect(supervisor.start()).rejects.toThrow('ended');
+    expect(living()).toEqual([]);
+  });
+});
+
+describe('a worker that dies', () => {
+  it('is started again, later with each death in a row', async () => {
+    const { supervisor, processes, clock } = world({ workers: 1 });
+    await supervisor.start();
+    const waits: number[] = [];
+    for (let death = 0; death < 4; death += 1) {
+      const count = processes.length;
+      processes.at(-1)!.end('SIGSEGV');
+      expect(supervisor.notReady()).toEqual(['0 of 1 workers are ready']);
+      let waited = 0;
+      for (; processes.length === count && waited < 60_000; waited += 50) await clock.advance(50);
+      await turns();
+      waits.push(waited);
+      expect(supervisor.notReady()).toEqual([]);
+    }
+    expect(waits).toEqual([250, 500, 1000, 2000]);
+  });
+
+  it('is started again though it fails to start for a while', async () => {
+    const { supervisor, processes, clock } = world({ workers: 1 }, (process) => ({
+      start: process === 1 || process === 2 ? () => Promise.reject(new Error('not yet')) : async () => {},
+    }));
+    await supervisor.start();
+    processes[0]!.end('SIGSEGV');
+    await clock.advance(10_000);
+    expect(processes).toHaveLength(4);
+    expect(supervisor.notReady()).toEqual([]);
+  });
+
+  it('has the config of the others when it comes up, also one that was loaded meanwhile', async () => {
+    const { promise, resolve: up } = Promise.withResolvers<void>();
+    const { supervisor, processes, clock } = world({}, (process) => ({
+      start: () => (process === 2 ? promise : Promise.resolve()),
+    }));
+    await supervisor.start();
+    processes[0]!.end('SIGSEGV');
+    await clock.advance(300);
+    await supervisor.load(next(2));
+    up();
+    await turns();
+    expect(processes[2]!.asked).toEqual(['start 1', 'load 2']);
+    expect(supervisor.notReady()).toEqual([]);
+  });
+
+  it('shows when its event loop is stuck', async () => {
+    const { supervisor, clock } = world({}, (process) => ({ stuck: process === 1 }));
+    await supervisor.start();
+    await clock.advance(20_000);
+    expect(supervisor.live()).toBe(true);
+    await clock.advance(15_000);
+    expect(supervisor.live()).toBe(false);
+  });
+});
+
+describe('load', () => {
+  it('gives the config to all, and says its revision', async () => {
+    const { supervisor, processes } = world();
+    await supervisor.start();
+    expect(await supervisor.load(next(2))).toEqual({ revision: 2, resources: {} });
+    expect(processes.map(({ config }) => config?.revision)).toEqual([2, 2]);
+  });
+
+  it('takes all back to the old config where one refuses, when none is on its way any more', async () => {
+    const late: string[] = [];
+    const { supervisor, processes } = world({}, (process) => ({
+      load: async (_, { revision }) => {
+        if (process === 1 && revision === 2) throw new PostriderError('PortInUse', 'port 25 is taken');
+        await turns();
+        late.push(`${process} has ${revision}`);
+      },
+    }));
+    await supervisor.start();
+    await expect(supervisor.load(next(2))).rejects.toMatchObject({ code: 'PortInUse' });
+    expect(processes.map(({ config }) => config?.revision)).toEqual([1, 1]);
+    expect(late.slice(0, 2)).toEqual(['0 has 2', '0 has 1']);
+    expect(supervisor.status()).toMatchObject({
+      revision: 1,
+      refused: { revision: 2, reason: 'port 25 is taken' },
+    });
+    expect(supervisor.notReady()).toEqual([]);
+    // The next one that is taken clears it.
+    await supervisor.load(next(3));
+    expect(supervisor.status().refused).toBeUndefined();
+  });
+
+  it('asks nobody where the config is refused before', async () => {
+    const { supervisor, processes } = world({ revision: 5 });
+    await supervisor.start();
+    const old = testConfig();
+    for (const [config, reason] of [
+      [next(4), /older/],
+      [next(6, { queue: { ...old.queue, path: '/elsewhere' } }), /queue can't change/],
+      [next(6, { log: { ...old.log, historyDays: 3 } }), /log can't change/],
+      [next(6, { control: { ...old.control, port: 1 } }), /control can't change/],
+      [next(6, { delivery: { ...old.delivery, defaultTls: 'gone' } }), /TLS policy/],
+    ] as const) {
+      await expect(supervisor.load(config)).rejects.toThrow(reason);
+      expect(supervisor.status().refused?.revision).toBe(config.revision);
+    }
+    expect(processes.flatMap(({ asked }) => asked)).toEqual(['start 5', 'start 5']);
+  });
+
+  it('takes one config after the other', async () => {
+    const { supervisor, processes } = world({}, () => ({ load: turns }));
+    await supervisor.start();
+    await Promise.all([supervisor.load(next(2)), supervisor.load(next(3))]);
+    expect(processes[0]!.asked).toEqual(['start 1', 'load 2', 'load 3']);
+    expect(supervisor.status().revision).toBe(3);
+  });
+
+  it('starts workers that are more, and drains those that are too many', async () => {
+    const { supervisor, processes, living } = world();
+    await supervisor.start();
+    await supervisor.load(next(2, { workers: 3 }));
+    await turns();
+    expect(supervisor.notReady()).toEqual([]);
+    expect(processes.map(({ place }) => place?.workers)).toEqual([3, 3, 3]);
+    await supervisor.load(next(3, { workers: 1 }));
+    await turns();
+    expect(living()).toEqual([processes[0]]);
+    expect(processes[2]!.asked).toContain('drain 10');
+    expect(supervisor.notReady()).toEqual([]);
+  });
+
+  it('keeps trying to start a worker that is more', async () => {
+    const { supervisor, clock } = world({}, (process) => ({
+      start: () => (process === 2 ? Promise.reject(new Error('no room')) : Promise.resolve()),
+    }));
+    await supervisor.start();
+    expect((await supervisor.load(next(2, { workers: 3 }))).revision).toBe(2);
+    await turns();
+    expect(supervisor.notReady()).toEqual(['2 of 3 workers are ready']);
+    await clock.advance(1000);
+    expect(supervisor.notReady()).toEqual([]);
+  });
+});
+
+describe('stop', () => {
+  it('drains every worker, within the grace of the config', async () => {
+    const { supervisor, processes, living } = world();
+    await supervisor.start();
+    await supervisor.stop();
+    expect(processes.map(({ asked }) => asked.at(-1))).toEqual(['drain 10', 'drain 10']);
+    expect(processes.map(({ ended }) => ended)).toEqual(['exit code 0', 'exit code 0']);
+    expect(living()).toEqual([]);
+    expect(supervisor.notReady()).toEqual(['shutting down']);
+  });
+
+  it('kills a worker that is stuck when the grace is over', async () => {
+    const { supervisor, processes, clock } = world({}, (process) => (process === 1 ? { drain: never } : {}));
+    await supervisor.start();
+    let stopped = false;
+    const stop = supervisor.stop().then(() => {
+      stopped = true;
+    });
+    await clock.advance(10_000);
+    expect(stopped).toBe(false);
+    await clock.advance(10_000);
+    await stop;
+    expect(processes[1]!.ended).toBe('SIGKILL');
+  });
+
+  it('ends also when a worker dies while it drains, and starts none again', async () => {
+    const { supervisor, processes, clock } = world({}, () => ({
+      drain: async (worker) => worker.end('SIGSEGV'),
+    }));
+    await supervisor.start();
+    await supervisor.stop();
+    await clock.advance(60_000);
+    expect(processes).toHaveLength(2);
+  });
+
+  it('waits for workers that were drained for being too many', async () => {
+    const { promise, resolve: done } = Promise.withResolvers<void>();
+    const { supervisor, living } = world({}, (process) => (process === 1 ? { drain: () => promise } : {}));
+    await supervisor.start();
+    await supervisor.load(next(2, { workers: 1 }));
+    await turns();
+    let stopped = false;
+    const stop = supervisor.stop().then(() => {
+      stopped = true;
+    });
+    await turns();
+    expect(stopped).toBe(false);
+    done();
+    await stop;
+    expect(living()).toEqual([]);
+  });
+
+  it('loads nothing any more', async () => {
+    const { supervisor, processes } = world();
+    await supervisor.start();
+    await supervisor.stop();
+    await expect(supervisor.load(next(2, { workers: 4 }))).rejects.toThrow('shutting down');
+    expect(processes).toHaveLength(2);
+  });
+});
