@@ -6,8 +6,9 @@ import { reasons } from '../../crds/conditions.ts';
 import type { MailDomainSpec } from '../../crds/mail-domain.ts';
 import type { MtaSpec } from '../../crds/mta.ts';
 import { covers, domainName, domainPattern } from './names.ts';
-import type { KindName, Resource, Resources } from './read.ts';
+import type { Resource, Resources } from './read.ts';
 import type { Report } from './report.ts';
+import type { KindName } from './specs.ts';
 import type { CompileInput } from './types.ts';
 
 type Grant = MtaSpec['attachment'][number];

@@ -6,13 +6,9 @@ import type { z } from 'zod';
 import { reasons } from '../../crds/conditions.ts';
 import { API_VERSION, GROUP, type Kind } from '../../crds/kind.ts';
 import { kinds } from '../../crds/kinds.ts';
-import type { MailDomainSpec } from '../../crds/mail-domain.ts';
-import type { MailRelaySpec } from '../../crds/mail-relay.ts';
-import type { MailTlsPolicySpec } from '../../crds/mail-tls-policy.ts';
-import type { MailUserSpec } from '../../crds/mail-user.ts';
-import type { MtaSpec } from '../../crds/mta.ts';
 import { fieldsOf, schemaAt } from '../../crds/walk.ts';
 import { compare, idOf, type Report } from './report.ts';
+import type { KindName, SpecOf } from './specs.ts';
 import type { Manifest, ObjectRef } from './types.ts';
 import { notYetSupported } from './unsupported.ts';
 
@@ -25,15 +21,6 @@ export interface Resource<S> {
   readonly createdAt: string;
   readonly spec: S;
 }
-
-interface SpecOf {
-  readonly MTA: MtaSpec;
-  readonly MailDomain: MailDomainSpec;
-  readonly MailRelay: MailRelaySpec;
-  readonly MailTLSPolicy: MailTlsPolicySpec;
-  readonly MailUser: MailUserSpec;
-}
-export type KindName = keyof SpecOf;
 
 export interface Resources {
   /** Valid resources of a kind, oldest first. */

@@ -2,7 +2,7 @@
  * What the kinds have a place for and this version doesn't do. Asking for it is refused with the field and what to do
  * instead: nothing is silently ignored. A row leaves this table in the change that makes it work.
  */
-import type { KindName } from './read.ts';
+import type { KindName } from './specs.ts';
 
 interface Row {
   readonly kind: KindName;
