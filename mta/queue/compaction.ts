@@ -4,6 +4,7 @@
  * is unlinked. Runs beside the commits, in small steps that share their groups. A failure stops it until it is next
  * considered; nothing is lost by stopping anywhere.
  */
+import { PostriderError } from '../errors.ts';
 import { encodeLaneRecord, encodeMessage } from './format/message.ts';
 import type { Journal } from './journal.ts';
 import type { MessageIndex } from './message-index.ts';
@@ -18,6 +19,10 @@ export interface CompactionParts {
   readonly segments: Segments;
   readonly journal: Journal;
   readonly segmentBytes: number;
+  /** Writes again up to where sequence numbers are given away: the record that says so may be about to go. */
+  reserve(): Promise<void>;
+  /** Takes a message that can't be read any more out of the index. */
+  setAside(sequence: number, cause: unknown): Promise<void>;
   log(error: unknown): void;
 }
 
@@ -82,7 +87,10 @@ export class Compaction {
       if (this.#stopped) return;
       let upTo = segments.first;
       while (upTo < segments.currentNumber && index.liveBytes(upTo) === 0) upTo += 1;
-      await journal.append(encodeLaneRecord('dropped', upTo), { keep: true });
+      await Promise.all([
+        this.#parts.reserve(),
+        journal.append(encodeLaneRecord('dropped', upTo), { keep: true }),
+      ]);
       await segments.drop(upTo);
     }
   }
@@ -106,8 +114,12 @@ export class Compaction {
   }
 
   async #move(sequence: number): Promise<void> {
-    const { index, segments, journal } = this.#parts;
-    const part = await readPart(segments, index, sequence);
+    const { index, segments, journal, setAside } = this.#parts;
+    const part = await readPart(segments, index, sequence).catch(async (error: unknown) => {
+      if (!(error instanceof PostriderError && error.code === 'QueueDamaged')) throw error;
+      await setAside(sequence, error);
+      return undefined;
+    });
     // Between here and the append nothing may wait: its record must hold the jobs as the journal has them.
     const message = index.get(sequence);
     if (!part || !message) return;

@@ -50,6 +50,15 @@ export function isFull(error: unknown): boolean {
   return ['ENOSPC', 'EDQUOT'].includes(errorCode(error));
 }
 
+/** Removes a file that may have gone already. */
+export async function unlinkIfThere(disk: Disk, path: string): Promise<void> {
+  try {
+    await disk.unlink(path);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
+}
+
 // Callbacks in place of fs.promises: a FileHandle costs twice the main thread's time per call.
 const open = promisify(fs.open);
 const close = promisify(fs.close);

@@ -185,13 +185,7 @@ export class Journal {
       this.#broken = true;
       throw error;
     }
-    const places: RecordLocation[] = [];
-    let offset = current.end + GROUP_HEADER;
-    for (const record of records) {
-      places.push({ segment: current.number, offset, length: record.length });
-      offset += record.length;
-    }
-    current.end = offset;
+    const places = this.#segments.wrote(this.#sequence, records);
     this.#sequence += 1;
     this.#lease.segment = current.number;
     await this.#lease.renew();

@@ -4,38 +4,27 @@
  */
 import { join } from 'node:path';
 import type { Envelope } from '../envelope.ts';
-import { PostriderError, smtpError } from '../errors.ts';
-import { BodyWriter, readBody } from './body.ts';
+import { PostriderError } from '../errors.ts';
+import { Bodies } from './bodies.ts';
 import { Compaction } from './compaction.ts';
 import type { LaneContext } from './context.ts';
+import { keepAside } from './damage.ts';
 import { isFull } from './disk.ts';
 import { LaneDraft } from './draft.ts';
 import { encodeLaneRecord, encodeMessage, encodeSettled } from './format/message.ts';
 import { applySettlement } from './jobs.ts';
 import { Journal } from './journal.ts';
-import {
-  BODIES,
-  bodyName,
-  formatQueueId,
-  type LeaseName,
-  lanesPath,
-  newLaneId,
-  ownerName,
-  retiredName,
-} from './layout.ts';
-import { Lease } from './lease.ts';
+import { formatQueueId, lanesPath, retiredName } from './layout.ts';
+import type { Lease } from './lease.ts';
 import type { IndexedMessage, MessageIndex } from './message-index.ts';
-import { inMemory, readMessage } from './read.ts';
-import { type Recovered, recoverLane } from './recovery.ts';
-import { Segments } from './segments.ts';
+import { type FoundMessage, inMemory, readMessage } from './read.ts';
+import type { Recovered } from './recovery.ts';
+import type { Segments } from './segments.ts';
 import { senderOf } from './sender.ts';
-import { sharedSync } from './shared-sync.ts';
-import { deleteFolder, sweepLane } from './sweep.ts';
+import { Sequences } from './sequences.ts';
+import { deleteFolder } from './sweep.ts';
 import { letGo, renewRegularly } from './tenure.ts';
 import type { Draft, NewMessage, QueueEntry, QueueId, Settlement, StoredMessage } from './types.ts';
-
-/** Sequence numbers given away ahead of time, so that an id is never used twice, not even by a draft that failed. */
-const RESERVED_AHEAD = 1 << 20;
 
 export interface LaneEvents {
   onArrival(entry: QueueEntry): void;
@@ -46,91 +35,23 @@ export class Lane {
   readonly id: string;
   readonly folder: string;
   readonly index: MessageIndex;
-  readonly damaged: number;
   readonly #context: LaneContext;
   readonly #events: LaneEvents;
   readonly #lease: Lease;
   readonly #segments: Segments;
   readonly #journal: Journal;
   readonly #compaction: Compaction;
-  readonly #epoch: number;
-  readonly #syncBodies: () => Promise<void>;
-  /** Bodies of messages that were refused after their record may have been written. */
-  #doubtful: string[] = [];
-  #sequence: number;
-  #reserved = 0;
-  #reserving = false;
+  readonly #bodies: Bodies;
+  readonly #sequences: Sequences;
+  #damaged: number;
   #stopRenewing: () => void = () => undefined;
   /** Records whose message, or report, is not yet in the index. */
   #writing = 0;
   #over = false;
   retired: boolean;
 
-  /** Makes a new lane. */
-  static async create(context: LaneContext, events: LaneEvents): Promise<Lane> {
-    const id = newLaneId(context.random);
-    const folder = join(lanesPath(context.config.path), id);
-    await context.disk.makeDirectory(join(folder, BODIES));
-    const lease = await Lease.create(context, folder);
-    await context.disk.syncDirectory(lanesPath(context.config.path));
-    return Lane.#open(context, events, id, folder, lease);
-  }
-
-  /** Claims a lane whose lease was seen as `source`; undefined where somebody else was first. */
-  static async claim(
-    context: LaneContext,
-    events: LaneEvents,
-    id: string,
-    source: LeaseName,
-  ): Promise<Lane | undefined> {
-    const folder = join(lanesPath(context.config.path), id);
-    const lease = await Lease.claim(context, folder, source);
-    // Whoever made the lane may have died before its sync.
-    if (lease) await context.disk.syncDirectory(lanesPath(context.config.path));
-    return lease && Lane.#open(context, events, id, folder, lease);
-  }
-
-  static async #open(
-    context: LaneContext,
-    events: LaneEvents,
-    id: string,
-    folder: string,
-    lease: Lease,
-  ): Promise<Lane> {
-    const { disk } = context;
-    const owner = await disk.create(join(folder, ownerName(lease.nonce)));
-    await owner.write([Buffer.from(JSON.stringify(context.host.self()))], 0);
-    await owner.sync();
-    await owner.close();
-    // Recovery may take longer than a term.
-    const stop = renewRegularly(context, lease, () => undefined);
-    try {
-      const epoch = lease.number;
-      const recovered = await recoverLane(disk, folder, lease.segment, context.interner);
-      const segments = new Segments(
-        disk,
-        context.random,
-        { lane: id, folder, epoch, first: recovered.first, ends: recovered.ends },
-        context.config.segmentBytes,
-      );
-      await segments.begin(recovered.next);
-      const lane = new Lane(context, events, { id, folder, lease, segments, recovered, epoch });
-      await lane.#reserve();
-      await sweepLane(disk, folder, { first: segments.first, index: recovered.index, nonce: lease.nonce });
-      return lane;
-    } catch (error) {
-      // A lane of a newer version is for others, at once; one that can't be read is left alone for a term.
-      if (error instanceof PostriderError && error.code === 'QueueVersionUnsupported') {
-        await letGo(context.disk, folder, lease);
-      }
-      lease.abandon();
-      throw error;
-    } finally {
-      stop();
-    }
-  }
-
-  private constructor(
+  /** @param parts of a lane that has been recovered, and whose next segment has been begun */
+  constructor(
     context: LaneContext,
     events: LaneEvents,
     parts: {
@@ -148,29 +69,40 @@ export class Lane {
     this.id = parts.id;
     this.folder = parts.folder;
     this.index = recovered.index;
-    this.damaged = recovered.damage.length;
+    this.#damaged = recovered.damage.length;
     this.retired = recovered.retired;
     this.#lease = parts.lease;
     this.#segments = parts.segments;
-    this.#epoch = parts.epoch;
-    this.#sequence = recovered.highest + 1;
-    this.#syncBodies = sharedSync(() => context.disk.syncDirectory(join(parts.folder, BODIES)));
+    this.#bodies = new Bodies(context.disk, parts.folder, parts.epoch);
     this.#journal = new Journal(parts.segments, parts.lease, context.clock, recovered.groupSequence, {
       onGroup: (records, bytes, seconds) => this.#onGroup(records, bytes, seconds),
       onLoss: (cause) => this.#onLoss(cause),
       onFailure: (error) => this.#onFailure(error),
     });
+    this.#sequences = new Sequences(this.#journal, recovered.highest + 1);
     this.#compaction = new Compaction({
       index: this.index,
       segments: parts.segments,
       journal: this.#journal,
       segmentBytes: context.config.segmentBytes,
+      reserve: () => this.#sequences.reserve(),
+      setAside: (sequence, error) => this.#setAside(sequence, error),
       log: (error) => context.log.error({ lane: this.id, err: error }, 'compaction of a lane stopped'),
     });
     this.#stopRenewing = renewRegularly(context, parts.lease, (cause) => this.#journal.lose(cause));
     for (const damage of recovered.damage) {
       context.log.error({ lane: this.id, ...damage }, 'damaged part of a segment kept aside');
     }
+  }
+
+  /** Before the first draft. */
+  async start(): Promise<void> {
+    await this.#sequences.reserve();
+  }
+
+  /** Damaged parts that have been found. */
+  get damaged(): number {
+    return this.#damaged;
   }
 
   /** Whether the lane is ours as far as we can know: the last renewal is younger than a term. */
@@ -193,14 +125,10 @@ export class Lane {
   }
 
   draft(): Draft {
-    const sequence = this.#nextSequence();
+    const sequence = this.#sequences.next();
     return new LaneDraft(this.idOf(sequence), {
       inlineBytes: this.#context.config.inlineBodyBytes,
-      openBody: () => {
-        const name = bodyName(sequence, this.#epoch);
-        const folder = join(this.folder, BODIES);
-        return { name, writer: new BodyWriter(this.#context.disk, folder, name, this.#syncBodies) };
-      },
+      openBody: () => this.#bodies.open(sequence),
       accept: (content, envelope, jobs) => this.#accept(sequence, content, { envelope, jobs }),
     });
   }
@@ -231,12 +159,12 @@ export class Lane {
       const where = await this.#journal.append(record, { keep: false });
       this.#arrived({ sequence, size, envelope, jobs, body }, where);
     } catch (error) {
-      if (typeof body === 'string') this.#doubtful.push(body);
+      if (typeof body === 'string') this.#bodies.doubt(body);
       throw error;
     } finally {
       this.#writing -= 1;
     }
-    this.#collectDoubtful();
+    this.#bodies.collectDoubtful();
   }
 
   #arrived(
@@ -274,7 +202,7 @@ export class Lane {
     }
     const { ended, report } = settlement;
     const jobs = applySettlement(message.jobs, settlement).map((job) => this.#context.interner.intern(job));
-    const reportSequence = report ? this.#nextSequence() : 0;
+    const reportSequence = report ? this.#sequences.next() : 0;
     const record = encodeSettled(
       sequence,
       { jobs, ended },
@@ -304,8 +232,8 @@ export class Lane {
         where,
       );
     }
-    if (jobs.length === 0 && message.body !== undefined) this.#removeBody(message.body);
-    this.#collectDoubtful();
+    if (jobs.length === 0 && message.body !== undefined) this.#bodies.remove(message.body);
+    this.#bodies.collectDoubtful();
     this.#compaction.consider();
     return jobs.length > 0 ? this.entryOf(message) : undefined;
   }
@@ -314,21 +242,23 @@ export class Lane {
     const message = this.index.get(sequence);
     const id = this.idOf(sequence);
     const hot = this.#context.cache.get(id);
-    const found = message && (hot ?? (await readMessage(this.#segments, this.index, sequence)));
+    const found = message && (hot ?? (await this.#readBack(sequence)));
     if (!message || !found) return undefined;
-    const { content } = found;
-    if (typeof content === 'string') {
-      const path = join(this.folder, BODIES, content);
-      const { size } = message;
-      const stream = () => readBody(this.#context.disk, path, size);
-      return {
-        id,
-        envelope: found.envelope,
-        jobs: message.jobs,
-        content: { size, bytes: undefined, stream },
-      };
+    const { envelope, content } = found;
+    const { jobs, size } = message;
+    if (typeof content !== 'string') return { id, envelope, jobs, content: inMemory(content) };
+    const stream = () => this.#bodies.stream(content, size);
+    return { id, envelope, jobs, content: { size, bytes: undefined, stream } };
+  }
+
+  async #readBack(sequence: number): Promise<FoundMessage | undefined> {
+    try {
+      return await readMessage(this.#segments, this.index, sequence);
+    } catch (error) {
+      if (!(error instanceof PostriderError && error.code === 'QueueDamaged')) throw error;
+      await this.#setAside(sequence, error);
+      return undefined;
     }
-    return { id, envelope: found.envelope, jobs: message.jobs, content: inMemory(content) };
   }
 
   /** Syncs what is waiting, lets the lane go, and says so to others. */
@@ -336,7 +266,7 @@ export class Lane {
     this.#over = true;
     await this.#compaction.stop();
     await this.#journal.close();
-    await this.#segments.close();
+    await this.#segments.release();
     this.#stopRenewing();
     await letGo(this.#context.disk, this.folder, this.#lease);
   }
@@ -356,38 +286,24 @@ export class Lane {
     await deleteFolder(this.#context.disk, gone);
   }
 
-  #nextSequence(): number {
-    if (this.#sequence >= this.#reserved)
-      throw smtpError('localError', { detail: 'no sequence number is free' });
-    if (this.#reserved - this.#sequence < RESERVED_AHEAD / 2 && !this.#reserving) {
-      void this.#reserve().catch(() => undefined);
-    }
-    this.#sequence += 1;
-    return this.#sequence - 1;
-  }
-
-  async #reserve(): Promise<void> {
-    this.#reserving = true;
-    const upTo = this.#sequence + RESERVED_AHEAD;
-    try {
-      await this.#journal.append(encodeLaneRecord('reserved', upTo), { keep: true });
-      this.#reserved = upTo;
-    } finally {
-      this.#reserving = false;
-    }
-  }
-
-  #removeBody(name: string): void {
-    // What can't be removed now is collected by the next owner.
-    this.#context.disk.unlink(join(this.folder, BODIES, name)).catch(() => undefined);
-  }
-
-  /** A group has been committed after the one that failed: its segment's seal says that the refused don't count. */
-  #collectDoubtful(): void {
-    const names = this.#doubtful;
-    if (names.length === 0) return;
-    this.#doubtful = [];
-    for (const name of names) this.#removeBody(name);
+  /** Out of the index as it would be had recovery found the damage; what can be read of it is kept aside. */
+  async #setAside(sequence: number, cause: unknown): Promise<void> {
+    const message = this.index.get(sequence);
+    if (!message) return;
+    const { disk, log } = this.#context;
+    const { segment, offset, length, sender, arrivedAt, jobs } = message;
+    // Before anybody can take the segment for empty.
+    const range = { segment, from: offset, to: offset + length };
+    await keepAside(disk, this.folder, range).catch((error: unknown) => {
+      log.error({ lane: this.id, ...range, err: error }, 'damaged part of a segment could not be kept aside');
+    });
+    if (!this.index.remove(sequence)) return;
+    this.#damaged += 1;
+    const destinations = jobs.map(({ destination }) => destination);
+    log.error(
+      { lane: this.id, id: this.idOf(sequence), sender, arrivedAt, destinations, err: cause },
+      'message is damaged and has left the queue, kept aside',
+    );
   }
 
   #onGroup(records: number, bytes: number, seconds: number): void {

@@ -32,6 +32,19 @@ export function parseSegmentName(name: string): number | undefined {
   return match ? Number(match[1]) : undefined;
 }
 
+/** What the index needs of a segment: a hint. */
+export const snapshotName = (segment: number): string => `snapshot.${String(segment).padStart(10, '0')}`;
+
+/** While it is being written; of each owner its own. */
+export const snapshotDraftName = (segment: number, epoch: number): string =>
+  `${snapshotName(segment)}.${epoch}.new`;
+
+/** Number of the segment whose snapshot has this name. */
+export function parseSnapshotName(name: string): number | undefined {
+  const match = /^snapshot\.(\d{10})$/.exec(name);
+  return match ? Number(match[1]) : undefined;
+}
+
 /** The epoch makes it unique: an orphan of one owner never has the name of a later owner's body. */
 export const bodyName = (sequence: number, epoch: number): string =>
   `${sequence.toString(36)}.${epoch.toString(36)}`;

@@ -13,6 +13,7 @@ export interface RecordLocation {
   readonly length: number;
 }
 
+/** The jobs change; the place changes by `MessageIndex.move` alone. */
 export interface IndexedMessage {
   readonly sequence: number;
   readonly size: number;

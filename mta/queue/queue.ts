@@ -11,8 +11,9 @@ import type { QueueDeps, QueueStats } from './deps.ts';
 import { linuxHost } from './host.ts';
 import { HotCache } from './hot-cache.ts';
 import { JobInterner } from './jobs.ts';
-import { Lane } from './lane.ts';
+import type { Lane } from './lane.ts';
 import { lanesPath, parseQueueId } from './layout.ts';
+import { claimLane, createLane } from './open-lane.ts';
 import { Space } from './space.ts';
 import { deleteFolder } from './sweep.ts';
 import type {
@@ -203,7 +204,7 @@ class ProcessQueue implements LaneQueue {
       this.#home = lane;
       return;
     }
-    const lane = await Lane.create(this.#context, this.#events);
+    const lane = await createLane(this.#context, this.#events);
     this.#lanes.set(lane.id, lane);
     this.#home = lane;
   }
@@ -219,7 +220,7 @@ class ProcessQueue implements LaneQueue {
     const { log } = this.#context;
     let lane: Lane | undefined;
     try {
-      lane = await Lane.claim(this.#context, this.#events, id, lease);
+      lane = await claimLane(this.#context, this.#events, id, lease);
     } catch (error) {
       const newer = error instanceof PostriderError && error.code === 'QueueVersionUnsupported';
       if (newer) this.#refused.add(id);

@@ -4,21 +4,19 @@
  * each segment counts for is sealed in that new segment's head before anything is written.
  *
  * Fails with `QueueVersionUnsupported` (a newer version's lane), `LaneLost` (another claimant overtook us), or the
- * disk's error. Damage is never an error: the rest is served.
+ * disk's error. Damage is never an error: the rest is served. Where a
+ * snapshot says what a segment holds, only its head is read: damage there is found when a message is read.
  */
 import { join } from 'node:path';
+import { type Damage, keepAside } from './damage.ts';
 import { type Disk, type DiskFile, errorCode } from './disk.ts';
-import { RECORD_HEADER } from './format/record.ts';
-import { decodeSegmentHeader, HEADER_WINDOW, type SegmentHeader } from './format/segment.ts';
+import { dataStart, decodeSegmentHeader, HEADER_WINDOW, type SegmentHeader } from './format/segment.ts';
 import type { JobInterner } from './jobs.ts';
-import { DAMAGED, parseSegmentName, segmentName } from './layout.ts';
+import { parseSegmentName, segmentName } from './layout.ts';
 import { MessageIndex } from './message-index.ts';
 import { Replay } from './replay.ts';
-import { type DamagedRange, scanSegment } from './scan.ts';
-
-export interface Damage extends DamagedRange {
-  readonly segment: number;
-}
+import { replaySegment } from './replay-segment.ts';
+import type { Snapshots } from './snapshots.ts';
 
 export interface Recovered {
   readonly index: MessageIndex;
@@ -35,9 +33,13 @@ export interface Recovered {
   readonly damage: readonly Damage[];
 }
 
-const COPY_BYTES = 1 << 20;
-/** A file beyond this has groups: its head had been synced. */
-const SMALLEST_HEADER = 2 * 512;
+/** What an index is made with. */
+interface Rebuilding {
+  readonly interner: JobInterner;
+  readonly snapshots: Snapshots;
+}
+
+const SCAN_BYTES = 1 << 20;
 
 interface Walked {
   readonly number: number;
@@ -53,11 +55,11 @@ export async function recoverLane(
   disk: Disk,
   folder: string,
   named: number,
-  interner: JobInterner,
+  rebuilding: Rebuilding,
 ): Promise<Recovered> {
   const { walked, next } = await walk(disk, folder, named);
   try {
-    return { ...(await replayAll(disk, folder, walked, interner)), next };
+    return { ...(await replayAll(disk, folder, walked, rebuilding)), next };
   } catch (error) {
     await next.close();
     throw error;
@@ -152,7 +154,7 @@ async function replayAll(
   disk: Disk,
   folder: string,
   walked: readonly Walked[],
-  interner: JobInterner,
+  { interner, snapshots }: Rebuilding,
 ): Promise<Omit<Recovered, 'next'>> {
   const seal = newestHeader(walked);
   const sealedFrom = seal ? seal.number - seal.seal.length : 1;
@@ -165,30 +167,24 @@ async function replayAll(
     const { number, file, header } = segment;
     if (seal && number < sealedFrom) continue;
     const sealed = seal && number < seal.number ? (seal.seal[number - sealedFrom] ?? 0) : undefined;
-    if (sealed === 0 || (seal && number > seal.number)) {
+    // A ghost's, begun too late.
+    const isBarred = seal !== undefined && number > seal.number && header !== undefined;
+    if (sealed === 0 || isBarred) {
       ends.push({ number, end: 0 });
       continue;
     }
     if (!file || !header) {
-      // A head that was never synced has nothing behind it.
-      const lost = Math.max(sealed ?? 0, segment.size);
-      if (sealed !== undefined || segment.size > SMALLEST_HEADER)
-        damage.push({ segment: number, from: 0, to: lost });
+      const lost = sealed ?? (file ? await writtenBehindHead(file, segment.size, number - sealedFrom) : 0);
+      if (lost > 0) damage.push({ segment: number, from: 0, to: lost });
       ends.push({ number, end: sealed ?? 0 });
       continue;
     }
-    const result = await scanSegment(
-      file,
-      header,
-      {
-        record: (record, offset) =>
-          replay.apply(record, { segment: number, offset, length: RECORD_HEADER + record.payload.length }),
-        damage: (range) => damage.push({ segment: number, ...range }),
-      },
-      sealed === undefined ? {} : { sealed },
+    const result = await replaySegment(
+      { number, file, header, sealed, size: segment.size },
+      replay,
+      snapshots,
     );
-    // What is served from now on must be there after the next crash too: its writer may have died before its sync.
-    if (sealed === undefined) await file.sync();
+    for (const range of result.damage) damage.push({ segment: number, ...range });
     groupSequence = Math.max(groupSequence, result.lastGroup + 1);
     ends.push({ number, end: result.end });
   }
@@ -197,7 +193,7 @@ async function replayAll(
   index.forget(first);
   const living = ends.filter(({ number }) => number >= first);
   const counted = damage.filter(({ segment }) => segment >= first);
-  for (const one of counted) await keepAside(disk, folder, walked, one).catch(() => undefined);
+  for (const one of counted) await keepAside(disk, folder, one).catch(() => undefined);
   return {
     index,
     first,
@@ -209,26 +205,17 @@ async function replayAll(
   };
 }
 
-/** Copies damaged bytes to `damaged/`, for a person to look at; the segment itself is compacted away some day. */
-async function keepAside(
-  disk: Disk,
-  folder: string,
-  walked: readonly Walked[],
-  { segment, from, to }: Damage,
-): Promise<void> {
-  const source = walked.find(({ number }) => number === segment)?.file;
-  if (!source) return;
-  await disk.makeDirectory(join(folder, DAMAGED));
-  const copy = await createUnlessThere(disk, join(folder, DAMAGED, `${segmentName(segment)}.${from}`));
-  if (!copy) return;
-  try {
-    for (let at = from; at < to; at += COPY_BYTES) {
-      const bytes = Buffer.allocUnsafe(Math.min(COPY_BYTES, to - at));
-      const read = await source.read(bytes, at);
-      await copy.write([bytes.subarray(0, read)], at - from);
-    }
-    await copy.sync();
-  } finally {
-    await copy.close();
+/**
+ * How much of a segment is lost with its head: a head that was never synced has nothing behind it, and what it would
+ * have been may be there in part.
+ *
+ * @param sealed segments that its head names at most
+ */
+async function writtenBehindHead(file: DiskFile, size: number, sealed: number): Promise<number> {
+  const bytes = Buffer.allocUnsafe(SCAN_BYTES);
+  for (let at = dataStart({ seal: { length: sealed } }); at < size; at += SCAN_BYTES) {
+    const read = await file.read(bytes, at);
+    if (bytes.subarray(0, read).some((byte) => byte !== 0)) return size;
   }
+  return 0;
 }

@@ -2,7 +2,7 @@
  * What the records of a lane make of its index, applied in the order in which they were written. Records hold full
  * states, so that applying one twice, or from an older snapshot on, comes to the same. Pure, but for the index.
  */
-import type { DecodedRecord } from './format/group.ts';
+
 import {
   decodeLaneRecord,
   decodeMessage,
@@ -10,6 +10,7 @@ import {
   type MessagePart,
   parseJobs,
 } from './format/message.ts';
+import type { RecordType } from './format/record.ts';
 import type { JobInterner } from './jobs.ts';
 import type { MessageIndex, RecordLocation } from './message-index.ts';
 import type { Job } from './types.ts';
@@ -28,7 +29,10 @@ export class Replay {
     this.#interner = interner;
   }
 
-  apply({ type, payload }: DecodedRecord, where: RecordLocation): void {
+  apply(
+    { type, payload }: { readonly type: RecordType; readonly payload: Buffer },
+    where: RecordLocation,
+  ): void {
     switch (type) {
       case 'accepted':
       case 'relocated':

@@ -6,11 +6,15 @@
 import { join } from 'node:path';
 import { PostriderError } from '../errors.ts';
 import type { Random } from '../random.ts';
-import { type Disk, type DiskFile, errorCode, isFull } from './disk.ts';
+import { type Disk, type DiskFile, errorCode, isFull, unlinkIfThere } from './disk.ts';
+import { GROUP_HEADER } from './format/group.ts';
+import { type EncodedRecord, RECORD_HEADER } from './format/record.ts';
 import { dataStart, encodeSegmentHeader } from './format/segment.ts';
+import type { SnapshotBuilder } from './format/snapshot.ts';
 import { RESERVE, segmentName } from './layout.ts';
 import type { RecordLocation } from './message-index.ts';
 import { SegmentReaders } from './segment-readers.ts';
+import type { Snapshots } from './snapshots.ts';
 
 /** Room for what must be written on a full volume: thousands of settlements, and then compaction's records. */
 export const RESERVE_BYTES = 2 << 20;
@@ -35,6 +39,9 @@ interface Current {
   end: number;
   /** Bytes that may be written. */
   readonly capacity: number;
+  readonly snapshot: SnapshotBuilder;
+  /** Sequence of the last group, or 0. */
+  lastGroup: number;
 }
 
 export class Segments {
@@ -42,6 +49,7 @@ export class Segments {
   readonly #random: Random;
   readonly #start: SegmentsStart;
   readonly #capacity: number;
+  readonly #snapshots: Snapshots;
   readonly #readers: SegmentReaders;
   #first: number;
   #ends: number[];
@@ -50,12 +58,18 @@ export class Segments {
   /** Created under the next number, but not begun for want of space. */
   #spare: DiskFile | undefined;
 
-  constructor(disk: Disk, random: Random, start: SegmentsStart, capacity: number) {
+  constructor(
+    disk: Disk,
+    random: Random,
+    start: SegmentsStart,
+    { capacity, snapshots }: { readonly capacity: number; readonly snapshots: Snapshots },
+  ) {
     this.#disk = disk;
     this.#random = random;
     this.#start = start;
     this.#readers = new SegmentReaders(disk, start.folder);
     this.#capacity = capacity;
+    this.#snapshots = snapshots;
     this.#first = start.first;
     this.#ends = [...start.ends];
   }
@@ -148,6 +162,21 @@ export class Segments {
     }
   }
 
+  /** A group has been written at the end of the current segment, and synced. The result says where its records lie. */
+  wrote(group: number, records: readonly EncodedRecord[]): RecordLocation[] {
+    const { current } = this;
+    const places: RecordLocation[] = [];
+    let offset = current.end + GROUP_HEADER;
+    for (const { type, buffers, length } of records) {
+      places.push({ segment: current.number, offset, length });
+      current.snapshot.add({ type, offset, length, payload: buffers[0]!.subarray(RECORD_HEADER) });
+      offset += length;
+    }
+    current.end = offset;
+    current.lastGroup = group;
+    return places;
+  }
+
   /** Reads a record as it lies in its segment. */
   read(where: RecordLocation): Promise<Buffer> {
     return this.#readers.read(where);
@@ -159,15 +188,21 @@ export class Segments {
     await this.#disk.syncDirectory(this.#start.folder);
     while (this.#first < number && this.#ends.length > 0) {
       await this.#readers.close(this.#first);
-      await this.#disk.unlink(this.#pathOf(this.#first)).catch((error: unknown) => {
-        if (errorCode(error) !== 'ENOENT') throw error;
-      });
+      await this.#snapshots.remove(this.#first);
+      await unlinkIfThere(this.#disk, this.#pathOf(this.#first));
       this.#first += 1;
       this.#ends.shift();
     }
   }
 
+  /** Closes for good, and leaves a snapshot of the last segment behind. */
+  async release(): Promise<void> {
+    if (this.#current) await this.#snapshot(this.#current);
+    await this.close();
+  }
+
   async close(): Promise<void> {
+    await this.#snapshots.settled();
     await this.#readers.closeAll();
     await this.#current?.file.close().catch(() => undefined);
     this.#current = undefined;
@@ -176,7 +211,14 @@ export class Segments {
   async #seal(current: Current): Promise<void> {
     this.#ends.push(current.end);
     this.#current = undefined;
+    void this.#snapshot(current);
     await current.file.close().catch(() => undefined);
+  }
+
+  /** Nobody waits for it; on a full volume it would take room from mail. */
+  async #snapshot({ snapshot, number, groupMagic, end, lastGroup }: Current): Promise<void> {
+    if (!this.#onReserve)
+      await this.#snapshots.write(snapshot, { segment: number, groupMagic, end, lastGroup });
   }
 
   async #begin(number: number, file: DiskFile, capacity: number): Promise<void> {
@@ -191,7 +233,9 @@ export class Segments {
     await file.sync();
     await this.#disk.syncDirectory(this.#start.folder);
     const end = dataStart(header);
-    this.#current = { number, file, groupMagic: header.groupMagic, start: end, end, capacity };
+    const { groupMagic } = header;
+    const snapshot = this.#snapshots.builder();
+    this.#current = { number, file, groupMagic, start: end, end, capacity, snapshot, lastGroup: 0 };
   }
 
   /** The reserve becomes the next segment: its blocks are allocated, so that it can be written on a full volume. */

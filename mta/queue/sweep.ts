@@ -1,7 +1,7 @@
 /** Removes what a lane's folder still holds of former owners. Only what can't count any more: a stale listing is safe. */
 import { join } from 'node:path';
-import { type Disk, errorCode } from './disk.ts';
-import { BODIES, ownerName, parseSegmentName } from './layout.ts';
+import { type Disk, errorCode, unlinkIfThere } from './disk.ts';
+import { BODIES, ownerName, parseSegmentName, parseSnapshotName } from './layout.ts';
 import type { MessageIndex } from './message-index.ts';
 
 export interface Kept {
@@ -10,31 +10,28 @@ export interface Kept {
   readonly index: MessageIndex;
   /** Of our lease. */
   readonly nonce: string;
+  /** Whether records are missing from the index. */
+  readonly damaged: boolean;
 }
 
 /** Called by a new owner before its first draft: then every body without a message is an orphan. */
 export async function sweepLane(disk: Disk, folder: string, kept: Kept): Promise<void> {
   for (const name of await disk.list(folder)) {
-    const segment = parseSegmentName(name);
+    const segment = parseSegmentName(name) ?? parseSnapshotName(name);
     const isOld =
       (segment !== undefined && segment < kept.first) ||
       name.startsWith('released.') ||
+      (name.startsWith('snapshot.') && name.endsWith('.new')) ||
       (name.startsWith('owner.') && name !== ownerName(kept.nonce));
     if (isOld) await unlinkIfThere(disk, join(folder, name));
   }
+  // What they belong to may be what is damaged.
+  if (kept.damaged) return;
   const bodies = new Set<string>();
   for (const { body } of kept.index.values()) if (body !== undefined) bodies.add(body);
   const folderOfBodies = join(folder, BODIES);
   for (const name of await disk.list(folderOfBodies)) {
     if (!bodies.has(name)) await unlinkIfThere(disk, join(folderOfBodies, name));
-  }
-}
-
-async function unlinkIfThere(disk: Disk, path: string): Promise<void> {
-  try {
-    await disk.unlink(path);
-  } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw error;
   }
 }
 

@@ -118,7 +118,10 @@ export interface Queue {
   draft(): Draft;
   /** Queues a message of our own making; as durable as `Draft.commit`. */
   enqueue(message: NewMessage): Promise<QueueId>;
-  /** Undefined where there is no such message (any more) in a lane of this process. */
+  /**
+   * Undefined where there is no such message (any more) in a lane of this process; one whose record is found damaged
+   * leaves the queue, reported and kept aside. Rejects with the disk's error, after which it may be tried again.
+   */
   read(id: QueueId): Promise<StoredMessage | undefined>;
   entry(id: QueueId): QueueEntry | undefined;
   entries(): IterableIterator<QueueEntry>;

@@ -14,7 +14,7 @@ export async function openFolder(disk: Disk, random: Random, root: string): Prom
     await disk.makeDirectory(lanesPath(root));
     if (!(await disk.exists(path))) {
       await syncParents(disk, root);
-      await writeVersion(disk, random, root, path);
+      await writeVersion(disk, random, path);
     }
     checkVersion(await readVersion(disk, path), path);
     // Whoever made it may have died before its sync.
@@ -45,7 +45,7 @@ async function syncParents(disk: Disk, root: string): Promise<void> {
 }
 
 /** Whole or not at all, whoever else is doing the same. */
-async function writeVersion(disk: Disk, random: Random, root: string, path: string): Promise<void> {
+async function writeVersion(disk: Disk, random: Random, path: string): Promise<void> {
   const draft = `${path}.${randomName(random, 40)}`;
   const file = await disk.create(draft);
   await file.write([Buffer.from(`${PREFIX}${QUEUE_FORMAT}\n`)], 0);

@@ -137,6 +137,26 @@ export function decodeSettled(payload: Buffer): SettledPart {
   };
 }
 
+/** What the index needs of a record's payload: a message's without envelope and content, anything else as it is. */
+export function withoutContent(type: RecordType, payload: Buffer): Buffer {
+  if (type === 'accepted' || type === 'relocated') return bareMessage(payload, 0);
+  if (type !== 'settled') return payload;
+  const reportAt = SETTLED_FIXED + payload.readUInt32LE(8);
+  return reportAt < payload.length ? bareMessage(payload, reportAt) : payload;
+}
+
+/** @param at where the message begins in the payload; what stands before it stays */
+function bareMessage(payload: Buffer, at: number): Buffer {
+  const envelope = payload.readUInt32LE(at + 20);
+  const from = at + MESSAGE_FIXED + envelope;
+  const rest = payload.readUInt32LE(at + 24) + payload.readUInt16LE(at + 28) + payload.readUInt16LE(at + 18);
+  const bare = Buffer.allocUnsafe(at + MESSAGE_FIXED + rest);
+  payload.copy(bare, 0, 0, at + MESSAGE_FIXED);
+  bare.writeUInt32LE(0, at + 20);
+  payload.copy(bare, at + MESSAGE_FIXED, from, from + rest);
+  return bare;
+}
+
 /** A record about the lane itself: one number. */
 export function encodeLaneRecord(
   type: Extract<RecordType, 'dropped' | 'retired' | 'reserved'>,

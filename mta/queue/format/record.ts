@@ -33,6 +33,7 @@ const names = new Map<number, RecordType>(
 );
 
 export interface EncodedRecord {
+  readonly type: RecordType;
   /** The first begins with the record's header. */
   readonly buffers: readonly Buffer[];
   /** Header included. */
@@ -51,7 +52,16 @@ export function encodeRecord(type: RecordType, head: Buffer, tail?: Buffer): Enc
   head.writeUInt32LE(recordTypes[type], 0);
   head.writeUInt32LE(length - RECORD_HEADER, 4);
   head.writeUInt32LE(crc, 8);
-  return { buffers: tail && tail.length > 0 ? [head, tail] : [head], length };
+  return { type, buffers: tail && tail.length > 0 ? [head, tail] : [head], length };
+}
+
+/** Throws `QueueVersionUnsupported` at a type of a later version. */
+export function recordTypeOf(number: number): RecordType {
+  const type = names.get(number);
+  if (type) return type;
+  throw new PostriderError('QueueVersionUnsupported', `the queue holds a record of unknown type ${number}`, {
+    hint: 'Start the version of postrider that wrote it, or a newer one.',
+  });
 }
 
 export interface RecordHead {
@@ -62,16 +72,6 @@ export interface RecordHead {
 
 /** Throws `QueueVersionUnsupported` at a type of a later version. */
 export function decodeRecordHead(bytes: Buffer, at: number): RecordHead {
-  const number = bytes.readUInt32LE(at);
-  const type = names.get(number);
-  if (!type) {
-    throw new PostriderError(
-      'QueueVersionUnsupported',
-      `the queue holds a record of unknown type ${number}`,
-      {
-        hint: 'Start the version of postrider that wrote it, or a newer one.',
-      },
-    );
-  }
+  const type = recordTypeOf(bytes.readUInt32LE(at));
   return { type, payloadLength: bytes.readUInt32LE(at + 4), crc: bytes.readUInt32LE(at + 8) };
 }

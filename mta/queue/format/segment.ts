@@ -31,7 +31,8 @@ export interface SegmentHeader {
 }
 
 /** Where the groups begin: behind both copies. */
-export const dataStart = (header: SegmentHeader): number => 2 * blockLength(header.seal.length);
+export const dataStart = (header: { readonly seal: { readonly length: number } }): number =>
+  2 * blockLength(header.seal.length);
 
 function blockLength(sealed: number): number {
   return Math.ceil((FIXED + 6 * sealed + 4) / SECTOR) * SECTOR;

@@ -1,0 +1,97 @@
+/**
+ * Makes a lane, or claims one and recovers it. Fails with the disk's error, or `QueueVersionUnsupported`; then the lane
+ * is nobody's: one of a newer version is let go at once, any other is left alone for a term.
+ */
+import { join } from 'node:path';
+import { PostriderError } from '../errors.ts';
+import type { LaneContext } from './context.ts';
+import { Lane, type LaneEvents } from './lane.ts';
+import { BODIES, type LeaseName, lanesPath, newLaneId, ownerName } from './layout.ts';
+import { Lease } from './lease.ts';
+import { recoverLane } from './recovery.ts';
+import { Segments } from './segments.ts';
+import { Snapshots } from './snapshots.ts';
+import { sweepLane } from './sweep.ts';
+import { letGo, renewRegularly } from './tenure.ts';
+
+export async function createLane(context: LaneContext, events: LaneEvents): Promise<Lane> {
+  const id = newLaneId(context.random);
+  const folder = join(lanesPath(context.config.path), id);
+  await context.disk.makeDirectory(join(folder, BODIES));
+  const lease = await Lease.create(context, folder);
+  await context.disk.syncDirectory(lanesPath(context.config.path));
+  return openLane(context, events, { id, folder, lease });
+}
+
+/** Claims a lane whose lease was seen as `source`; undefined where somebody else was first. */
+export async function claimLane(
+  context: LaneContext,
+  events: LaneEvents,
+  id: string,
+  source: LeaseName,
+): Promise<Lane | undefined> {
+  const folder = join(lanesPath(context.config.path), id);
+  const lease = await Lease.claim(context, folder, source);
+  if (!lease) return undefined;
+  // Whoever made the lane may have died before its sync.
+  await context.disk.syncDirectory(lanesPath(context.config.path));
+  return openLane(context, events, { id, folder, lease });
+}
+
+interface ToOpen {
+  readonly id: string;
+  readonly folder: string;
+  readonly lease: Lease;
+}
+
+async function openLane(
+  context: LaneContext,
+  events: LaneEvents,
+  { id, folder, lease }: ToOpen,
+): Promise<Lane> {
+  // Recovery may take longer than a term.
+  const stop = renewRegularly(context, lease, () => undefined);
+  let segments: Segments | undefined;
+  try {
+    await sayOwner(context, folder, lease);
+    const { disk, random, config, log, interner } = context;
+    const epoch = lease.number;
+    const { segmentBytes } = config;
+    const snapshots = new Snapshots({
+      disk,
+      folder,
+      epoch,
+      segmentBytes,
+      log: (fields, message) => log.warn({ lane: id, ...fields }, message),
+    });
+    const recovered = await recoverLane(disk, folder, lease.segment, { interner, snapshots });
+    const { first, ends, index, damage } = recovered;
+    segments = new Segments(
+      disk,
+      random,
+      { lane: id, folder, epoch, first, ends },
+      { capacity: segmentBytes, snapshots },
+    );
+    await segments.begin(recovered.next);
+    const lane = new Lane(context, events, { id, folder, lease, segments, recovered, epoch });
+    await lane.start();
+    await sweepLane(disk, folder, { first, index, nonce: lease.nonce, damaged: damage.length > 0 });
+    return lane;
+  } catch (error) {
+    if (error instanceof PostriderError && error.code === 'QueueVersionUnsupported') {
+      await letGo(context.disk, folder, lease);
+    }
+    lease.abandon();
+    await segments?.close();
+    throw error;
+  } finally {
+    stop();
+  }
+}
+
+async function sayOwner({ disk, host }: LaneContext, folder: string, lease: Lease): Promise<void> {
+  const owner = await disk.create(join(folder, ownerName(lease.nonce)));
+  await owner.write([Buffer.from(JSON.stringify(host.self()))], 0);
+  await owner.sync();
+  await owner.close();
+}

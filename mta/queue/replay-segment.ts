@@ -1,0 +1,64 @@
+/** Replays one segment: from its snapshot as far as that goes, else from its records; makes the snapshot it lacked. */
+import type { DiskFile } from './disk.ts';
+import { RECORD_HEADER } from './format/record.ts';
+import type { SegmentHeader } from './format/segment.ts';
+import type { SnapshotEntry } from './format/snapshot.ts';
+import type { Replay } from './replay.ts';
+import { type DamagedRange, type ScanResult, scanSegment } from './scan.ts';
+import type { Snapshots } from './snapshots.ts';
+
+/** Entries applied in one turn of the event loop. */
+const PORTION = 1000;
+
+export interface SegmentToReplay {
+  readonly number: number;
+  readonly file: DiskFile;
+  readonly size: number;
+  readonly header: SegmentHeader;
+  /** How far it counts, where a seal says so. */
+  readonly sealed: number | undefined;
+}
+
+export interface ReplayedSegment extends ScanResult {
+  readonly damage: readonly DamagedRange[];
+}
+
+export async function replaySegment(
+  { number, file, size, header, sealed }: SegmentToReplay,
+  replay: Replay,
+  snapshots: Snapshots,
+): Promise<ReplayedSegment> {
+  const snapshot = await snapshots.read(header, Math.min(size, sealed ?? size));
+  if (snapshot) await applyAll(replay, number, snapshot.entries);
+  const damage: DamagedRange[] = [];
+  const builder = snapshot ? undefined : snapshots.builder();
+  const scanned = await scanSegment(
+    file,
+    header,
+    {
+      record({ type, payload }, offset) {
+        const length = RECORD_HEADER + payload.length;
+        replay.apply({ type, payload }, { segment: number, offset, length });
+        builder?.add({ type, offset, length, payload });
+      },
+      damage: (range) => damage.push(range),
+    },
+    { ...(snapshot ? { from: snapshot.end } : {}), ...(sealed === undefined ? {} : { sealed }) },
+  );
+  // What is served from now on must be there after the next crash too: its writer may have died before its sync.
+  if (sealed === undefined) await file.sync();
+  const lastGroup = Math.max(scanned.lastGroup, snapshot?.lastGroup ?? 0);
+  // A segment that is damaged is read again each time: its damage is counted as long as it is there.
+  if (builder && damage.length === 0) {
+    const { groupMagic } = header;
+    await snapshots.write(builder, { segment: number, groupMagic, end: scanned.end, lastGroup });
+  }
+  return { end: scanned.end, lastGroup, damage };
+}
+
+async function applyAll(replay: Replay, segment: number, entries: readonly SnapshotEntry[]): Promise<void> {
+  for (const [i, entry] of entries.entries()) {
+    replay.apply(entry, { segment, offset: entry.offset, length: entry.length });
+    if (i % PORTION === PORTION - 1) await new Promise((resolve) => setImmediate(resolve));
+  }
+}
