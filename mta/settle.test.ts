@@ -68,6 +68,14 @@ describe('decide', () => {
     expect(decide(first.deferred[0]!, forAll(job, busy), warning).late).toEqual([]);
     expect(decide(job, forAll(job, busy), { ...warning, now: 800 }).late).toEqual([]);
   });
+
+  it('warns with the next attempt where the sender gets a bounce now', () => {
+    const warning = { ...rules, warnAfter: 900 };
+    const results = [no, busy, busy].map((reply, recipient) => ({ recipient, reply }));
+    const { late, deferred } = decide(job, results, warning);
+    expect(late).toEqual([]);
+    expect(decide(deferred[0]!, forAll(deferred[0]!, busy), warning).late).toEqual([1, 2]);
+  });
 });
 
 describe('reconcile', () => {

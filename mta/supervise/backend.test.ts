@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../clock.ts';
 import type { WorkerSummary } from '../control/operations.ts';
-import { mergeSummaries } from './backend.ts';
+import type { MessageFilter, QueueAction } from '../control/types.ts';
+import { systemRandom } from '../random.ts';
+import { controlBackend, mergeSummaries } from './backend.ts';
+import type { WorkerCalls } from './calls.ts';
+import type { Supervisor } from './supervisor.ts';
 
 const worker = (
   more: Partial<WorkerSummary['counts']>,
@@ -49,5 +54,27 @@ describe('mergeSummaries', () => {
       },
       one,
     ]);
+  });
+});
+
+describe('controlBackend', () => {
+  it('changes no more messages than the limit says, of all workers together', async () => {
+    const queues = [3, 3, 3];
+    const workers = queues.map((_, n) => ({
+      act: async (_action: QueueAction, select: MessageFilter) => {
+        const changed = Math.min(queues[n]!, select.limit);
+        queues[n]! -= changed;
+        return changed;
+      },
+    }));
+    const all = (ask: (calls: WorkerCalls) => Promise<unknown>) =>
+      Promise.all(workers.map((calls) => ask(calls as unknown as WorkerCalls)));
+    const backend = controlBackend({ all } as unknown as Supervisor, {
+      clock: systemClock,
+      random: systemRandom,
+    });
+    expect(await backend.act('remove', { filter: { limit: 4 } })).toBe(4);
+    expect(queues).toEqual([0, 2, 3]);
+    expect(await backend.act('remove', { filter: { limit: Number.MAX_SAFE_INTEGER } })).toBe(5);
   });
 });
