@@ -117,6 +117,39 @@ describe('a flipped bit below a synced group', () => {
   });
 });
 
+describe('damage of what others hang on', () => {
+  it('in both copies of the newest segment header is reported', async () => {
+    const first = await openTestQueue();
+    const id = await accept(first.queue, 'in the first segment');
+    const test = await openTestQueue({ disk: first.disk.reopen(), seed: 2 });
+    await accept(test.queue, 'in the second');
+    const newest = (await segmentsOf(test.disk)).at(-1)!;
+    test.disk.damage(newest, (bytes) => bytes.fill(0xff, 0, 1024));
+    const after = await reopen(test);
+    expect([...after.queue.entries()].map((entry) => entry.id)).toEqual([id]);
+    expect(after.queue.counts().damaged).toBe(1);
+    const [lane] = await lanesOf(after.disk);
+    const [aside] = await after.disk.list(`/queue/lanes/${lane}/damaged`);
+    expect(after.disk.bytesOf(`/queue/lanes/${lane}/damaged/${aside}`).toString()).toContain('in the second');
+  });
+
+  it('keeps the body whose record is damaged', async () => {
+    const test = await openTestQueue();
+    await accept(test.queue, 'large', Buffer.alloc(5000, 'x'));
+    await accept(test.queue, 'small');
+    const [segment] = await segmentsOf(test.disk);
+    test.disk.damage(segment!, (bytes) => {
+      const at = bytes.indexOf('large-0@example.test');
+      bytes[at] = bytes[at]! ^ 4;
+      return bytes;
+    });
+    const after = await reopen(test);
+    expect(after.queue.counts()).toMatchObject({ messages: 1, damaged: 1 });
+    const [lane] = await lanesOf(after.disk);
+    expect(await after.disk.list(`/queue/lanes/${lane}/body`)).toHaveLength(1);
+  });
+});
+
 describe('a sync that fails', () => {
   it('is answered 451, never believed, and the lane goes on in a new segment', async () => {
     const test = await openTestQueue();

@@ -169,6 +169,19 @@ describe('a draft', () => {
     expect(ids.has(after.queue.draft().id)).toBe(false);
   });
 
+  it('never gets the id of an earlier one, not even after compaction took all records of that', async () => {
+    const { queue, disk } = await openTestQueue();
+    const ids: string[] = [];
+    for (let i = 0; i < 12; i += 1) ids.push(await accept(queue, `m${i}`, Buffer.alloc(1500)));
+    const unused = queue.draft().id;
+    for (const id of ids) await queue.settle(id, DELIVERED);
+    await settleDown();
+    const [lane] = await disk.list('/queue/lanes');
+    expect(await disk.list(`/queue/lanes/${lane}`)).not.toContain('segment.0000000001');
+    const after = await openTestQueue({ disk: disk.reopen(), seed: 2 });
+    expect([...ids, unused]).not.toContain(after.queue.draft().id);
+  });
+
   it('makes its writer wait while the disk is slow, so that memory stays bounded', async () => {
     const disk = new MemoryDisk();
     const { queue } = await openTestQueue({ disk });
