@@ -32,6 +32,8 @@ export class MessageIndex {
   readonly #live = new Map<number, number>();
   #bytes = 0;
   #totalLive = 0;
+  /** Arrival of the oldest message; undefined where it has to be looked for. */
+  #oldest: number | undefined = Number.POSITIVE_INFINITY;
 
   get size(): number {
     return this.#messages.size;
@@ -40,6 +42,15 @@ export class MessageIndex {
   /** Content of all messages, in bytes. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Arrival of the oldest message, ms since the epoch; Infinity where there is none. */
+  get oldest(): number {
+    if (this.#oldest === undefined) {
+      this.#oldest = Number.POSITIVE_INFINITY;
+      for (const { arrivedAt } of this.#messages.values()) this.#oldest = Math.min(this.#oldest, arrivedAt);
+    }
+    return this.#oldest;
   }
 
   get(sequence: number): IndexedMessage | undefined {
@@ -51,6 +62,7 @@ export class MessageIndex {
     this.remove(message.sequence);
     this.#messages.set(message.sequence, message);
     this.#bytes += message.size;
+    if (this.#oldest !== undefined) this.#oldest = Math.min(this.#oldest, message.arrivedAt);
     this.#count(message.segment, message.length);
   }
 
@@ -69,6 +81,7 @@ export class MessageIndex {
     if (!message) return undefined;
     this.#messages.delete(sequence);
     this.#bytes -= message.size;
+    if (message.arrivedAt === this.#oldest) this.#oldest = undefined;
     this.#count(message.segment, -message.length);
     return message;
   }

@@ -140,7 +140,7 @@ class ProcessQueue implements LaneQueue {
       messages += index.size;
       bytes += index.bytes;
       damaged += found;
-      for (const { arrivedAt } of index.values()) oldest = Math.min(oldest, arrivedAt);
+      oldest = Math.min(oldest, index.oldest);
     }
     return {
       messages,
