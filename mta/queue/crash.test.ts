@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { diskError, MemoryDisk } from './testing/memory-disk.ts';
 import {
+  accept,
   contentOf,
   DELIVERED,
   deferredUntil,
@@ -9,6 +10,7 @@ import {
   jobFor,
   openTestQueue,
   seeded,
+  settleDown,
   type TestQueue,
 } from './testing/test-queue.ts';
 import type { QueueId } from './types.ts';
@@ -197,4 +199,41 @@ describe('machines and processes that stop again and again', () => {
   it(`lose nothing that was answered, in ${SEEDS} histories`, async () => {
     for (let seed = 1; seed <= SEEDS; seed += 1) await liveThrough(1 + (seed % 4), seed);
   }, 600_000);
+});
+
+describe('a lease whose name falls back in a crash', () => {
+  const SECOND = 'segment.0000000002';
+
+  async function fill(disk: MemoryDisk): Promise<void> {
+    const { queue } = await openTestQueue({ disk });
+    for (let i = 0; i < 6; i += 1) await accept(queue, `m${i}`, Buffer.alloc(1500));
+  }
+
+  /** The owner dies when it has begun a second segment, which its lease doesn't name yet. */
+  async function diesAtSecondSegment(): Promise<MemoryDisk> {
+    const whole = new MemoryDisk();
+    await fill(whole);
+    const created = whole.steps.findIndex(({ path }) => path.endsWith(SECOND));
+    const disk = new MemoryDisk();
+    // Created, head written and synced, folder synced.
+    disk.stopAfter = created + 4;
+    await Promise.race([fill(disk), disk.stopped]);
+    return disk.reopen();
+  }
+
+  it('never names a segment before those that were dropped', async () => {
+    const disk = await diesAtSecondSegment();
+    const { queue } = await openTestQueue({ disk, seed: 2 });
+    const before = [...queue.entries()].map(({ id }) => id);
+    const kept = await accept(queue, 'kept');
+    for (const id of before) await queue.settle(id, DELIVERED);
+    await settleDown();
+    const names = (await disk.list(`/queue/lanes/${kept.split('-')[0]}`)).join();
+    expect(names).not.toContain(SECOND);
+    for (let seed = 1; seed <= 100; seed += 1) {
+      const after = await openTestQueue({ disk: disk.restart(seeded(seed).fraction), seed: 3 });
+      await adoptAll(after);
+      expect(after.queue.entry(kept), `seed ${seed}`).toBeDefined();
+    }
+  });
 });
