@@ -292,3 +292,30 @@ describe('versions', () => {
     expect(await lanesOf(after.disk)).toHaveLength(2);
   });
 });
+
+describe('a dropped segment that a crash has brought back', () => {
+  it('gives nothing back that had ended', async () => {
+    const test = await openTestQueue();
+    const taken = (count: number): Promise<string[]> =>
+      Promise.all(Array.from({ length: count }, (_, i) => accept(test.queue, `m${i}`, Buffer.alloc(1500))));
+    const end = (ids: readonly string[]) => Promise.all(ids.map((id) => test.queue.settle(id, DELIVERED)));
+    const [early] = await taken(3);
+    const [path] = await segmentsOf(test.disk);
+    const bytes = Buffer.from(test.disk.bytesOf(path!));
+    await taken(3);
+    await end([early!]);
+    expect(await segmentsOf(test.disk)).toHaveLength(2);
+    await taken(3);
+    const kept = await accept(test.queue, 'kept');
+    const newest = (await segmentsOf(test.disk)).at(-1)!;
+    // All older segments go at once, among them the one that says that the first message has ended.
+    await end([...test.queue.entries()].map(({ id }) => id).filter((id) => id !== kept));
+    await settleDown();
+    expect((await segmentsOf(test.disk))[0]).toBe(newest);
+    const file = await test.disk.create(path!);
+    await file.write([bytes], 0);
+    const after = await reopen(test);
+    expect([...after.queue.entries()].map(({ id }) => id)).toEqual([kept]);
+    expect(after.queue.counts().damaged).toBe(0);
+  });
+});

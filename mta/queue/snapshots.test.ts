@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { JobInterner } from './jobs.ts';
 import { parseLeaseName, parseSnapshotName } from './layout.ts';
 import { type Recovered, recoverLane } from './recovery.ts';
-import { Snapshots } from './snapshots.ts';
+import { reasonToIgnore, Snapshots } from './snapshots.ts';
 import { diskError, type MemoryDisk } from './testing/memory-disk.ts';
 import {
   accept,
@@ -205,6 +205,18 @@ describe('snapshots', () => {
     const after = await reopen(disk);
     expect(after.lines.map(({ message }) => message)).toContain('snapshot ignored');
     expect([...after.queue.entries()].map(({ id }) => id)).toEqual(ids.slice(0, -1));
+  });
+});
+
+describe('reasonToIgnore', () => {
+  const groupMagic = Buffer.from('magic of');
+  const about = { segment: 7, epoch: 1, groupMagic, end: 500, lastGroup: 3 };
+
+  it('goes by number, magic and seal', () => {
+    expect(reasonToIgnore(about, 7, groupMagic, 500)).toBeUndefined();
+    expect(reasonToIgnore(about, 7, groupMagic, 499)).toContain('beyond');
+    expect(reasonToIgnore(about, 8, groupMagic, 500)).toContain('another');
+    expect(reasonToIgnore(about, 7, Buffer.from('of other'), 500)).toContain('another');
   });
 });
 
