@@ -31,7 +31,7 @@ export const reasons = {
   Invalid: 'Invalid',
   /** A field asks for something that this version doesn't do. It is refused, rather than ignored. */
   NotYetSupported: 'NotYetSupported',
-  /** The same kind, namespace and name stands in more than one manifest; none but the first is used. */
+  /** The same kind, namespace and name stands in more than one manifest; none of them is used. */
   Duplicate: 'Duplicate',
   /** None of the MTAs that `mtaRefs` names exists. */
   MTANotFound: 'MTANotFound',

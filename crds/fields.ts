@@ -3,7 +3,12 @@ import { z } from 'zod';
 import { setList, withRules } from './rules.ts';
 import { DURATION, QUANTITY } from './units.ts';
 
-const LABEL = '[^\\s@.*/:,;()<>\\[\\]"\\\\]+';
+// What is written here is shown on terminals and sent in commands.
+const UNSEEN = '\\s\\x00-\\x1f\\x7f-\\x9f';
+const LABEL = `[^${UNSEEN}@.*/:,;()<>\\[\\]"\\\\]+`;
+const LOCAL_PART = `[^${UNSEEN}@*<>]+`;
+/** RFC 5322 §3.2.3: what needs quotes can't be put into a header field as it is. */
+const PLAIN_LOCAL_PART = `[^${UNSEEN}@*<>()\\[\\]:;,"\\\\]+`;
 const DOMAIN = `${LABEL}(\\.${LABEL})*`;
 
 const text = (pattern: RegExp, max: number, error: string) =>
@@ -24,13 +29,17 @@ export const domainPattern = () =>
 /** `anna@example.org` or `*@example.org`. */
 export const addressPattern = () =>
   text(
-    new RegExp(`^(\\*|[^\\s@*]+)@${DOMAIN}$`),
+    new RegExp(`^(\\*|${LOCAL_PART})@${DOMAIN}$`),
     320,
     'must be an address such as anna@example.org, or *@example.org for every address of a domain',
   );
 
 export const address = () =>
-  text(new RegExp(`^[^\\s@*]+@${DOMAIN}$`), 320, 'must be an address such as anna@example.org');
+  text(new RegExp(`^${PLAIN_LOCAL_PART}@${DOMAIN}$`), 320, 'must be an address such as anna@example.org');
+
+/** Name of a user who authenticates. */
+export const username = () =>
+  text(new RegExp(`^[^${UNSEEN}]+$`), 320, 'must not have spaces or control characters');
 
 /** A DNS name or an IP address. */
 export const host = () =>

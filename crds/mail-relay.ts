@@ -1,6 +1,16 @@
 /** MailRelay: a smart host, and which mail goes there. Written by whoever owns the account with it. */
 import { z } from 'zod';
-import { address, domainPattern, duration, host, localRef, mtaRefs, port, secretKeyRef } from './fields.ts';
+import {
+  address,
+  domainPattern,
+  duration,
+  host,
+  localRef,
+  mtaRefs,
+  port,
+  secretKeyRef,
+  username,
+} from './fields.ts';
 import { attachedColumns, type Kind } from './kind.ts';
 import { atomicList, mapList, setList, withRules } from './rules.ts';
 import { attachedStatus } from './status.ts';
@@ -40,7 +50,7 @@ const spec = z.strictObject({
         .describe(
           "Domains of envelope senders. In a namespace that isn't the MTA's, these must be domains that the namespace has in this fleet, and where the list is empty it is all of them.",
         ),
-      users: setList(z.string().min(1).max(320), 1000)
+      users: setList(username(), 1000)
         .default([])
         .describe('Names of users who authenticated, as in the username of a MailUser.'),
     }),

@@ -1,6 +1,6 @@
 /** MailUser: who may submit mail, and as whom. Written by the application team. */
 import { z } from 'zod';
-import { addressPattern, duration, mtaRefs, objectName, quantity } from './fields.ts';
+import { addressPattern, duration, mtaRefs, objectName, quantity, username } from './fields.ts';
 import { attachedColumns, type Kind } from './kind.ts';
 import { atomicList, setList, withRules } from './rules.ts';
 import { attachedStatus } from './status.ts';
@@ -41,12 +41,9 @@ const password = withRules(
 const spec = withRules(
   z.strictObject({
     mtaRefs: mtaRefs(),
-    username: z
-      .string()
-      .min(1)
-      .max(320)
-      .regex(/^[^\s]+$/, { error: 'must not have spaces' })
-      .describe('Name to authenticate with, often an address. Unique in a fleet, without regard to case.'),
+    username: username().describe(
+      'Name to authenticate with, often an address. Unique in a fleet, without regard to case.',
+    ),
     password: password.optional().describe('Authenticate with a password.'),
     serviceAccount: z
       .strictObject({

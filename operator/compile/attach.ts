@@ -5,7 +5,7 @@
 import { reasons } from '../../crds/conditions.ts';
 import type { MailDomainSpec } from '../../crds/mail-domain.ts';
 import type { MtaSpec } from '../../crds/mta.ts';
-import { covers, domainName, domainPattern } from './names.ts';
+import { covers, domainName, domainOfAddress, domainPattern } from './names.ts';
 import type { Resource, Resources } from './read.ts';
 import type { Report } from './report.ts';
 import type { KindName } from './specs.ts';
@@ -35,7 +35,9 @@ export function attachment(
 ): Attachment {
   const grantsOf = (namespace: string, kind: AttachedKind): Grant[] =>
     mta.spec.attachment.filter(
-      (grant) => grant.kinds.includes(kind) && selects(grant, namespace, namespaces[namespace] ?? {}),
+      (grant) =>
+        grant.kinds.includes(kind) &&
+        selects(grant, namespace, Object.hasOwn(namespaces, namespace) ? namespaces[namespace]! : {}),
     );
 
   const isAttached = <S extends Attachable>({ ref, spec }: Resource<S>): boolean => {
@@ -70,30 +72,57 @@ export function attachment(
     return false;
   };
 
+  checkPatterns(mta, report);
+  const own = fleetNames(mta.spec);
   return {
     of: (candidates) => candidates.filter(isAttached),
     mayHave: (namespace, domain) =>
       namespace === mta.ref.namespace ||
       grantsOf(namespace, 'MailDomain').some(({ domains }) =>
-        domains.some((pattern) => covers(domainPattern(pattern) ?? '', domain)),
+        domains
+          .map((pattern) => domainPattern(pattern) ?? '')
+          .some((pattern) => pattern === domain || (covers(pattern, domain) && !own.has(domain))),
       ),
   };
+}
+
+/** Names under which the fleet itself gets mail, as postmaster and as the sender of reports: no wildcard gives them away. */
+function fleetNames({ hostname, postmaster, listeners }: MtaSpec): ReadonlySet<string> {
+  const names = [
+    hostname,
+    ...(postmaster === undefined ? [] : [domainOfAddress(postmaster)]),
+    ...listeners.flatMap((listener) => listener.hostname ?? []),
+  ];
+  return new Set(names.flatMap((name) => domainName(name) ?? []));
+}
+
+function checkPatterns({ ref, spec }: Resource<MtaSpec>, report: Report): void {
+  spec.attachment.forEach(({ domains }, grant) => {
+    domains.forEach((pattern, index) => {
+      if (domainPattern(pattern) !== undefined) return;
+      const path = `spec.attachment[${grant}].domains[${index}]`;
+      report.refuse(ref, reasons.Invalid, `${path}: ${pattern} is not a domain pattern`, path);
+    });
+  });
 }
 
 function selects({ namespaces: { names, selector } }: Grant, namespace: string, labels: Labels): boolean {
   if (names?.includes(namespace)) return true;
   if (selector === undefined) return false;
   return (
-    Object.entries(selector.matchLabels ?? {}).every(([key, value]) => labels[key] === value) &&
+    Object.entries(selector.matchLabels ?? {}).every(([key, value]) => labelOf(labels, key) === value) &&
     (selector.matchExpressions ?? []).every((expression) => meets(expression, labels))
   );
 }
+
+const labelOf = (labels: Labels, key: string): string | undefined =>
+  Object.hasOwn(labels, key) ? labels[key] : undefined;
 
 type Expression = NonNullable<NonNullable<Grant['namespaces']['selector']>['matchExpressions']>[number];
 
 /** As Kubernetes has it: NotIn is also met by a namespace without the label. */
 function meets({ key, operator, values }: Expression, labels: Labels): boolean {
-  const value = labels[key];
+  const value = labelOf(labels, key);
   switch (operator) {
     case 'In':
       return value !== undefined && values.includes(value);

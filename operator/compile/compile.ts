@@ -39,7 +39,7 @@ export function compile(input: CompileInput): CompileResult {
 
   const policies = decideTlsPolicies(mta, attached.of(resources.of('MailTLSPolicy')), held, secrets, report);
   const context = { mta, attached, policies, held, secrets, environment, report };
-  const domains = buildDomains(attached.of(resources.of('MailDomain')), context);
+  const domains = buildDomains(attached.of(resources.claiming('MailDomain')), context);
   const users = buildUsers(attached.of(resources.of('MailUser')), { ...context, domains });
   const relays = buildRelays(attached.of(resources.of('MailRelay')), { ...context, domains, users });
   const fleet = buildFleet(mta, input, policies.defaultName, secrets, report);

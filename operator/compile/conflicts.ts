@@ -1,6 +1,9 @@
 /**
  * The one rule of conflicts. Who is programmed keeps a name for as long as it claims it; of newcomers the older one
  * gets it (`creationTimestamp`, then namespace and name). A resource has all of its names or none.
+ *
+ * What a resource that is refused claims goes to the next one of its own namespace. To another namespace it goes only
+ * when it is withdrawn: a mistake, or a raised TLS floor, must not hand a tenant's mail to the next in line.
  */
 import { reasons } from '../../crds/conditions.ts';
 import type { MtaConfig } from '../../mta/config.ts';
@@ -42,7 +45,10 @@ export function holders(config: MtaConfig | undefined): ReadonlyMap<string, stri
   return held;
 }
 
-/** Those that get all that they claim, oldest first; the others are refused as Conflicted. */
+/**
+ * Those that get all that they claim, oldest first; the others are refused as Conflicted. Candidates that were refused
+ * before get nothing, and are in the way of other namespaces all the same.
+ */
 export function contest<R extends Resource<unknown>>(
   candidates: readonly R[],
   claimsOf: (candidate: R) => readonly Claim[],
@@ -59,16 +65,37 @@ export function contest<R extends Resource<unknown>>(
   const order = candidates.toSorted(
     (one, other) => Number(trespasses(one)) - Number(trespasses(other)) || byAge(one, other),
   );
+  const claimants = Map.groupBy(
+    candidates
+      .toSorted(byAge)
+      .flatMap((candidate) => claims.get(candidate.id)!.map(({ key }) => ({ key, candidate }))),
+    ({ key }) => key,
+  );
+  const aheadAbroad = (candidate: R, key: string): R | undefined => {
+    const holder = held.get(key);
+    if (holder === candidate.id) return undefined;
+    for (const { candidate: other } of claimants.get(key)!) {
+      if (other.id === candidate.id) break;
+      if (other.ref.namespace !== candidate.ref.namespace) return other;
+    }
+    const programmed = claimants.get(key)!.find(({ candidate: { id } }) => id === holder)?.candidate;
+    return programmed?.ref.namespace === candidate.ref.namespace ? undefined : programmed;
+  };
   const winners = new Map<string, R>();
   const won = order.filter((candidate) => {
+    if (report.isRefused(candidate.ref)) return false;
     const own = claims.get(candidate.id)!;
-    const lost = own.filter(({ key }) => winners.has(key));
-    for (const { key, path } of lost) {
-      const winner = winners.get(key)!.id;
+    const lost = own.flatMap(({ key, path }) => {
+      const other = winners.get(key) ?? aheadAbroad(candidate, key);
+      return other === undefined ? [] : [{ key, path, other: other.id, has: winners.has(key) }];
+    });
+    for (const { key, path, other, has } of lost) {
       report.refuse(
         candidate.ref,
         reasons.Conflicted,
-        `${winner} has ${key} already: give it up here or there`,
+        has
+          ? `${other} has ${key} already: give it up here or there`
+          : `${other} was first to claim ${key}, and keeps others out although it can't have it itself just now: give it up here or there`,
         path,
       );
     }

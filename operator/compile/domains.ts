@@ -26,14 +26,16 @@ export interface DomainContext {
   readonly report: Report;
 }
 
+/** @param candidates those that were refused before among them: they get nothing, and keep their names from others */
 export function buildDomains(
   candidates: readonly Resource<MailDomainSpec>[],
   { mta, attached, policies, held, report }: DomainContext,
 ): Domains {
-  const valid = candidates.flatMap((domain) => {
-    const names = domainNames(domain, report);
-    for (const { name, path } of names) {
-      if (attached.mayHave(domain.ref.namespace, name)) continue;
+  const claimants = candidates.map((domain) => {
+    const named = domainNames(domain, report);
+    const names = named.filter(({ name }) => attached.mayHave(domain.ref.namespace, name));
+    for (const { name, path } of named) {
+      if (names.some((allowed) => allowed.name === name)) continue;
       report.refuse(
         domain.ref,
         reasons.DomainNotAllowed,
@@ -41,17 +43,18 @@ export function buildDomains(
         path,
       );
     }
-    if (report.isRefused(domain.ref)) return [];
-    const config = build(
-      domain,
-      names.map(({ name }) => name),
-      mta,
-      policies,
-    );
-    return report.isRefused(domain.ref) ? [] : [{ ...domain, names, config }];
+    const config = report.isRefused(domain.ref)
+      ? undefined
+      : build(
+          domain,
+          names.map(({ name }) => name),
+          mta,
+          policies,
+        );
+    return { ...domain, names, config };
   });
   const accepted = contest(
-    valid,
+    claimants,
     ({ names }) => names.map(({ name, path }) => ({ key: domainClaim(name), path })),
     held,
     report,
@@ -65,7 +68,9 @@ export function buildDomains(
   for (const own of owned.values()) own.sort();
   return {
     accepted,
-    config: accepted.map(({ config }) => config).sort((one, other) => compare(one.domain, other.domain)),
+    config: accepted
+      .flatMap(({ config }) => config ?? [])
+      .sort((one, other) => compare(one.domain, other.domain)),
     ownedBy: (namespace) => owned.get(namespace) ?? [],
   };
 }

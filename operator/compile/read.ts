@@ -25,6 +25,8 @@ export interface Resource<S> {
 export interface Resources {
   /** Valid resources of a kind, oldest first. */
   of<K extends KindName>(kind: K): readonly Resource<SpecOf[K]>[];
+  /** Those, and the ones that were refused for asking for what isn't done yet: their names are not free. */
+  claiming<K extends KindName>(kind: K): readonly Resource<SpecOf[K]>[];
   /** Whether a manifest of that name was there, valid or not. */
   exists(ref: ObjectRef): boolean;
 }
@@ -39,24 +41,28 @@ export const refOf = ({ kind, metadata }: Manifest): ObjectRef => ({
 });
 
 export function read(manifests: readonly Manifest[], report: Report): Resources {
-  const valid = new Map<string, Resource<unknown>[]>(kinds.map(({ kind }) => [kind, []]));
+  const parsed = new Map<string, Resource<unknown>[]>(kinds.map(({ kind }) => [kind, []]));
   const seen = new Set<string>();
+  const twice = new Set<string>();
   for (const manifest of manifests) {
     if (manifest.apiVersion.split('/')[0] !== GROUP) continue;
     const ref = refOf(manifest);
     const id = idOf(ref);
     if (seen.has(id)) {
       report.refuse(ref, reasons.Duplicate, `${id} stands in more than one manifest: keep one of them`);
+      twice.add(id);
       continue;
     }
     seen.add(id);
     const resource = readOne(manifest, ref, report);
-    if (resource !== undefined) valid.get(ref.kind)!.push(resource);
+    if (resource !== undefined) parsed.get(ref.kind)!.push(resource);
   }
-  for (const list of valid.values()) list.sort(byAge);
+  for (const list of parsed.values()) list.sort(byAge);
+  const claiming = <K extends KindName>(kind: K) =>
+    parsed.get(kind)!.filter(({ id }) => !twice.has(id)) as Resource<SpecOf[K]>[];
   return {
-    of: <K extends KindName>(kind: K) =>
-      valid.get(kind)!.filter(({ ref }) => !report.isRefused(ref)) as Resource<SpecOf[K]>[],
+    of: (kind) => claiming(kind).filter(({ ref }) => !report.isRefused(ref)),
+    claiming,
     exists: (ref) => seen.has(idOf(ref)),
   };
 }
@@ -96,7 +102,6 @@ function readOne(manifest: Manifest, ref: ObjectRef, report: Report): Resource<u
   for (const { path, message } of unsupported) {
     report.refuse(ref, reasons.NotYetSupported, `${path}: ${message}`, path);
   }
-  if (unsupported.length > 0) return undefined;
   return {
     ref,
     id: idOf(ref),
@@ -130,15 +135,29 @@ function explain(issue: z.core.$ZodIssue, kind: Kind): { path: string; message: 
   if (issue.input === undefined && issue.code === 'invalid_value') {
     return [{ path: at, message: `${at}: is missing: it must be one of ${issue.values.join(', ')}` }];
   }
+  if (issue.code === 'invalid_value') {
+    const known = issue.values.map(String);
+    const near = nearest(String(issue.input), known);
+    const meant = near === undefined ? '' : `, did you mean ${near}?`;
+    return [{ path: at, message: `${at}: must be one of ${known.join(', ')}${meant}` }];
+  }
   return [{ path: at, message: `${at}: ${issue.message}` }];
 }
 
-function suggestion(key: string, known: readonly string[]): string {
+/** The name that was meant, if it is that near; of several the nearest. */
+function nearest(key: string, known: readonly string[]): string | undefined {
   const lower = key.toLowerCase();
-  const near = known.find(
-    (name) =>
-      name.toLowerCase() === lower || distance(name.toLowerCase(), lower) <= Math.min(2, key.length - 2),
-  );
+  // A long one is no slip of a finger, and costs its length.
+  if (key.length > 64) return undefined;
+  const [best] = known
+    .map((name) => ({ name, away: distance(name.toLowerCase(), lower) }))
+    .filter(({ away }) => away === 0 || away <= Math.min(2, key.length - 2))
+    .sort((one, other) => one.away - other.away);
+  return best?.name;
+}
+
+function suggestion(key: string, known: readonly string[]): string {
+  const near = nearest(key, known);
   if (near !== undefined) return `, did you mean ${near}?`;
   return known.length > 0 ? `: here are ${known.join(', ')}` : '';
 }

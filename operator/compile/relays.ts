@@ -79,9 +79,10 @@ function matchOf({ ref, spec }: Resource<MailRelaySpec>, context: RelayContext):
         report.refuse(ref, reasons.Invalid, `${path}: ${pattern} is not a domain pattern`, path);
       return name === undefined ? [] : [name];
     });
+  const recipientDomains = sorted(normal('recipientDomains'));
   const match = {
     // No list is every domain, and * says the same: one form, so that two alike are seen to be.
-    recipientDomains: spec.match.recipientDomains.includes('*') ? ['*'] : sorted(normal('recipientDomains')),
+    recipientDomains: recipientDomains.includes('*') ? ['*'] : recipientDomains,
     senderDomains: sorted(normal('senderDomains')),
     users: namedUsers({ ref, spec }, users, report),
   };
