@@ -8,7 +8,15 @@ import { countText } from './table.ts';
 
 type Options = FilterOptions & { readonly state: string; readonly all?: true };
 
-const actions: Readonly<Record<QueueAction, { summary: string; description: string; done: string }>> = {
+interface Words {
+  readonly summary: string;
+  readonly description: string;
+  readonly done: string;
+  /** What may be the matter where none was changed. */
+  readonly none?: string;
+}
+
+const actions: Readonly<Record<QueueAction, Words>> = {
   hold: {
     summary: 'keep messages back',
     description: 'Keeps messages in the queue, untried and unexpired, until they are released.',
@@ -23,6 +31,7 @@ const actions: Readonly<Record<QueueAction, { summary: string; description: stri
     summary: 'try deferred messages now',
     description: 'Tries deferred messages now, without waiting for their next attempt.',
     done: 'to be tried now',
+    none: 'Held messages are not retried: `postrider release` lets them go. Others may be under way already.',
   },
   remove: {
     summary: 'remove messages for good',
@@ -33,7 +42,7 @@ const actions: Readonly<Record<QueueAction, { summary: string; description: stri
 };
 
 export function actCommand(action: QueueAction, { write, fail }: Context): Command {
-  const { summary, description, done } = actions[action];
+  const { summary, description, done, none } = actions[action];
   return withFilter(new Command(action))
     .summary(summary)
     .description(description)
@@ -45,6 +54,8 @@ export function actCommand(action: QueueAction, { write, fail }: Context): Comma
       const selection = selectionOf(ids, options);
       const changed = await clientForState(state).act(action, selection);
       write(`${countText(changed, 'message')} ${done}`);
-      if (changed === 0) fail();
+      if (changed > 0) return;
+      if (none !== undefined) write(none);
+      fail();
     });
 }

@@ -1,5 +1,6 @@
 /** What is accepted and what is wrong in a folder of manifests, resource by resource, as lines and as JSON. Pure. */
 import type { Diagnostic, ObjectRef } from '../../operator/compile/types.ts';
+import { printable } from '../commands/table.ts';
 import type { Place, ProblemReason } from '../manifests/types.ts';
 import type { Project } from './project.ts';
 
@@ -84,14 +85,14 @@ const nameText = ({ kind, namespace, name }: ObjectRef) =>
 
 /** For people: a line per resource, and what is wrong below it. */
 export function findingLines({ problems, resources }: Findings): string[] {
-  const width = Math.max(0, ...resources.map(({ resource }) => nameText(resource).length));
+  const width = resources.reduce((widest, { resource }) => Math.max(widest, nameText(resource).length), 0);
   return [
     ...problems.map(({ place, reason, message }) => `  wrong     ${placeText(place)}  ${reason}: ${message}`),
     ...resources.flatMap(({ resource, place, state, faults }) => [
       `  ${state.padEnd(8)}  ${nameText(resource).padEnd(width)}  ${placeText(place)}`,
       ...faults.map((fault) => `            ${faultText(fault)}`),
     ]),
-  ];
+  ].map(printable);
 }
 
 function faultText({ place, field, reason, message }: Fault): string {
@@ -107,5 +108,5 @@ export function faultLines({ problems, resources }: Findings): string[] {
   return [
     ...problems.map((fault) => line(undefined, fault)),
     ...resources.flatMap(({ resource, faults }) => faults.map((fault) => line(nameText(resource), fault))),
-  ];
+  ].map(printable);
 }

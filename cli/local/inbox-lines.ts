@@ -1,5 +1,6 @@
 /** One line per message that the inbox files or refuses, as long as a person could read them; a count for the rest. */
 import type { Clock } from '../../mta/clock.ts';
+import { printable } from '../commands/table.ts';
 import type { InboxEvent } from '../inbox/session.ts';
 
 const LINES = 10;
@@ -30,11 +31,9 @@ export function inboxLines(clock: Clock, write: (line: string) => void): InboxLi
         return;
       }
       shown++;
-      write(`  inbox: ${printable(to)} from <${printable(from)}>: ${file ?? reply}`);
+      // Addresses come from the network: no control characters to the terminal.
+      write(printable(`  inbox: ${to} from <${from}>: ${file ?? reply}`));
     },
     close: endWindow,
   };
 }
-
-/** Addresses come from the network: no control characters to the terminal. */
-const printable = (text: string) => text.replace(/\p{C}/gu, '?');

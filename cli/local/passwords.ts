@@ -7,7 +7,11 @@ export interface GeneratedPassword extends GeneratedSecret {
   readonly file: string;
 }
 
-/** Those that no Secret of the manifests has. @param fleetNamespace whose files need no namespace in their names. */
+/**
+ * Those that no Secret of the manifests has. No two share a file, and none has one that the state folder needs for
+ * itself: its own files don't end in `-password`.
+ * @param fleetNamespace whose files are by the short name where that can't be taken for another
+ */
 export function missingPasswords(
   manifests: readonly Manifest[],
   secrets: readonly SecretValues[],
@@ -18,12 +22,12 @@ export function missingPasswords(
       const given = secrets.find(
         ({ name, ...secret }) => secret.namespace === namespace && name === secretName,
       );
-      return given?.values[key] === undefined;
+      return given === undefined || !Object.hasOwn(given.values, key);
     })
     .map((generated) => {
       const { namespace, secretName, key } = generated;
-      const prefix = namespace === fleetNamespace ? '' : `${namespace}.`;
-      return { ...generated, file: `${prefix}${secretName}${key === 'password' ? '' : `.${key}`}` };
+      const plain = namespace === fleetNamespace && key === 'password' && secretName.endsWith('-password');
+      return { ...generated, file: plain ? secretName : `passwords/${namespace}/${secretName}/${key}` };
     });
 }
 

@@ -27,16 +27,18 @@ export type Decision =
   | { readonly kind: 'unchanged' }
   | { readonly kind: 'keep'; readonly why: string };
 
+const unusable: ReadonlySet<string> = new Set([reasons.Invalid, reasons.NotYetSupported]);
+
 /**
  * What to do after a change. A resource that is wrong is left out; but a file that can't be read hides what was in
- * it, and so does a resource that ran and whose schema the new one breaks. To take that for a wish to remove it would
+ * it, and so does a resource that ran and now breaks its schema, or asks for what isn't supported yet. To take that for a wish to remove it would
  * stop mail: so then everything stays as it was.
  */
 export function decide(project: Project, running: MtaConfig): Decision {
   if (project.manifests.problems.length > 0) return { kind: 'keep', why: 'a file cannot be read' };
   if (project.config === undefined) return { kind: 'keep', why: 'the MTA itself is not accepted' };
   const broken = project.diagnostics.find(
-    ({ reason, resource }) => reason === reasons.Invalid && idOf(resource) in running.resources,
+    ({ reason, resource }) => unusable.has(reason) && Object.hasOwn(running.resources, idOf(resource)),
   );
   if (broken !== undefined) return { kind: 'keep', why: `${idOf(broken.resource)} is not valid` };
   const config = next(project.config, running);

@@ -31,6 +31,21 @@ describe('a state folder that can’t be used', () => {
     });
   });
 
+  it('is given up at once where there can be no folders', () => {
+    for (const place of ['/proc/none', join(folder, 'file')]) {
+      writeFileSync(join(folder, 'file'), '');
+      expect(() => makeFolder(place)).toThrow(
+        expect.objectContaining({ code: 'StateInvalid', hint: expect.stringContaining('--state') }),
+      );
+    }
+  });
+
+  it('is made with those above it, for its owner alone', () => {
+    makeFolder(join(folder, 'a', 'b'));
+    makeFolder(join(folder, 'a', 'b'));
+    for (const made of ['a', 'a/b', 'a/b/tls']) expect(statSync(join(folder, made)).mode & 0o777).toBe(0o700);
+  });
+
   it('is nobody else’s fault', () => {
     const other = new TypeError('ours');
     expect(stateFault(other, folder)).toBe(other);

@@ -3,13 +3,13 @@
  * first start. Throws `PostriderError` StateInvalid for a file that can't be what it is for.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Clock } from '../../mta/clock.ts';
 import { PostriderError } from '../../mta/errors.ts';
 import type { Random } from '../../mta/random.ts';
 import { type Certificate, selfSigned } from './certificate.ts';
-import { writeDurably } from './files.ts';
+import { makeFolders, writeDurably } from './files.ts';
 
 /** The state folder, below the current one, where `--state` names no other. */
 export const DEFAULT_STATE = '.postrider';
@@ -34,7 +34,7 @@ export type StatePaths = ReturnType<typeof paths>;
 
 export function makeFolder(folder: string): StatePaths {
   try {
-    mkdirSync(join(folder, 'tls'), { recursive: true, mode: 0o700 });
+    makeFolders(join(folder, 'tls'));
   } catch (error) {
     throw new PostriderError('StateInvalid', `Can't make the state folder ${folder}: ${causeOf(error)}`, {
       hint: 'Choose another with --state DIR',
@@ -66,6 +66,7 @@ export function secretFile(path: string, what: string, make?: () => string): str
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT' && make !== undefined) {
       const value = make();
+      makeFolders(dirname(path));
       writeDurably(path, `${value}\n`);
       return value;
     }

@@ -99,7 +99,7 @@ export function collect(files: readonly SourceFile[], kinds: readonly string[]):
   }
 
   function labelled(namespace: string): void {
-    namespaces[namespace] ??= ownLabel(namespace);
+    if (!Object.hasOwn(namespaces, namespace)) namespaces[namespace] = ownLabel(namespace);
   }
 }
 

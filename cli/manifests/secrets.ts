@@ -7,7 +7,7 @@ export function secretValues(object: Readonly<Record<string, unknown>>): {
   values: Record<string, string>;
   problems: SecretProblem[];
 } {
-  const values: Record<string, string> = {};
+  const values = new Map<string, string>();
   const problems: SecretProblem[] = [];
   for (const field of ['data', 'stringData']) {
     const entries = object[field] ?? {};
@@ -20,13 +20,13 @@ export function secretValues(object: Readonly<Record<string, unknown>>): {
       if (typeof value !== 'string') {
         problems.push({ path, message: `${field}.${key} must be a string: put it in quotes` });
       } else if (field === 'stringData') {
-        values[key] = value;
+        values.set(key, value);
       } else if (base64.test(value.replace(/\s/g, ''))) {
-        values[key] = Buffer.from(value, 'base64').toString('utf8');
+        values.set(key, Buffer.from(value, 'base64').toString('utf8'));
       } else {
         problems.push({ path, message: `data.${key} must be base64; plain text belongs in stringData` });
       }
     }
   }
-  return { values, problems };
+  return { values: Object.fromEntries(values), problems };
 }

@@ -118,7 +118,8 @@ export function createHistoryWriter({ path, days, writer, clock, onError }: Hist
 
   async function startDay(day: string): Promise<void> {
     await mkdir(path, { recursive: true });
-    await expireHistory(path, days, clock.now());
+    // A file that can't be removed is no reason to write no more.
+    await expireHistory(path, days, clock.now()).catch(onError);
     unsure.clear();
     expiredOn = day;
   }
