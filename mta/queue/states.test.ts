@@ -11,9 +11,11 @@ describe('STATES.md', () => {
   });
 
   it.each(rows.map((row) => [row.split('|')[1]!.trim(), row]))('%s', async (_state, row) => {
-    const named = /\| `([a-z-]+\.test\.ts): ([^`]+)` \|$/.exec(row);
+    const named = /\| `((?:[a-z]+\/)*[a-z-]+\.test\.ts): ([^`]+)` \|$/.exec(row);
     expect(named, row).not.toBeNull();
-    const source = await readFile(new URL(named![1]!, import.meta.url), 'utf8');
+    // Beside this file, or by its path from the root.
+    const path = named![1]!.includes('/') ? `../../${named![1]!}` : named![1]!;
+    const source = await readFile(new URL(path, import.meta.url), 'utf8');
     // Some names are templates, from where their values come.
     const found = ["'", '`', ' (seed', '${'].some((end) => source.includes(`${named![2]}${end}`));
     expect(found, named![2]).toBe(true);
