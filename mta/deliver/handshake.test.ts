@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../clock.ts';
 import type { SmtpError } from '../errors.ts';
@@ -54,6 +56,30 @@ describe('before the session begins', () => {
       uncertain: false,
     });
     await expect.poll(() => peer.open()).toBe(0);
+  });
+
+  it('empty lines without an end are an error at once, not memory until the deadline', async () => {
+    let written = 0;
+    const peer = createServer((socket) => {
+      const lines = Buffer.alloc(64 * 1024, '\n');
+      const flood = (): void => {
+        while (!socket.destroyed && written < 64 * 1024 * 1024) {
+          written += lines.length;
+          if (!socket.write(lines)) return;
+        }
+      };
+      socket.on('drain', flood);
+      socket.on('error', () => socket.destroy());
+      flood();
+    });
+    await once(peer.listen(0, '127.0.0.1'), 'listening');
+    try {
+      const { port } = peer.address() as AddressInfo;
+      await expect(pool(10).acquire(hopTo(port))).rejects.toMatchObject({ code: 451, enhanced: '4.5.0' });
+      expect(written).toBeLessThan(64 * 1024 * 1024);
+    } finally {
+      peer.close();
+    }
   });
 
   it('a closed port is no answer', async () => {

@@ -48,12 +48,16 @@ interface NodemailerError extends Error {
 
 type Listener = (...args: unknown[]) => void;
 
+/** All that a next hop may say before the first transaction: a greeting, two replies to EHLO, and AUTH. */
+const MOST_BYTES = 128 * 1024;
+
 class Handshake extends SMTPConnection {
   declare _ehloLines: string[] | undefined;
   declare _supportedAuth: string[];
   declare _remainder: string;
   declare _responseQueue: string[];
-  declare _onSocketData: Listener;
+  declare _onSocketData: (chunk: Buffer) => void;
+  declare _onResponseTooLarge: () => void;
   declare _onSocketError: Listener;
   declare _onSocketClose: Listener;
   declare _onSocketEnd: Listener;
@@ -66,6 +70,14 @@ class Handshake extends SMTPConnection {
     super(options);
     this.#deadline = deadline;
     this.#timeouts = timeouts;
+    // nodemailer bounds one reply, but not how many: empty lines, which it skips, would fill memory until the deadline.
+    const receive = this._onSocketData;
+    let received = 0;
+    this._onSocketData = (chunk) => {
+      received += chunk.length;
+      if (received > MOST_BYTES) this._onResponseTooLarge();
+      else receive(chunk);
+    };
   }
 
   /** nodemailer's phases (greeting, TLS) end by our clock. */
