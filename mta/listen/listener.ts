@@ -15,7 +15,7 @@ import type { Listener as ListenerConfig } from '../config.ts';
 import { PostriderError, smtpError } from '../errors.ts';
 import type { MailLog } from '../log/types.ts';
 import type { Random } from '../random.ts';
-import { Connections } from './connections.ts';
+import { Connections, shareOf } from './connections.ts';
 import { DialogueClient } from './dialogue.ts';
 import { describeTls, Session, type SessionDeps } from './session.ts';
 import type { Acceptor } from './types.ts';
@@ -55,6 +55,9 @@ export interface RunningListener {
    */
   stop(graceSeconds: number): Promise<void>;
 }
+
+// How long a client may take for the handshake of implicit TLS, however its bytes trickle in.
+const HANDSHAKE_MS = 60_000;
 
 interface TlsMaterial {
   readonly key: string;
@@ -165,6 +168,23 @@ class SmtpListener extends SMTPServer implements RunningListener {
       for (const session of this.#open) session.destroy();
     }
     await closed;
+  }
+
+  /** Counts and times the handshakes of implicit TLS, which come before a session with its limits and deadlines. */
+  override _acceptSocket(socket: Socket, handshake: boolean): (() => void) | false {
+    // A connection that is lost before its session listens must not end the process.
+    socket.on('error', () => socket.destroy());
+    if (!handshake) return super._acceptSocket(socket, handshake);
+    const address = socket.remoteAddress;
+    const others = [...this._pendingSockets.keys()].filter((other) => other.remoteAddress === address).length;
+    if (others >= shareOf(this.config.limits.connectionsPerAddress, this.#deps.connectionShare)) {
+      socket.destroy();
+      return false;
+    }
+    const release = super._acceptSocket(socket, handshake);
+    const cancel = this.#deps.clock.after(HANDSHAKE_MS, () => this._pendingSockets.get(socket)?.destroy());
+    socket.once('close', cancel);
+    return release;
   }
 
   override connect(socket: Socket): void {

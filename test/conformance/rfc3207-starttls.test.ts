@@ -114,6 +114,30 @@ describe('RFC 8314 §3.3: implicit TLS', () => {
   });
 });
 
+describe('Handshakes of implicit TLS that never end', () => {
+  const implicit = { tls: { mode: 'implicit', required: true } } satisfies { tls: Partial<Listener['tls']> };
+
+  it('count for their address, and leave room for others', async () => {
+    const server = await serve({ ...implicit, limits: { connectionsPerAddress: 2 } });
+    const held = [await Wire.connect(server.port), await Wire.connect(server.port)];
+    await (await Wire.connect(server.port)).closed();
+    const other = await Wire.connect(server.port, { tls: true, localAddress: '127.0.0.2' });
+    expect((await other.reply()).status).toBe('220');
+    for (const wire of held) await wire.close();
+  });
+
+  it('are cut after a minute, however they trickle in', async () => {
+    const server = await serve(implicit);
+    const wire = await Wire.connect(server.port);
+    wire.send(Buffer.from([0x16, 0x03, 0x01]));
+    const done = await Wire.connect(server.port, { tls: true });
+    expect((await done.reply()).status).toBe('220');
+    server.clock.advance(60_000);
+    await wire.closed();
+    expect((await done.command('NOOP')).status).toBe('250 2.0.0');
+  });
+});
+
 describe('Reload', () => {
   it('takes on certificate, limits and hostname without ending a session', async () => {
     const server = await serve({ tls: { mode: 'starttls' } });
