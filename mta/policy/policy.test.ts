@@ -12,6 +12,7 @@ const domain = (name: string, more: Partial<Domain> = {}) =>
     domain: name,
     aliases: [],
     recipients: { mode: 'any', list: [] },
+    target: { type: 'lmtp' },
     ...more,
   }) as unknown as Domain;
 
@@ -37,6 +38,7 @@ const policy = compilePolicy(
         recipients: { mode: 'list', list: ['Anna', 'b.c'], subaddressDelimiter: '+' },
       }),
       domain('any.test', { messageSize: 1000 }),
+      domain('gateway.test', { target: { type: 'smtp', hosts: [] } }),
     ],
     users: [
       user('demo', ['demo@example.test', '*@any.test'], { messageSize: 500, recipients: 2 }),
@@ -120,6 +122,23 @@ describe('checkRecipient', () => {
     expect(rcpt('x@elsewhere.test', client({ user: 'all', on: 1 }))).toBe('ok');
     expect(rcpt('x@elsewhere.test', client({ user: 'gone', on: 1 }))).toBe('550 5.7.1');
   });
+
+  it.each([
+    'x%elsewhere.test@',
+    'elsewhere.test!x@',
+    '"x@elsewhere.test"@',
+    '"x\\@elsewhere.test"@',
+    '"x%elsewhere.test"@',
+  ])(
+    'passes no route within the local part %s on to a server that relays for us, but for who may relay',
+    (local) => {
+      expect(rcpt(`${local}gateway.test`)).toBe('550 5.7.1');
+      expect(rcpt(`${local}gateway.test`, client({ address: '10.1.2.3' }))).toBe('ok');
+      expect(rcpt(`${local}gateway.test`, client({ user: 'all', on: 1 }))).toBe('ok');
+      expect(rcpt(`${local}any.test`)).toBe('ok');
+      expect(rcpt('x.elsewhere@gateway.test')).toBe('ok');
+    },
+  );
 
   it("knows a user's limit of recipients", () => {
     const demo = client({ user: 'demo', on: 1 });

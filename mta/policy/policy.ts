@@ -100,7 +100,12 @@ export function compilePolicy(config: MtaConfig, verifier: Verifier): Policy {
         if (user === undefined && !inRelayNetwork(client)) throw smtpError('relayDenied');
         return;
       }
-      if (!own.has(localPartOf(recipient.address))) throw smtpError('noSuchUser');
+      const localPart = localPartOf(recipient.address);
+      if (!own.has(localPart)) throw smtpError('noSuchUser');
+      if (own.domain.target.type === 'smtp' && user === undefined && !inRelayNetwork(client)) {
+        // A server behind us takes mail from us for anywhere; some follow a route within the local part.
+        if (ROUTE.test(comparable(localPart))) throw smtpError('relayDenied');
+      }
       const limit = own.domain.messageSize;
       if (limit !== undefined && (mail.declaredSize ?? 0) > limit) throw smtpError('messageTooLarge');
     },
@@ -109,6 +114,9 @@ export function compilePolicy(config: MtaConfig, verifier: Verifier): Policy {
     domainFor: (address) => ownDomain(address)?.domain,
   };
 }
+
+/** `anna%elsewhere.test`, `elsewhere.test!anna`, `"anna@elsewhere.test"`. */
+const ROUTE = /[@%!]/;
 
 /** The null reverse-path is nobody's address: a user's client sends receipts with it (RFC 8098 §3). */
 function maySendAs({ senders }: KnownUser, from: string): boolean {
