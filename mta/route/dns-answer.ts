@@ -60,6 +60,10 @@ export function readAnswer<T extends LookupType>(
       break;
     }
     name = canonical(String((alias as { data: unknown }).data));
+    if (name === canonical(question.name)) {
+      // Not an absence of records, which would send mail elsewhere or return it.
+      return { status: 'failed', reason: `${name} is an alias of itself` };
+    }
     ttl = Math.min(ttl, ttlOf(alias));
   }
   const matching = answers.filter(

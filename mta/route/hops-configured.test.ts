@@ -119,6 +119,8 @@ describe('relays', () => {
       '::ffff:127.0.0.1',
       '64:ff9b::10.0.0.1',
       '2002:7f00:1::1',
+      '64:ff9b:1::7f00:1',
+      '::ffff:0:127.0.0.1',
     ];
     for (const host of inside) {
       expect(await failure(tenant(host), {}), host).toMatchObject({

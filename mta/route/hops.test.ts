@@ -191,6 +191,15 @@ describe('address literals', () => {
     expect(await failure(literalOf('[203.0.113.9]'), {}, { listeners: [listener] })).toMatchObject({
       enhanced: '5.4.6',
     });
+    for (const spelling of [
+      '[ipv6:2001:DB8:0:0::9]',
+      '[ipv6:::ffff:203.0.113.9]',
+      '[ipv6:::ffff:cb00:7109]',
+    ]) {
+      expect(await failure(literalOf(spelling), {}, { listeners: [listener] }), spelling).toMatchObject({
+        enhanced: '5.4.6',
+      });
+    }
     expect(await failure(literalOf('[127.0.0.1]'), {})).toMatchObject({ enhanced: '4.7.1', blame: 'config' });
   });
 });

@@ -1,4 +1,5 @@
 /** Whether a next hop is this very server: by its name, or by an address and port that we listen on. Pure. */
+import { isIPv6, SocketAddress } from 'node:net';
 import type { MtaConfig } from '../config.ts';
 import { normalizeDomain } from './patterns.ts';
 
@@ -19,11 +20,18 @@ export function compileOurselves(config: MtaConfig, interfaces: readonly string[
   for (const { address, port } of config.listeners) {
     const wildcard = address === '::' || address === '0.0.0.0';
     for (const own of wildcard ? [address, ...interfaces] : [address]) {
-      endpoints.add(`${own}|${port}`);
+      endpoints.add(`${canonical(own)}|${port}`);
     }
   }
   return {
     hostname: (host) => names.has(normalizeDomain(host)),
-    endpoint: (address, port) => endpoints.has(`${address}|${port}`),
+    endpoint: (address, port) => endpoints.has(`${canonical(address)}|${port}`),
   };
+}
+
+/** One spelling of an address, however a recipient or a record of DNS writes it. */
+function canonical(address: string): string {
+  if (!isIPv6(address)) return address;
+  const bare = new SocketAddress({ address: address.replace(/%.*/, ''), family: 'ipv6' }).address;
+  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(bare)?.[1] ?? bare;
 }

@@ -120,6 +120,25 @@ describe('aliases', () => {
     expect(await resolverOf([dns]).lookup('a.test', 'A')).toMatchObject({ status: 'failed' });
   });
 
+  it('that lead in a circle within one answer fail, with or without an SOA', async () => {
+    for (const authorities of [[], [soa('test', 60, 60)]]) {
+      const dns = await serve(() => [
+        { answers: [cname('a.test', 'b.test'), cname('b.test', 'a.test')], authorities },
+      ]);
+      expect(await resolverOf([dns]).lookup('a.test', 'MX')).toMatchObject({ status: 'failed' });
+    }
+  });
+
+  it('that lead to what is no name fail, and are not asked for', async () => {
+    const asked: string[] = [];
+    const dns = await serve(({ name }) => {
+      asked.push(name);
+      return [{ answers: [cname('a.test', 'no name.test')] }];
+    });
+    expect(await resolverOf([dns]).lookup('a.test', 'A')).toMatchObject({ status: 'failed' });
+    expect(new Set(asked)).toEqual(new Set(['a.test']));
+  });
+
   it('that lead to nothing have no data', async () => {
     const dns = await serve(() => [
       { answers: [cname('a.test', 'b.test')], authorities: [soa('b.test', 60, 60)] },

@@ -85,6 +85,9 @@ export function createResolver(options: ResolverOptions): Resolver {
       if (answer.status !== 'alias') {
         return { ...answer, ttl, authenticated };
       }
+      if (!isDomainName(answer.target)) {
+        return { status: 'failed', reason: `${name} is an alias of what is no name` };
+      }
       target = answer.target;
     }
     return { status: 'failed', reason: `${name} is an alias of an alias, too many times` };
