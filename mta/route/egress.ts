@@ -36,8 +36,8 @@ const SPECIAL_V6 = [
   'fec0::/10', // site-local, deprecated
   'ff00::/8', // multicast
   '2002::/16', // 6to4 embeds any IPv4 address
-  '64:ff9b:1::/48', // NAT64 of one's own network embeds any, at an offset that only it knows (RFC 8215)
-  '::ffff:0:0:0/96', // IPv4-translated: embeds any (RFC 2765)
+  '64:ff9b:1::/48', // NAT64 of one's own network embeds any, at an offset that only it knows
+  '::ffff:0:0:0/96', // IPv4-translated: embeds any
 ];
 
 // NAT64 (RFC 6052 §2.1) reaches what its IPv4 address reaches; BlockList sees through IPv4-mapped ones by itself.
