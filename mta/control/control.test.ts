@@ -247,4 +247,17 @@ describe('what goes wrong inside', () => {
       body: { code: 'NoSuchResource', detail: 'There is no GET /v2/queue' },
     });
   });
+
+  it.each(['/v1/messages/%zz', `/v1/messages/${'a'.repeat(300)}`])(
+    'is told alike before there is a route',
+    async (path) => {
+      expect(await ask('GET', path)).toMatchObject({ status: 400, body: { code: 'UsageError' } });
+      const answer = await ask('GET', path, undefined, { authorization: 'Bearer wrong' });
+      expect(answer).toMatchObject({ status: 401, body: { code: 'Unauthorized' } });
+    },
+  );
+
+  it('is content that would not fit into memory', async () => {
+    expect((await ask('GET', '/v1/messages/a1b2-7/content?limit=999999999')).body.code).toBe('UsageError');
+  });
 });

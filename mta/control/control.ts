@@ -3,7 +3,7 @@
  * problem details (RFC 9457). Every request needs the token and a Host that means this machine; both are checked
  * before anything of the request is read. docs/control-api.md is its reference.
  */
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { PostriderError } from '../errors.ts';
 import { isAuthorized, isOurHost } from './guard.ts';
 import { type HttpServer, httpServer } from './http.ts';
@@ -28,9 +28,18 @@ export function createControlServer(backend: ControlBackend, options: ControlOpt
     forceCloseConnections: 'idle',
     bodyLimit: LARGEST_CONFIG,
     routerOptions: { maxParamLength: 256 },
+    // A path that can't be decoded, or with too long an id: found before there is a route, and so before its hooks.
+    frameworkErrors(error, request, reply) {
+      try {
+        guard(request);
+        void answer(error, reply);
+      } catch (refused) {
+        void answer(refused, reply);
+      }
+    },
   });
 
-  app.addHook('onRequest', async (request) => {
+  const guard = (request: FastifyRequest): void => {
     const { address, port } = app.server.address() as { address: string; port: number };
     if (!isOurHost(request.headers.host, address, port)) {
       throw new PostriderError('HostNotAllowed', 'The Host header names another machine', {
@@ -42,15 +51,18 @@ export function createControlServer(backend: ControlBackend, options: ControlOpt
         hint: 'Send "Authorization: Bearer TOKEN"; in local mode it is in .postrider/control-token.',
       });
     }
-  });
-
-  app.setErrorHandler((error, _request, reply) => {
+  };
+  const answer = (error: unknown, reply: FastifyReply) => {
     const problem = problemOf(error);
     if (problem.status >= 500) options.onDefect?.(error);
     // RFC 9110 §11.6.1
     if (problem.status === 401) void reply.header('www-authenticate', 'Bearer');
     return reply.code(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
-  });
+  };
+  app.addHook('onRequest', async (request) => guard(request));
+  app.setErrorHandler((error, _request, reply) => answer(error, reply));
+  // JSON alone: what a browser's form can send without being asked is refused.
+  app.removeContentTypeParser('text/plain');
   app.setNotFoundHandler((request) => {
     throw new PostriderError('NoSuchResource', `There is no ${request.method} ${request.url.split('?')[0]}`, {
       hint: 'docs/control-api.md has the requests.',

@@ -4,6 +4,8 @@ import { PostriderError } from '../errors.ts';
 import type { QueueAction } from './types.ts';
 
 const LONGEST_LIST = 10_000;
+/** It is held in memory, twice: as the worker reads it, and as it crosses over to the supervisor. */
+const LARGEST_CONTENT = 64 * 1024 * 1024;
 
 const count = (otherwise: number) =>
   z
@@ -29,6 +31,7 @@ export const contentQuery = z.strictObject({
     .string()
     .regex(/^\d{1,9}$/, 'must be a whole number of bytes')
     .transform(Number)
+    .pipe(z.number().min(1).max(LARGEST_CONTENT))
     .default(10 * 1024 * 1024),
 });
 
