@@ -72,6 +72,13 @@ describe('findings', () => {
     ]);
   });
 
+  it('can’t move the cursor', () => {
+    const bad = [{ ...diagnostics[0]!, message: 'a\u001b[2J\u009bb\u202e is no domain' }];
+    const told = findingsOf({ manifests, diagnostics: bad, config });
+    for (const line of [...findingLines(told), ...faultLines(told)]) expect(line).not.toMatch(/\p{C}/u);
+    expect(faultLines(told).at(-1)).toContain('a?[2J?b? is no domain');
+  });
+
   it('are all well only where nothing is wrong', () => {
     expect(findings.ok).toBe(false);
     const clean = { ...manifests, problems: [] };

@@ -54,7 +54,7 @@ describe('the lock of a state folder', () => {
 
   it.runIf(existsSync('/proc/self/stat'))('is taken from a process that nobody reaps', async () => {
     // What the shell left behind has a parent that never waits for it.
-    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], {
+    const parent = spawn('sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 60'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     children.push(parent);

@@ -87,6 +87,10 @@ describe('after a change of manifests', () => {
       'MailDomain/mail/ours is not valid',
       () => project({ config: changed, diagnostics: [refusal('ours', 'Invalid')] }),
     ],
+    [
+      'MailDomain/mail/ours is not valid',
+      () => project({ config: changed, diagnostics: [refusal('ours', 'NotYetSupported')] }),
+    ],
     ['the MTA itself is not accepted', () => project({ config: undefined })],
     [
       'There is no folder x (Make it)',

@@ -109,6 +109,17 @@ describe('manifests', () => {
     expect(ignored.map(({ resource }) => resource.kind)).toEqual(['Deployment']);
   });
 
+  it('take names that every object has for names like any other', () => {
+    const { secrets, namespaces } = read(
+      'apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: constructor}\nstringData: {"__proto__": x, toString: z}\n',
+    );
+    expect(Object.entries(secrets[0]!.values)).toEqual([
+      ['__proto__', 'x'],
+      ['toString', 'z'],
+    ]);
+    expect(namespaces['constructor']).toEqual({ 'kubernetes.io/metadata.name': 'constructor' });
+  });
+
   it('decode Secrets, and know namespaces by their labels', () => {
     const { secrets, namespaces } = read(
       `apiVersion: v1

@@ -1,4 +1,12 @@
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -144,6 +152,15 @@ describe('the history', () => {
     writer.append(record('m2'));
     await writer.close();
     expect(readdirSync(folder)).not.toContain('2026-11-15.w9.jsonl');
+  });
+
+  it('goes on where a day that is over can’t be removed, and says so', async () => {
+    mkdirSync(join(folder, '2026-01-01.w9.jsonl'));
+    const writer = writerOf('w1', 7);
+    writer.append(record('m1'));
+    await writer.close();
+    expect(readFileSync(join(folder, '2026-11-22.w1.jsonl'), 'utf8')).toContain('"m1"');
+    expect(errors).toHaveLength(1);
   });
 
   it('waits for a disk that fails, says so, and writes when it can', async () => {

@@ -33,6 +33,17 @@ describe('manifests', () => {
     );
   });
 
+  it.each([
+    ['verified', 'Pinned, DANE, MTASTS, DANEOrMTASTS, did you mean Verified?'],
+    ['Opportunstic', 'did you mean Opportunistic?'],
+    ['Rot13', 'MTASTS, DANEOrMTASTS'],
+  ])('that have a wrong value are told the right ones: %s', (mode, end) => {
+    const yaml = `apiVersion: postrider.dev/v1alpha1\nkind: MailTLSPolicy\nmetadata: {name: a}\nspec: {mtaRefs: [{name: mta}], mode: ${mode}}\n`;
+    const [{ message } = { message: '' }] = refused(yaml).filter(({ path }) => path === 'spec.mode');
+    expect(message).toMatch(/^spec\.mode: must be one of None, Opportunistic, Required/);
+    expect(message.slice(-end.length)).toBe(end);
+  });
+
   it('have names that leave room for those of pods', () => {
     const yaml = `apiVersion: postrider.dev/v1alpha1\nkind: MTA\nmetadata: {name: ${'a'.repeat(53)}, namespace: mail}\nspec: {}\n`;
     expect(refused(yaml)).toMatchObject([{ path: 'metadata.name', reason: 'Invalid' }]);
