@@ -45,9 +45,12 @@ export function errorCode(error: unknown): string {
   return typeof code === 'string' ? code : '';
 }
 
-/** Whether a failure says that the volume, or our share of it, is used up. */
+/**
+ * Whether a failure says that the volume, or our share of it, is used up. A write to a file comes up short when the
+ * room ends within it: the next one would have said ENOSPC.
+ */
 export function isFull(error: unknown): boolean {
-  return ['ENOSPC', 'EDQUOT'].includes(errorCode(error));
+  return ['ENOSPC', 'EDQUOT', 'ESHORT'].includes(errorCode(error));
 }
 
 /** Removes a file that may have gone already. */
@@ -193,3 +196,8 @@ export const nodeDisk: Disk = {
     return bavail * bsize;
   },
 };
+
+/** What an error says, without its name. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

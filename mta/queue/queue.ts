@@ -8,6 +8,7 @@ import { type Claimable, LaneWatch } from './claim.ts';
 import type { LaneContext } from './context.ts';
 import { countingDisk } from './counting-disk.ts';
 import type { QueueDeps, QueueStats } from './deps.ts';
+import { messageOf } from './disk.ts';
 import { linuxHost } from './host.ts';
 import { HotCache } from './hot-cache.ts';
 import { JobInterner } from './jobs.ts';
@@ -61,10 +62,14 @@ export async function openQueue(config: QueueConfig, deps: QueueDeps): Promise<L
     await queue.start();
   } catch (error) {
     if (error instanceof PostriderError) throw error;
-    throw new PostriderError('QueueUnwritable', `no lane can be opened in ${config.path}: ${String(error)}`, {
-      hint: 'Check that its volume has room, and that this user may write there.',
-      cause: error,
-    });
+    throw new PostriderError(
+      'QueueUnwritable',
+      `no lane can be opened in ${config.path}: ${messageOf(error)}`,
+      {
+        hint: 'Check that its volume has room, and that this user may write there.',
+        cause: error,
+      },
+    );
   }
   return queue;
 }

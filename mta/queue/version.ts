@@ -2,7 +2,7 @@
 import { dirname, join, resolve } from 'node:path';
 import { PostriderError } from '../errors.ts';
 import type { Random } from '../random.ts';
-import { type Disk, errorCode } from './disk.ts';
+import { type Disk, errorCode, messageOf } from './disk.ts';
 import { lanesPath, QUEUE_FORMAT, randomName } from './layout.ts';
 
 const PREFIX = 'postrider queue ';
@@ -23,7 +23,7 @@ export async function openFolder(disk: Disk, random: Random, root: string): Prom
     if (error instanceof PostriderError) throw error;
     throw new PostriderError(
       'QueueUnwritable',
-      `the queue's folder ${root} can't be used: ${String(error)}`,
+      `the queue's folder ${root} can't be used: ${messageOf(error)}`,
       {
         hint: 'Check that it exists, that its volume has room, and that this user may write there.',
         cause: error,
