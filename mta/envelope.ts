@@ -70,8 +70,3 @@ export function localPartOf(address: string): string {
   const at = address.lastIndexOf('@');
   return at < 0 ? address : address.slice(0, at);
 }
-
-/** Whose mail this is, as far as fairness between senders goes: the user, else the domain of the reverse-path. */
-export function senderKey(envelope: Pick<Envelope, 'from' | 'origin'>): string {
-  return envelope.origin.user ?? domainOf(envelope.from)?.toLowerCase() ?? '';
-}

@@ -2,9 +2,9 @@
  * A config made ready for use: what is compiled from it, once for each load. `checkSetup` does the same for its errors
  * alone, so that a config that no worker could take is refused before any of them is asked.
  */
-import { createSecureContext } from 'node:tls';
 import { CONFIG_VERSION, type MtaConfig, mtaConfigSchema } from './config.ts';
 import { PostriderError } from './errors.ts';
+import { tlsMaterial } from './listen/tls-material.ts';
 import { compilePolicy, type Policy } from './policy/policy.ts';
 import type { Verifier } from './policy/verifier.ts';
 import { compileRoutes, type Routes } from './route/destination.ts';
@@ -59,21 +59,7 @@ export function checkSetup(config: MtaConfig, verifier: Verifier): void {
   for (const id of secretsOf(config)) {
     if (config.secrets[id] === undefined) throw new PostriderError('ConfigInvalid', `secrets has no ${id}`);
   }
-  for (const { name, tls } of config.listeners) {
-    if (tls.mode === 'none') continue;
-    if (tls.certificate === undefined || tls.key === undefined) {
-      throw new PostriderError('CertificateInvalid', `listener ${name} has TLS and no certificate`);
-    }
-    try {
-      createSecureContext({ cert: config.secrets[tls.certificate], key: config.secrets[tls.key] });
-    } catch (error) {
-      throw new PostriderError(
-        'CertificateInvalid',
-        `the certificate of listener ${name} can't be used: ${error instanceof Error ? error.message : String(error)}`,
-        { hint: 'the Secret needs a PEM chain in tls.crt and its key in tls.key', cause: error },
-      );
-    }
-  }
+  for (const listener of config.listeners) tlsMaterial(listener, config.secrets);
 }
 
 /** Every id that the config names, where the part that names it is in use. */

@@ -105,11 +105,6 @@ export function scanHeader(bytes: Buffer): HeaderScan {
   return { hops, messageId, end: -1 };
 }
 
-/** Received fields of the header at the start of `bytes`. RFC 5321 §6.3 */
-export function countHops(bytes: Buffer): number {
-  return scanHeader(bytes).hops;
-}
-
 /** Whether the line at `start` is the field `name` (lower case); blanks before the colon are RFC 5322 §4.5.8. */
 function isField(bytes: Buffer, start: number, name: string): boolean {
   for (let i = 0; i < name.length; i++) {

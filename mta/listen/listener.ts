@@ -4,9 +4,8 @@
  * `CertificateInvalid`, and refuses a config that it can't take on while it runs with `ConfigInvalid`; then the old one
  * stays in force.
  */
-import { X509Certificate } from 'node:crypto';
 import type { AddressInfo, Socket } from 'node:net';
-import { createSecureContext, TLSSocket } from 'node:tls';
+import { TLSSocket } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import { SMTPServer } from 'smtp-server';
 import { bindError } from '../bind-error.ts';
@@ -18,6 +17,7 @@ import type { Random } from '../random.ts';
 import { Connections, shareOf } from './connections.ts';
 import { DialogueClient } from './dialogue.ts';
 import { describeTls, Session, type SessionDeps } from './session.ts';
+import { type TlsMaterial, tlsMaterial } from './tls-material.ts';
 import type { Acceptor } from './types.ts';
 
 /** What a listener is run by and may be reloaded with. */
@@ -59,12 +59,6 @@ export interface RunningListener {
 // How long a client may take for the handshake of implicit TLS, however its bytes trickle in.
 const HANDSHAKE_MS = 60_000;
 
-interface TlsMaterial {
-  readonly key: string;
-  readonly cert: string;
-  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
-}
-
 export function createListener(settings: ListenerSettings, deps: ListenerDeps): RunningListener {
   return new SmtpListener(settings, deps);
 }
@@ -83,7 +77,7 @@ class SmtpListener extends SMTPServer implements RunningListener {
 
   constructor(settings: ListenerSettings, deps: ListenerDeps) {
     const { config } = settings;
-    const material = tlsMaterial(settings);
+    const material = tlsMaterial(settings.config, settings.secrets);
     super({
       secure: config.tls.mode === 'implicit',
       maxClients: config.limits.connections,
@@ -142,7 +136,7 @@ class SmtpListener extends SMTPServer implements RunningListener {
         hint: 'address, port and implicit TLS belong to a listener: stop this one and start another',
       });
     }
-    const material = tlsMaterial(settings);
+    const material = tlsMaterial(settings.config, settings.secrets);
     // A new context ends the resumption of sessions: only where something is new.
     if (material !== undefined && !isDeepStrictEqual(material, this.#material)) {
       this.updateSecureContext(material);
@@ -219,32 +213,4 @@ class SmtpListener extends SMTPServer implements RunningListener {
 function plainAddress(address: string): string {
   const [bare = ''] = address.split('%');
   return bare.startsWith('::ffff:') && bare.includes('.') ? bare.slice(7) : bare;
-}
-
-/** Certificate and key, checked to be readable and to belong together; undefined without TLS. */
-function tlsMaterial({ config, secrets }: ListenerSettings): TlsMaterial | undefined {
-  const { mode, certificate, key, minVersion } = config.tls;
-  if (mode === 'none') return undefined;
-  const material = {
-    cert: secrets[certificate ?? ''] ?? '',
-    key: secrets[key ?? ''] ?? '',
-    minVersion,
-  };
-  try {
-    // Without this an empty one would let the library's own key in, which everybody knows.
-    new X509Certificate(material.cert);
-    createSecureContext(material);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new PostriderError('CertificateInvalid', `listener ${config.name}: certificate or key: ${why}`, {
-      hint: 'both have to be PEM, and the key has to be the one that the certificate was made for',
-      cause,
-    });
-  }
-  if (material.key === '') {
-    throw new PostriderError('CertificateInvalid', `listener ${config.name}: there is no key`, {
-      hint: 'name a Secret of type kubernetes.io/tls, with tls.crt and tls.key',
-    });
-  }
-  return material;
 }
