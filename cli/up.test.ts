@@ -129,7 +129,9 @@ describe('postrider up', () => {
     expect((await command('release', '--held')).code).toBe(0);
     expect(await command('remove', listed.id)).toMatchObject({ code: 0, stdout: '1 message removed\n' });
     expect(await command('show', listed.id)).toMatchObject({ code: 1 });
-    expect((await command('history', '--id', listed.id)).stdout).toContain('removed');
+    await waitFor('the record of the removal', async () =>
+      (await command('history', '--id', listed.id)).stdout.includes('removed'),
+    );
     expect((await command('remove')).code).toBe(2);
   });
 

@@ -2,7 +2,7 @@
  * A private Postfix: Debian's programs over a configuration, queue and data folder of its own, in the foreground below
  * this process. Needs root, as Postfix does. The system's own Postfix, if there is one, is not touched.
  */
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { program } from './debian.ts';
@@ -98,10 +98,12 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
     const running = start(command[0]!, command.slice(1), log);
     await waitFor('Postfix to listen', async () => {
       if (running.ended() !== undefined) return true;
-      const status = await run(postfix, ['-c', etc, 'status']);
-      return status.code === 0 && (await canConnect(address, port));
+      // `status` takes the master's lock for a moment: asked any earlier, it would make the start find it taken.
+      return (await canConnect(address, port)) && (await run(postfix, ['-c', etc, 'status'])).code === 0;
     });
-    if (running.ended() !== undefined) throw new Error(`Postfix did not start:\n${running.output()}`);
+    if (running.ended() !== undefined) {
+      throw new Error(`Postfix did not start:\n${running.output()}${readFileSync(join(folder, 'maillog'))}`);
+    }
     return running;
   };
   let running = await launch();
