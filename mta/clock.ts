@@ -6,6 +6,8 @@ export interface Clock {
   monotonic(): number;
   /** Calls back once after `ms`; the result cancels it. Never keeps the process alive by itself. */
   after(ms: number, callback: () => void): () => void;
+  /** Calls back in the next turn of the event loop, when what the operating system had for us has been heard. */
+  soon(callback: () => void): void;
 }
 
 // setTimeout fires at once for a longer wait than this.
@@ -18,4 +20,10 @@ export const systemClock: Clock = {
     const timer = setTimeout(callback, Math.min(ms, LONGEST_TIMEOUT)).unref();
     return () => clearTimeout(timer);
   },
+  soon: (callback) => void setImmediate(callback),
 };
+
+/** One turn of the event loop. */
+export function turn(clock: Clock): Promise<void> {
+  return new Promise((resolve) => clock.soon(resolve));
+}

@@ -11,6 +11,7 @@ it('as many lines a second as a person can read, and a count of the others', () 
       end = callback as typeof end;
       return () => undefined;
     },
+    soon: setImmediate,
   };
   const inbox = inboxLines(clock, (line) => lines.push(line));
   for (let i = 0; i < 14; i++) inbox.tell({ from: 'a@b', to: '\u001b[2Jx@y', file: 'f' });

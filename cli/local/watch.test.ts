@@ -23,6 +23,7 @@ function manualClock() {
         next = undefined;
       };
     },
+    soon: setImmediate,
     tick: () => next?.(),
   };
 }

@@ -16,6 +16,7 @@ function setUp(sessionSeconds: number) {
         if (timer === mine) timer = undefined;
       };
     },
+    soon: setImmediate,
   };
   const expired: string[] = [];
   const deadlines = new Deadlines(clock, sessionSeconds, (why) => expired.push(`${why} at ${now / 1000}`));

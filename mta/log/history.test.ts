@@ -31,6 +31,7 @@ const clock: Clock = {
       timers = timers.filter((timer) => timer !== callback);
     };
   },
+  soon: setImmediate,
 };
 
 beforeEach(() => {

@@ -8,7 +8,7 @@ import { redactor } from './redact.ts';
 import type { AttemptEvent, HistoryRecord, MailLog } from './types.ts';
 
 const now = Date.parse('2026-11-22T14:00:00.123Z');
-const clock = { now: () => now, monotonic: () => now, after: () => () => {} };
+const clock = { now: () => now, monotonic: () => now, after: () => () => {}, soon: setImmediate };
 
 const envelope: Envelope = {
   from: 'anna@example.test',

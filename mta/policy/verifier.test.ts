@@ -5,7 +5,7 @@ import { createVerifier } from './verifier.ts';
 
 function setUp() {
   let now = 0;
-  const clock = { now: () => now, monotonic: () => now, after: () => () => {} };
+  const clock = { now: () => now, monotonic: () => now, after: () => () => {}, soon: setImmediate };
   return { verifier: createVerifier({ clock, random: systemRandom }), pass: (ms: number) => (now += ms) };
 }
 

@@ -8,7 +8,7 @@
  * 451), and everything that tells of something that has happened (`keep`) is written again in the next segment, from
  * the reserve where the volume is full. If not even a new segment can be had, the lane is given up.
  */
-import type { Clock } from '../clock.ts';
+import { type Clock, turn } from '../clock.ts';
 import { PostriderError, smtpError } from '../errors.ts';
 import { isFull } from './disk.ts';
 import { encodeGroupHeader, GROUP_HEADER } from './format/group.ts';
@@ -140,7 +140,7 @@ export class Journal {
   }
 
   async #run(): Promise<void> {
-    await gather();
+    await gather(this.#clock);
     while (this.#waiting.length > 0 && !this.#ended) {
       const batch = this.#take();
       try {
@@ -149,7 +149,7 @@ export class Journal {
       } catch (error) {
         await this.#failed(batch, error);
       }
-      await gather();
+      await gather(this.#clock);
       if (!this.#due) return;
     }
   }
@@ -256,10 +256,6 @@ const isLoss = (error: unknown): boolean => error instanceof PostriderError && e
  * Whoever is about to append shares the group: each turn reads what clients have sent meanwhile. On a busy process that
  * makes groups larger by a third and more, on an idle one it takes some ten microseconds.
  */
-async function gather(): Promise<void> {
-  for (let turns = 0; turns < GATHER_TURNS; turns += 1) await turn();
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+async function gather(clock: Clock): Promise<void> {
+  for (let turns = 0; turns < GATHER_TURNS; turns += 1) await turn(clock);
 }

@@ -8,6 +8,7 @@
  * snapshot says what a segment holds, only its head is read: damage there is found when a message is read.
  */
 import { join } from 'node:path';
+import type { Clock } from '../clock.ts';
 import { type Damage, keepAside } from './damage.ts';
 import { type Disk, type DiskFile, errorCode } from './disk.ts';
 import { dataStart, decodeSegmentHeader, HEADER_WINDOW, type SegmentHeader } from './format/segment.ts';
@@ -35,6 +36,7 @@ export interface Recovered {
 
 /** What an index is made with. */
 interface Rebuilding {
+  readonly clock: Clock;
   readonly interner: JobInterner;
   readonly snapshots: Snapshots;
 }
@@ -154,7 +156,7 @@ async function replayAll(
   disk: Disk,
   folder: string,
   walked: readonly Walked[],
-  { interner, snapshots }: Rebuilding,
+  { clock, interner, snapshots }: Rebuilding,
 ): Promise<Omit<Recovered, 'next'>> {
   const seal = newestHeader(walked);
   const sealedFrom = seal ? seal.number - seal.seal.length : 1;
@@ -181,8 +183,7 @@ async function replayAll(
     }
     const result = await replaySegment(
       { number, file, header, sealed, size: segment.size },
-      replay,
-      snapshots,
+      { replay, snapshots, clock },
     );
     for (const range of result.damage) damage.push({ segment: number, ...range });
     groupSequence = Math.max(groupSequence, result.lastGroup + 1);

@@ -1,4 +1,5 @@
 /** Replays one segment: from its snapshot as far as that goes, else from its records; makes the snapshot it lacked. */
+import { type Clock, turn } from '../clock.ts';
 import type { DiskFile } from './disk.ts';
 import { RECORD_HEADER } from './format/record.ts';
 import type { SegmentHeader } from './format/segment.ts';
@@ -23,13 +24,18 @@ export interface ReplayedSegment extends ScanResult {
   readonly damage: readonly DamagedRange[];
 }
 
+export interface ReplayInto {
+  readonly replay: Replay;
+  readonly snapshots: Snapshots;
+  readonly clock: Clock;
+}
+
 export async function replaySegment(
   { number, file, size, header, sealed }: SegmentToReplay,
-  replay: Replay,
-  snapshots: Snapshots,
+  { replay, snapshots, clock }: ReplayInto,
 ): Promise<ReplayedSegment> {
   const snapshot = await snapshots.read(header, Math.min(size, sealed ?? size));
-  if (snapshot) await applyAll(replay, number, snapshot.entries);
+  if (snapshot) await applyAll(replay, number, snapshot.entries, clock);
   const damage: DamagedRange[] = [];
   const builder = snapshot ? undefined : snapshots.builder();
   const scanned = await scanSegment(
@@ -56,9 +62,14 @@ export async function replaySegment(
   return { end: scanned.end, lastGroup, damage };
 }
 
-async function applyAll(replay: Replay, segment: number, entries: readonly SnapshotEntry[]): Promise<void> {
+async function applyAll(
+  replay: Replay,
+  segment: number,
+  entries: readonly SnapshotEntry[],
+  clock: Clock,
+): Promise<void> {
   for (const [i, entry] of entries.entries()) {
     replay.apply(entry, { segment, offset: entry.offset, length: entry.length });
-    if (i % PORTION === PORTION - 1) await new Promise((resolve) => setImmediate(resolve));
+    if (i % PORTION === PORTION - 1) await turn(clock);
   }
 }

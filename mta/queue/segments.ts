@@ -18,6 +18,9 @@ import type { Snapshots } from './snapshots.ts';
 
 /** Room for what must be written on a full volume: thousands of settlements, and then compaction's records. */
 export const RESERVE_BYTES = 2 << 20;
+const ZEROS = Buffer.alloc(64 << 10);
+/** What a reserve is made of, from the same memory over and over. */
+const RESERVE_CONTENT: readonly Buffer[] = Array.from({ length: RESERVE_BYTES / ZEROS.length }, () => ZEROS);
 
 export interface SegmentsStart {
   readonly lane: string;
@@ -152,7 +155,7 @@ export class Segments {
     await this.#disk.unlink(draft).catch(() => undefined);
     try {
       const file = await this.#disk.create(draft);
-      await file.write([Buffer.alloc(RESERVE_BYTES)], 0);
+      await file.write(RESERVE_CONTENT, 0);
       await file.sync();
       await file.close();
       await this.#disk.rename(draft, path);

@@ -17,6 +17,7 @@ import {
   seeded,
   settleDown,
   TEST_CONFIG,
+  TestClock,
   type TestQueue,
 } from './testing/test-queue.ts';
 
@@ -52,6 +53,7 @@ async function recover(disk: MemoryDisk, folder: string): Promise<Outcome | unde
     log: (_fields, message) => ignored.push(message),
   });
   const recovered: Recovered = await recoverLane(disk, folder, leases[0].segment, {
+    clock: new TestClock(),
     interner: new JobInterner(),
     snapshots,
   });

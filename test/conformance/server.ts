@@ -42,6 +42,10 @@ export class StillClock implements Clock {
     return () => this.#timers.delete(timer);
   }
 
+  soon(callback: () => void): void {
+    setImmediate(callback);
+  }
+
   advance(ms: number): void {
     const end = this.#time + ms;
     for (;;) {

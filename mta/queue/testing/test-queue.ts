@@ -35,6 +35,10 @@ export class TestClock implements Clock {
     return () => this.#timers.delete(timer);
   }
 
+  soon(callback: () => void): void {
+    setImmediate(callback);
+  }
+
   /** Moves on, calling what falls due; what it starts has had a turn of the event loop when this resolves. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;

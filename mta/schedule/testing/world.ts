@@ -18,6 +18,7 @@ function testClock() {
         timers = timers.filter((other) => other !== timer);
       };
     },
+    soon: setImmediate,
     async move(ms: number) {
       const end = time + ms;
       for (;;) {
