@@ -154,6 +154,8 @@ export type ErrorCode =
   | 'HistoryUnusable'
   | 'Unauthorized'
   | 'HostNotAllowed'
+  | 'MemberUnreachable'
+  | 'MemberRefused'
   | 'NoSuchResource'
   | 'InternalError';
 
