@@ -1,35 +1,25 @@
 /**
- * Which lanes may be claimed. Safety doesn't hang on this, as the lease decides who owns a lane; a claim from an owner
- * who lives only costs it its sessions.
+ * Which lanes may be claimed, and who tries first. Safety doesn't hang on this, as the lease decides who owns a lane; a
+ * claim from an owner who lives only costs it its sessions. Pure.
  */
-import { join } from 'node:path';
-import type { Clock } from '../clock.ts';
-import type { Disk } from './disk.ts';
-import { type Host, type Owner, parseOwner } from './host.ts';
-import {
-  isLaneId,
-  type LeaseName,
-  lanesPath,
-  leaseName,
-  ownerName,
-  parseLeaseName,
-  releaseName,
-} from './layout.ts';
+import type { LeaseName } from './layout.ts';
+import type { LaneRelease } from './types.ts';
 
 export interface Sighting {
   readonly lease: LeaseName;
-  readonly released: boolean;
+  /** Whether the lease is as we left it when we lost the lane, to a disk that failed. */
+  readonly oursBefore: boolean;
   /** Whether its owner is known to run no more. */
   readonly ownerGone: boolean;
   /** Ms for which the lease has been seen unchanged. */
   readonly unchangedFor: number;
 }
 
-export type ClaimReason = 'released' | 'ownerGone' | 'lapsed';
+export type ClaimReason = 'released' | 'former' | 'ownerGone' | 'lapsed';
 
-/** Why the lane may be claimed, or undefined. Pure. */
+/** Why a lane whose owner has said nothing may be claimed, or undefined. */
 export function reasonToClaim(sighting: Sighting, termMs: number): ClaimReason | undefined {
-  if (sighting.released) return 'released';
+  if (sighting.oursBefore) return 'former';
   if (sighting.ownerGone) return 'ownerGone';
   return sighting.unchangedFor >= termMs ? 'lapsed' : undefined;
 }
@@ -38,76 +28,56 @@ export interface Claimable {
   readonly lane: string;
   readonly lease: LeaseName;
   readonly reason: ClaimReason;
+  /** Where it was announced. */
+  readonly release?: LaneRelease;
 }
 
-/** Looks at the lanes of others, and remembers for how long each lease has been the same. */
-export class LaneWatch {
-  readonly #disk: Disk;
-  readonly #clock: Clock;
-  readonly #host: Host;
-  readonly #root: string;
-  readonly #termMs: number;
-  #seen = new Map<string, { readonly lease: string; readonly since: number }>();
+/** Within this all claims of one lane begin. */
+const SPREAD_MS = 400;
+/** Those who hold so many adopted lanes, or more, come last. */
+const TIERS = 5;
 
-  constructor(parts: { disk: Disk; clock: Clock; host: Host; root: string; termMs: number }) {
-    this.#disk = parts.disk;
-    this.#clock = parts.clock;
-    this.#host = parts.host;
-    this.#root = parts.root;
-    this.#termMs = parts.termMs;
-  }
+/**
+ * How long a worker waits, from when it learns that a lane may be claimed until it tries. All survivors learn it at about
+ * the same time: those who hold fewer adopted lanes go first, equals in an order that chance gives. Who is meant, or was
+ * the owner, doesn't wait.
+ *
+ * @param adopted lanes that the worker holds beside its own
+ * @param fraction drawn once for each lane, in [0, 1)
+ */
+export function claimDelayMs(
+  { reason, release }: Pick<Claimable, 'reason' | 'release'>,
+  adopted: number,
+  fraction: number,
+): number {
+  if (reason === 'former' || release?.to !== undefined) return 0;
+  return ((Math.min(adopted, TIERS - 1) + fraction) / TIERS) * SPREAD_MS;
+}
 
-  /** @param ours lanes that need no look */
-  async claimable(ours: ReadonlySet<string>): Promise<Claimable[]> {
-    const found: Claimable[] = [];
-    const seen = new Map<string, { lease: string; since: number }>();
-    for (const lane of await this.#disk.list(lanesPath(this.#root))) {
-      if (!isLaneId(lane) || ours.has(lane)) continue;
-      // An unreadable lane harms no other.
-      const claimable = await this.#look(lane, seen).catch(() => undefined);
-      if (claimable) found.push(claimable);
-    }
-    this.#seen = seen;
-    return found;
-  }
+/** Lanes of others that a worker looks at closely, for each lane of its own. */
+const NEAR = 8;
+/** And in all: who has adopted many has other things to do. */
+const MOST_NEAR = 32;
 
-  async #look(
-    lane: string,
-    seen: Map<string, { lease: string; since: number }>,
-  ): Promise<Claimable | undefined> {
-    const folder = join(lanesPath(this.#root), lane);
-    const names = await this.#disk.list(folder);
-    const leases = names.flatMap((name) => parseLeaseName(name) ?? []);
-    // A listing made during a rename may show both names, or neither.
-    const lease = leases.sort((a, b) => b.number - a.number)[0];
-    if (!lease) return undefined;
-    const before = this.#seen.get(lane);
-    const now = this.#clock.monotonic();
-    const name = leaseName(lease);
-    const since = before?.lease === name ? before.since : now;
-    seen.set(lane, { lease: name, since });
-    const owner = await this.#ownerOf(folder, lease);
-    const sighting = {
-      lease,
-      released: names.includes(releaseName(lease.number)),
-      ownerGone: owner !== undefined && this.#host.isGone(owner),
-      unchangedFor: now - since,
-    };
-    const reason = reasonToClaim(sighting, this.#termMs);
-    return reason && { lane, lease, reason };
-  }
-
-  async #ownerOf(folder: string, lease: LeaseName): Promise<Owner | undefined> {
-    try {
-      const file = await this.#disk.open(join(folder, ownerName(lease.nonce)));
-      try {
-        const bytes = Buffer.alloc(4096);
-        return parseOwner(bytes.toString('utf8', 0, await file.read(bytes, 0)));
-      } finally {
-        await file.close();
-      }
-    } catch {
-      return undefined;
+/**
+ * Which lanes a worker watches closely, and which now and then. All lanes are in one ring, by their random ids: each
+ * worker watches those that follow its own. So each lane has several who would notice its owner's death, and what a
+ * worker spends doesn't grow with the fleet.
+ *
+ * @param lanes of everybody
+ */
+export function lanesToWatch(
+  lanes: readonly string[],
+  ours: ReadonlySet<string>,
+): { readonly near: readonly string[]; readonly far: readonly string[] } {
+  const others = lanes.filter((lane) => !ours.has(lane)).sort();
+  const near = new Set<string>();
+  for (const own of ours.size > 0 ? ours : ['']) {
+    const after = others.findIndex((lane) => lane > own);
+    const from = after < 0 ? 0 : after;
+    for (let i = 0; i < Math.min(NEAR, others.length) && near.size < MOST_NEAR; i += 1) {
+      near.add(others[(from + i) % others.length]!);
     }
   }
+  return { near: [...near], far: others.filter((lane) => !near.has(lane)) };
 }

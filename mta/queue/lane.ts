@@ -19,12 +19,22 @@ import type { Lease } from './lease.ts';
 import type { IndexedMessage, MessageIndex } from './message-index.ts';
 import { type FoundMessage, inMemory, readMessage } from './read.ts';
 import type { Recovered } from './recovery.ts';
+import { letGo } from './releases.ts';
 import type { Segments } from './segments.ts';
 import { senderOf } from './sender.ts';
 import { Sequences } from './sequences.ts';
 import { deleteFolder } from './sweep.ts';
-import { letGo, renewRegularly } from './tenure.ts';
-import type { Draft, NewMessage, QueueEntry, QueueId, Settlement, StoredMessage } from './types.ts';
+import { renewRegularly } from './tenure.ts';
+import type {
+  Draft,
+  LaneRelease,
+  NewMessage,
+  QueueEntry,
+  QueueId,
+  Settlement,
+  StoredMessage,
+  WorkerId,
+} from './types.ts';
 
 export interface LaneEvents {
   onArrival(entry: QueueEntry): void;
@@ -109,6 +119,11 @@ export class Lane {
   get owned(): boolean {
     const term = this.#context.config.leaseTermSeconds * 1000;
     return !this.#lease.lost && this.#context.clock.monotonic() - this.#lease.renewedAt < term;
+  }
+
+  /** Of our lease. */
+  get nonce(): string {
+    return this.#lease.nonce;
   }
 
   get idle(): boolean {
@@ -261,14 +276,19 @@ export class Lane {
     }
   }
 
-  /** Syncs what is waiting, lets the lane go, and says so to others. */
-  async release(): Promise<void> {
+  /**
+   * Syncs what is waiting, lets the lane go, and leaves word of it on the volume. Undefined where it had been lost.
+   *
+   * @param to who should take it; anybody, where absent
+   */
+  async release(to?: WorkerId): Promise<LaneRelease | undefined> {
     this.#over = true;
     await this.#compaction.stop();
     await this.#journal.close();
     await this.#segments.release();
     this.#stopRenewing();
-    await letGo(this.#context.disk, this.folder, this.#lease);
+    const { disk, config } = this.#context;
+    return letGo(disk, config.path, this.id, this.#lease, to);
   }
 
   /** Removes the lane, which must be idle and not be given new mail any more. */

@@ -1,6 +1,7 @@
 /** Names of everything in a queue's folder. Pure. */
 import { join } from 'node:path';
 import type { Random } from '../random.ts';
+import type { LaneRelease, WorkerId } from './types.ts';
 
 /** The format of the folder, its lanes and their segments that this program writes, and the newest that it reads. */
 export const QUEUE_FORMAT = 1;
@@ -16,6 +17,9 @@ export function randomName(random: Random, bits: number): string {
 
 /** 60 random bits: a lane id is never used again. */
 export const newLaneId = (random: Random): string => randomName(random, 60);
+
+/** Of one process's queue, as other workers know it. */
+export const newWorkerId = (random: Random): WorkerId => randomName(random, 60);
 
 export const isLaneId = (name: string): boolean => /^[a-z2-7]{12}$/.test(name);
 
@@ -65,8 +69,18 @@ export function parseLeaseName(name: string): LeaseName | undefined {
   return { number: Number(match[1]), nonce: match[2], segment: Number(match[3]) };
 }
 
-/** Says that the owner let go with this number of the lease as its last. */
-export const releaseName = (number: number): string => `released.${number}`;
+/** Folder of the markers of lanes that were let go: one listing tells of all of them. */
+export const releasesPath = (root: string): string => join(root, 'released');
+
+/** `<lane>.<lease>`, or `<lane>.<lease>.<worker>` where it is meant for one. */
+export const releaseName = ({ lane, lease, to }: LaneRelease): string =>
+  to === undefined ? `${lane}.${lease}` : `${lane}.${lease}.${to}`;
+
+export function parseReleaseName(name: string): LaneRelease | undefined {
+  const match = /^([a-z2-7]{12})\.(lease\.\d{1,15}\.[a-z2-7]+\.\d{1,10})(?:\.([a-z2-7]{12}))?$/.exec(name);
+  if (!match?.[1] || !match[2]) return undefined;
+  return { lane: match[1], lease: match[2], ...(match[3] === undefined ? {} : { to: match[3] }) };
+}
 
 /** Says which process has the lease with this nonce. */
 export const ownerName = (nonce: string): string => `owner.${nonce}`;

@@ -67,6 +67,11 @@ export class Lease {
     return new Lease(deps, folder, name, since);
   }
 
+  /** What its file is called now. */
+  get name(): string {
+    return leaseName(this.#name);
+  }
+
   get number(): number {
     return this.#name.number;
   }

@@ -9,10 +9,11 @@ import { Lane, type LaneEvents } from './lane.ts';
 import { BODIES, type LeaseName, lanesPath, newLaneId, ownerName } from './layout.ts';
 import { Lease } from './lease.ts';
 import { recoverLane } from './recovery.ts';
+import { letGo } from './releases.ts';
 import { Segments } from './segments.ts';
 import { Snapshots } from './snapshots.ts';
 import { sweepLane } from './sweep.ts';
-import { letGo, renewRegularly } from './tenure.ts';
+import { renewRegularly } from './tenure.ts';
 
 export async function createLane(context: LaneContext, events: LaneEvents): Promise<Lane> {
   const id = newLaneId(context.random);
@@ -79,7 +80,7 @@ async function openLane(
     return lane;
   } catch (error) {
     if (error instanceof PostriderError && error.code === 'QueueVersionUnsupported') {
-      await letGo(context.disk, folder, lease);
+      await letGo(context.disk, context.config.path, id, lease);
     }
     lease.abandon();
     await segments?.close();

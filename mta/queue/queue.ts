@@ -1,10 +1,11 @@
 /**
  * The queue of one worker process: a home lane for new mail, and the lanes of others that it has adopted and serves
- * until they are empty. Looks for lanes without an owner at start and every half term.
+ * until they are empty. Which lanes it adopts is `adopter.ts`'s to say.
  */
 import type { QueueConfig } from '../config.ts';
 import { PostriderError, smtpError } from '../errors.ts';
-import { type Claimable, LaneWatch } from './claim.ts';
+import { Adopter } from './adopter.ts';
+import type { Claimable } from './claim.ts';
 import type { LaneContext } from './context.ts';
 import { countingDisk } from './counting-disk.ts';
 import type { QueueDeps, QueueStats } from './deps.ts';
@@ -13,12 +14,13 @@ import { linuxHost } from './host.ts';
 import { HotCache } from './hot-cache.ts';
 import { JobInterner } from './jobs.ts';
 import type { Lane } from './lane.ts';
-import { lanesPath, parseQueueId } from './layout.ts';
+import { lanesPath, newWorkerId, parseQueueId } from './layout.ts';
 import { claimLane, createLane } from './open-lane.ts';
 import { Space } from './space.ts';
 import { deleteFolder } from './sweep.ts';
 import type {
   Draft,
+  LaneRelease,
   NewMessage,
   Queue,
   QueueCounts,
@@ -26,12 +28,14 @@ import type {
   QueueId,
   Settlement,
   StoredMessage,
+  WorkerId,
 } from './types.ts';
 import { openFolder } from './version.ts';
+import { LaneWatch } from './watch.ts';
 
 const HOT_BYTES = 64 << 20;
-/** Longest pause between two claims, so that workers that start together share the work. */
-const CLAIM_JITTER_MS = 300;
+/** Between two attempts to make a lane: doubled with each that fails, up to half a term. */
+const HOME_RETRY_MS = 400;
 
 export interface LaneQueue extends Queue {
   stats(): QueueStats;
@@ -75,29 +79,53 @@ export async function openQueue(config: QueueConfig, deps: QueueDeps): Promise<L
 }
 
 class ProcessQueue implements LaneQueue {
+  readonly worker: WorkerId;
   readonly #context: LaneContext;
   readonly #watch: LaneWatch;
+  readonly #adopter: Adopter;
   readonly #lanes = new Map<string, Lane>();
-  /** Lanes that we can't read: of a newer version, or on a bad disk. */
+  /** Lanes of a newer version: we can't read them. */
   readonly #refused = new Set<string>();
   readonly #arrival: ((entry: QueueEntry) => void)[] = [];
   readonly #loss: ((ids: readonly QueueId[]) => void)[] = [];
+  readonly #released: ((release: LaneRelease) => void)[] = [];
   #home: Lane | undefined;
-  #cancelTick: () => void = () => undefined;
-  #ticking: Promise<void> | undefined;
+  #homeFailures = 0;
+  /** Monotonic ms before which no lane is made. */
+  #homeAt = 0;
   #closed = false;
 
   constructor(context: LaneContext) {
     this.#context = context;
-    const { disk, clock, host, config } = context;
+    this.worker = newWorkerId(context.random);
+    const { disk, clock, host, config, random, log } = context;
     const termMs = config.leaseTermSeconds * 1000;
-    this.#watch = new LaneWatch({ disk, clock, host, root: config.path, termMs });
+    this.#watch = new LaneWatch({ disk, clock, host, root: config.path, termMs, worker: this.worker });
+    this.#adopter = new Adopter({
+      watch: this.#watch,
+      clock,
+      random,
+      log,
+      termMs,
+      ours: () => new Set([...this.#lanes.keys(), ...this.#refused]),
+      adopted: () => this.#lanes.size - (this.#home ? 1 : 0),
+      claim: async (claimable) => void (await this.#claim(claimable)),
+      onTurn: () => this.#tidy(),
+    });
   }
 
+  /** A lane without an owner becomes the home where there is one, else a new one. */
   async start(): Promise<void> {
     await this.#context.space.check();
-    await this.#findHome(await this.#claimable());
-    this.#plan(this.#jitter());
+    const found = this.#shuffled(await this.#watch.all(new Set()));
+    let lane: Lane | undefined;
+    while (!lane && found.length > 0) {
+      const claimed = await this.#claim(found.shift()!);
+      if (!claimed?.retired) lane = claimed;
+    }
+    this.#home = lane ?? (await this.#createLane());
+    this.#adopter.hear(found);
+    this.#adopter.start();
   }
 
   draft(): Draft {
@@ -169,14 +197,26 @@ class ProcessQueue implements LaneQueue {
     this.#loss.push(listener);
   }
 
+  noticed(release: LaneRelease): void {
+    if (!this.#closed) this.#adopter.noticed(release);
+  }
+
+  onReleased(listener: (release: LaneRelease) => void): void {
+    this.#released.push(listener);
+  }
+
   async release(): Promise<void> {
     this.#closed = true;
     this.#home = undefined;
-    this.#cancelTick();
-    await this.#ticking;
+    await this.#adopter.stop();
     const lanes = [...this.#lanes.values()];
-    await Promise.all(lanes.map((lane) => lane.release()));
+    await Promise.all(lanes.map((lane) => this.#letGo(lane)));
     this.#lanes.clear();
+  }
+
+  async #letGo(lane: Lane, to?: WorkerId): Promise<void> {
+    const release = await lane.release(to);
+    if (release) for (const listener of this.#released) listener(release);
   }
 
   #find(id: QueueId): { lane: Lane; sequence: number } | undefined {
@@ -190,28 +230,19 @@ class ProcessQueue implements LaneQueue {
     throw smtpError(this.#closed ? 'serviceShutdown' : 'leaseLost');
   }
 
-  async #claimable(): Promise<Claimable[]> {
-    const ours = new Set([...this.#lanes.keys(), ...this.#refused]);
-    const found = await this.#watch.claimable(ours);
+  /** In another order in each process, so that they don't all try for the same. */
+  #shuffled(found: readonly Claimable[]): Claimable[] {
     const { random } = this.#context;
-    // In another order in each process, so that they don't all try for the same.
     return found
       .map((one) => ({ one, key: random.fraction() }))
       .sort((a, b) => a.key - b.key)
       .map(({ one }) => one);
   }
 
-  /** A lane without an owner where there is one, else a new one. */
-  async #findHome(candidates: readonly Claimable[]): Promise<void> {
-    for (const candidate of candidates) {
-      const lane = await this.#claim(candidate);
-      if (!lane || lane.retired) continue;
-      this.#home = lane;
-      return;
-    }
+  async #createLane(): Promise<Lane> {
     const lane = await createLane(this.#context, this.#events);
     this.#lanes.set(lane.id, lane);
-    this.#home = lane;
+    return lane;
   }
 
   readonly #events = {
@@ -221,18 +252,22 @@ class ProcessQueue implements LaneQueue {
     onLoss: (lane: Lane): void => this.#lost(lane),
   };
 
-  async #claim({ lane: id, lease, reason }: Claimable): Promise<Lane | undefined> {
+  async #claim(claimable: Claimable): Promise<Lane | undefined> {
     const { log } = this.#context;
+    const { lane: id, lease, reason } = claimable;
     let lane: Lane | undefined;
     try {
       lane = await claimLane(this.#context, this.#events, id, lease);
     } catch (error) {
       const newer = error instanceof PostriderError && error.code === 'QueueVersionUnsupported';
       if (newer) this.#refused.add(id);
+      this.#watch.unreadable(id);
       log.error({ lane: id, err: error }, 'lane could not be adopted');
+    }
+    if (!lane) {
+      this.#watch.failed(claimable);
       return undefined;
     }
-    if (!lane) return undefined;
     this.#lanes.set(id, lane);
     log.info({ lane: id, reason, messages: lane.index.size }, 'lane adopted');
     for (const message of lane.index.values()) this.#events.onArrival(lane.entryOf(message));
@@ -244,38 +279,28 @@ class ProcessQueue implements LaneQueue {
     const ids = Array.from(lane.index.sequences(), (sequence) => lane.idOf(sequence));
     if (this.#home === lane) this.#home = undefined;
     for (const listener of this.#loss) listener(ids);
-    if (!this.#closed) this.#plan(0);
+    this.#adopter.hurry();
   }
 
-  #jitter(): number {
-    return this.#context.random.fraction() * CLAIM_JITTER_MS;
+  async #tidy(): Promise<void> {
+    if (this.#closed) return;
+    if (!this.#home) await this.#newHome();
+    await this.#retireEmpty();
   }
 
-  #plan(ms: number): void {
-    this.#cancelTick();
-    this.#cancelTick = this.#context.clock.after(ms, () => {
-      this.#ticking ??= this.#tick().finally(() => {
-        this.#ticking = undefined;
-      });
-    });
-  }
-
-  /** One claim at a time, then another look: others are claiming too. */
-  async #tick(): Promise<void> {
-    let next = this.#context.config.leaseTermSeconds * 500;
+  async #newHome(): Promise<void> {
+    const { clock, config, random } = this.#context;
+    if (clock.monotonic() < this.#homeAt) return;
     try {
-      const candidates = await this.#claimable();
-      if (this.#closed) return;
-      if (!this.#home) await this.#findHome(candidates);
-      else if (candidates[0]) {
-        await this.#claim(candidates[0]);
-        next = this.#jitter();
-      }
-      await this.#retireEmpty();
+      this.#home = await this.#createLane();
+      this.#homeFailures = 0;
     } catch (error) {
-      this.#context.log.error({ err: error }, 'lanes could not be looked after');
+      const longest = config.leaseTermSeconds * 500;
+      const wait = Math.min(longest, HOME_RETRY_MS * 2 ** this.#homeFailures);
+      this.#homeAt = clock.monotonic() + wait * (0.5 + random.fraction() / 2);
+      this.#homeFailures += 1;
+      throw error;
     }
-    if (!this.#closed) this.#plan(next);
   }
 
   async #retireEmpty(): Promise<void> {
@@ -286,8 +311,6 @@ class ProcessQueue implements LaneQueue {
       await lane.retire();
       log.info({ lane: lane.id }, 'empty lane removed');
     }
-    for (const name of await disk.list(lanesPath(config.path))) {
-      if (name.endsWith('.retired')) await deleteFolder(disk, `${lanesPath(config.path)}/${name}`);
-    }
+    for (const name of this.#watch.retired) await deleteFolder(disk, `${lanesPath(config.path)}/${name}`);
   }
 }

@@ -20,7 +20,6 @@ export async function sweepLane(disk: Disk, folder: string, kept: Kept): Promise
     const segment = parseSegmentName(name) ?? parseSnapshotName(name);
     const isOld =
       (segment !== undefined && segment < kept.first) ||
-      name.startsWith('released.') ||
       (name.startsWith('snapshot.') && name.endsWith('.new')) ||
       (name.startsWith('owner.') && name !== ownerName(kept.nonce));
     if (isOld) await unlinkIfThere(disk, join(folder, name));

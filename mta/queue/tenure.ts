@@ -1,8 +1,5 @@
-/** Keeping a lease while nothing is written, and letting go of it. */
-import { join } from 'node:path';
+/** Keeping a lease while nothing is written. */
 import type { LaneContext } from './context.ts';
-import type { Disk } from './disk.ts';
-import { releaseName } from './layout.ts';
 import type { Lease } from './lease.ts';
 
 /** Renews whenever a quarter of a term has gone by without; the result ends it. `lost` hears of a failure once. */
@@ -35,18 +32,4 @@ export function renewRegularly(
     stopped = true;
     cancel();
   };
-}
-
-/** Says that the lane is free; who misses it merely waits a term. */
-export async function letGo(disk: Disk, folder: string, lease: Lease): Promise<void> {
-  if (lease.lost) return;
-  await lease.settled();
-  lease.abandon();
-  try {
-    const marker = await disk.create(join(folder, releaseName(lease.number)));
-    await marker.close();
-    await disk.syncDirectory(folder);
-  } catch {
-    // A hint, no more.
-  }
 }

@@ -1,5 +1,6 @@
 /**
- * What the rest of the mta knows of the queue. Lanes, segments, leases and records stay behind this page.
+ * What the rest of the mta knows of the queue. Segments, leases and records stay behind this page; of lanes it knows that
+ * they change hands.
  *
  * A message is accepted with one or more jobs; a job is those of its recipients that share a destination, and is what
  * the scheduler plans and an attempt works on. A recipient leaves its job when it ends (delivered, bounced, expired or
@@ -113,7 +114,20 @@ export interface QueueCounts {
   readonly full: boolean;
 }
 
+/** Names the queue of one process, for good: 60 random bits in base 32. */
+export type WorkerId = string;
+
+/** A lane that its owner has let go. Small enough to tell everybody; who misses it finds the same on the volume. */
+export interface LaneRelease {
+  readonly lane: string;
+  /** What its lease was called last: whoever renames that file owns the lane, and needs no listing for it. */
+  readonly lease: string;
+  /** Who should take it; the others leave it alone for a term. Anybody, where absent. */
+  readonly to?: WorkerId;
+}
+
 export interface Queue {
+  readonly worker: WorkerId;
   /** Throws `SmtpError` 452 4.3.1 when storage is short of space, 451 when no lane is ours just now. */
   draft(): Draft;
   /** Queues a message of our own making; as durable as `Draft.commit`. */
@@ -140,6 +154,10 @@ export interface Queue {
   onArrival(listener: (entry: QueueEntry) => void): void;
   /** Called when a lane is no longer ours: its messages must be dropped from memory, their sessions cut. */
   onLoss(listener: (ids: readonly QueueId[]) => void): void;
+  /** A lane has been let go elsewhere: claims it where it is meant for us or for anybody, after a jittered moment. */
+  noticed(release: LaneRelease): void;
+  /** Called with each lane that was let go, when others may claim it. */
+  onReleased(listener: (release: LaneRelease) => void): void;
   /** Syncs, writes the release marker of each lane, closes. */
   release(): Promise<void>;
 }

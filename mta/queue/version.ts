@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { PostriderError } from '../errors.ts';
 import type { Random } from '../random.ts';
 import { type Disk, errorCode, messageOf } from './disk.ts';
-import { lanesPath, QUEUE_FORMAT, randomName } from './layout.ts';
+import { lanesPath, QUEUE_FORMAT, randomName, releasesPath } from './layout.ts';
 
 const PREFIX = 'postrider queue ';
 
@@ -12,6 +12,7 @@ export async function openFolder(disk: Disk, random: Random, root: string): Prom
   const path = join(root, 'VERSION');
   try {
     await disk.makeDirectory(lanesPath(root));
+    await disk.makeDirectory(releasesPath(root));
     if (!(await disk.exists(path))) {
       await syncParents(disk, root);
       await writeVersion(disk, random, path);
