@@ -58,7 +58,7 @@ export interface FleetChannel {
   /** Called when a member comes, goes, or is heard again. */
   onMembers(listener: () => void): void;
   /**
-   * Answers POST requests for `path` (`/transfer/offer`); the version prefix is the channel's. Throws where another
+   * Answers POST requests for `path` (`/transfer/offer`). Throws where another
    * handler has the path already.
    */
   route(path: string, handler: FleetHandler): void;

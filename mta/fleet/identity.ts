@@ -1,0 +1,72 @@
+/**
+ * Who a member is: a certificate of the fleet's own authority, whose DNS name says the fleet and the member. The three
+ * files lie in one folder, as a Secret of type kubernetes.io/tls has them. Fails with `CertificateInvalid`, and what to
+ * mend.
+ */
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
+import type { MtaConfig } from '../config.ts';
+import { PostriderError } from '../errors.ts';
+import type { MemberName } from './types.ts';
+
+/** PEM, each of them. */
+export interface Identity {
+  readonly certificate: string;
+  readonly key: string;
+  /** The fleet's authority, or several while one takes over from another. */
+  readonly authority: string;
+}
+
+export type FleetName = Pick<MtaConfig['fleet'], 'namespace' | 'name'>;
+
+/** Reads `tls.crt`, `tls.key` and `ca.crt`, and checks that they are `self`'s. */
+export function readIdentity(folder: string, self: MemberName, fleet: FleetName): Identity {
+  const read = (name: string): string => {
+    try {
+      return readFileSync(join(folder, name), 'utf8');
+    } catch (error) {
+      throw invalid(`can't read ${name}: ${(error as Error).message}`, folder, error);
+    }
+  };
+  const identity = { certificate: read('tls.crt'), key: read('tls.key'), authority: read('ca.crt') };
+  let certificate: X509Certificate;
+  try {
+    createSecureContext({ cert: identity.certificate, key: identity.key, ca: identity.authority });
+    certificate = new X509Certificate(identity.certificate);
+  } catch (error) {
+    throw invalid(`tls.crt, tls.key and ca.crt can't be used: ${(error as Error).message}`, folder, error);
+  }
+  if (memberOf(certificate, fleet) !== self) {
+    throw invalid(`tls.crt is not for ${memberHost(self, fleet)}`, folder);
+  }
+  return identity;
+}
+
+const invalid = (what: string, folder: string, cause?: unknown) =>
+  new PostriderError('CertificateInvalid', `identity of this member: ${what}`, {
+    hint: `${folder} needs ca.crt, and tls.crt with tls.key for this member: docs/fleet.md`,
+    cause,
+  });
+
+/** The DNS name in a member's certificate. Nobody looks it up: `.internal` is nobody's. */
+export function memberHost(member: MemberName, { namespace, name }: FleetName): string {
+  return `${member}.${name}.${namespace}.members.postrider.internal`;
+}
+
+/** The member that a certificate is for; undefined where it is for none of this fleet, or for several. */
+export function memberOf(certificate: X509Certificate, fleet: FleetName): MemberName | undefined {
+  const suffix = memberHost('', fleet);
+  const names = (certificate.subjectAltName ?? '')
+    .split(', ')
+    .filter((name) => name.startsWith('DNS:') && name.endsWith(suffix))
+    .map((name) => name.slice('DNS:'.length, -suffix.length));
+  const [name, ...others] = names;
+  if (name === undefined || others.length > 0 || !/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)) {
+    return undefined;
+  }
+  // The text of the names is made for people; whether the name is really there is for OpenSSL to say.
+  const checked = certificate.checkHost(memberHost(name, fleet), { wildcards: false, subject: 'never' });
+  return checked === undefined ? undefined : name;
+}
