@@ -1,0 +1,40 @@
+/** docs/queue-mutants.md, made from the trials. Pure. */
+import type { Outcome, Trial } from './trial.ts';
+
+export interface PageFacts {
+  readonly trials: readonly Trial[];
+  readonly seed: number;
+  readonly schedules: number;
+}
+
+const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+
+export function describe(outcome: Outcome): readonly [by: string, after: string, seed: string] {
+  if (outcome.state === 'caught') {
+    return [outcome.invariant, String(outcome.schedules), String(outcome.seed)];
+  }
+  if (outcome.state === 'survived') return ['SURVIVED', String(outcome.schedules), '-'];
+  return [`NO VERDICT: ${outcome.reason}`, '-', '-'];
+}
+
+export function page({ trials, seed, schedules }: PageFacts): string {
+  const rows = trials.map(({ mutant, outcome }) => {
+    const { name, rule, file } = mutant;
+    return `| \`${name}\` | ${[rule, file, ...describe(outcome)].map(cell).join(' | ')} |`;
+  });
+  return `# Would the simulation notice?
+
+A simulation that finds nothing proves something only if it finds what is there. So each rule of the queue is broken on
+purpose, one at a time, in a copy of the tree, and the simulation must object. A rule that can be broken without harm
+would be a rule too many.
+
+\`node test/mutants/main.ts\` tries them all, \`--only NAME\` one of them; \`--write\` renews this page. Each seed below ends
+well without its mutant: \`node test/simulation/main.ts --seed N --schedules 1\`. The list is in \`test/mutants/rules/\`.
+
+Seeds from ${seed} on, at most ${schedules} schedules each.
+
+| mutant | rule that it breaks | file | caught as | after schedules | seed |
+| --- | --- | --- | --- | --- | --- |
+${rows.join('\n')}
+`;
+}

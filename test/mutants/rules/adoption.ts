@@ -1,0 +1,140 @@
+/** Adoption: the walk by number, the exclusive end of it, the seal. */
+import type { Mutant } from '../mutant.ts';
+
+const RECOVERY = 'mta/queue/recovery.ts';
+const SEGMENTS = 'mta/queue/segments.ts';
+
+export const adoption: readonly Mutant[] = [
+  {
+    name: 'walk-from-the-listing',
+    rule: 'A survivor walks the segments by number: a listing may be a minute old over NFS.',
+    file: RECOVERY,
+    edits: [
+      {
+        find: '  for (let number = Math.max(named, 1); !next; number += 1) {',
+        replace: `  const listed = (await disk.list(folder)).flatMap((name) => parseSegmentName(name) ?? []);
+  for (let number = Math.max(1, ...listed); !next; number += 1) {`,
+      },
+    ],
+  },
+  {
+    name: 'next-segment-shared',
+    rule: 'The walk ends by exclusively creating the next segment: if it exists, there is one more to read.',
+    file: RECOVERY,
+    edits: [
+      {
+        find: "    if (errorCode(error) === 'EEXIST') return undefined;",
+        replace: "    if (errorCode(error) === 'EEXIST') return disk.openWritable(path);",
+      },
+    ],
+  },
+  {
+    name: 'seal-ignored',
+    rule: 'What a ghost still appends to an older segment lies above the seal and counts for nothing.',
+    file: RECOVERY,
+    edits: [
+      {
+        find: 'seal && number < seal.number ? (seal.seal[number - sealedFrom] ?? 0) : undefined;',
+        replace: 'seal && number < seal.number && seal.seal[number - sealedFrom] === 0 ? 0 : undefined;',
+      },
+    ],
+  },
+  {
+    name: 'seal-of-the-older-epoch',
+    rule: 'The head of the highest epoch that is whole counts.',
+    file: RECOVERY,
+    edits: [{ find: 'header.epoch > newest.epoch ||', replace: 'header.epoch < newest.epoch ||' }],
+  },
+  {
+    name: 'seal-of-the-highest-number',
+    rule: 'The head of the highest epoch and number counts, not of the highest number alone.',
+    file: RECOVERY,
+    edits: [
+      {
+        find: `      header.epoch > newest.epoch ||
+      (header.epoch === newest.epoch && header.number > newest.number);`,
+        replace: '      header.number > newest.number;',
+      },
+    ],
+  },
+  {
+    name: 'epoch-always-the-same',
+    rule: 'The seal is named by epoch: the number of the lease by which its writer claimed the lane.',
+    file: 'mta/queue/open-lane.ts',
+    edits: [{ find: 'const epoch = lease.number;', replace: 'const epoch = 1;' }],
+  },
+  {
+    name: 'segment-of-a-ghost-counts',
+    rule: 'A segment that a ghost has begun after the seal counts for nothing.',
+    file: RECOVERY,
+    edits: [
+      {
+        find: 'seal !== undefined && number > seal.number && header !== undefined;',
+        replace: 'seal !== undefined && number < seal.number && header === undefined;',
+      },
+    ],
+  },
+  {
+    name: 'seal-over-the-torn-tail',
+    rule: 'Damage above the last proven offset is a torn tail, and is sealed out.',
+    file: RECOVERY,
+    edits: [
+      {
+        find: '    ends.push({ number, end: result.end });',
+        replace: '    ends.push({ number, end: segment.size });',
+      },
+    ],
+  },
+  {
+    name: 'seal-a-byte-short',
+    rule: 'The seal says the offset up to which every segment counts.',
+    file: SEGMENTS,
+    edits: [
+      {
+        find: '    this.#ends.push(current.end);',
+        replace: '    this.#ends.push(Math.max(current.start, current.end - 1));',
+      },
+    ],
+  },
+  {
+    name: 'seal-over-a-failed-group',
+    rule: 'After a failed sync the segment is sealed at the last synced offset.',
+    file: SEGMENTS,
+    edits: [
+      {
+        find: '    this.#ends.push(current.end);',
+        replace: '    this.#ends.push(Math.max(current.end, await current.file.size().catch(() => 0)));',
+      },
+    ],
+  },
+  {
+    name: 'unsynced-tail-built-on',
+    rule: 'What was written but not synced by an owner that died is synced by the next one before it is built on.',
+    file: 'mta/queue/replay-segment.ts',
+    edits: [{ find: '  if (sealed === undefined) await file.sync();\n', replace: '' }],
+  },
+  {
+    name: 'head-not-synced',
+    rule: 'The seal is synced before the first append or delivery.',
+    file: SEGMENTS,
+    edits: [
+      {
+        find: `    await file.sync();
+    await this.#disk.syncDirectory(this.#start.folder);`,
+        replace: '    await this.#disk.syncDirectory(this.#start.folder);',
+      },
+    ],
+  },
+  {
+    name: 'segment-name-not-synced',
+    rule: 'Each new segment has its directory synced before the first 250 that needs it.',
+    file: SEGMENTS,
+    edits: [
+      {
+        find: `    await file.sync();
+    await this.#disk.syncDirectory(this.#start.folder);`,
+        replace: '    await file.sync();',
+      },
+    ],
+  },
+];

@@ -1,0 +1,61 @@
+/** Content in files of its own, and the reports that end a message. */
+import type { Mutant } from '../mutant.ts';
+
+const BODY = 'mta/queue/body.ts';
+const LANE = 'mta/queue/lane.ts';
+
+export const bodies: readonly Mutant[] = [
+  {
+    name: 'body-not-synced',
+    rule: 'A message above a threshold has its body in a file of its own, synced before its record.',
+    file: BODY,
+    edits: [{ find: '      await this.#file?.sync();\n', replace: '' }],
+  },
+  {
+    name: 'body-name-not-synced',
+    rule: 'Each new body has its directory synced before the first 250 that needs it.',
+    file: BODY,
+    edits: [{ find: '      await this.#syncFolder();\n', replace: '' }],
+  },
+  {
+    name: 'body-rides-with-a-sync-under-way',
+    rule: 'Who shares a sync of the directory waits for one that was begun after it asked.',
+    file: 'mta/queue/shared-sync.ts',
+    edits: [
+      { find: '    next ??= running\n', replace: '    if (running) return running;\n    next ??= running\n' },
+    ],
+  },
+  {
+    name: 'body-unlinked-before-the-record',
+    rule: 'Bodies likewise: synced intent, renewal, then unlink.',
+    file: LANE,
+    edits: [
+      {
+        find: '    const where = await this.#journal.append(record, { keep: true, mayWait: true })',
+        replace: `    if (jobs.length === 0 && message.body !== undefined) this.#bodies.remove(message.body);
+    const where = await this.#journal.append(record, { keep: true, mayWait: true })`,
+      },
+    ],
+  },
+  {
+    name: 'body-of-refused-mail-unlinked-at-once',
+    rule: 'A body of refused mail is removed only after a later group has sealed the failed one.',
+    file: LANE,
+    edits: [{ find: 'this.#bodies.doubt(body);', replace: 'this.#bodies.remove(body);' }],
+  },
+  {
+    name: 'report-in-a-record-of-its-own',
+    rule: 'A bounce and the end of its parent are one record.',
+    file: LANE,
+    edits: [
+      { find: '      report && {\n        sequence: reportSequence,', replace: '      undefined && {' },
+      {
+        find: `      this.#arrived(
+        { sequence: reportSequence, size: content.length, envelope, jobs: report.jobs, body: content },
+        where,
+      );`,
+        replace: '      await this.enqueue({ envelope, content, jobs: report.jobs });',
+      },
+    ],
+  },
+];

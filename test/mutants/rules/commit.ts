@@ -1,0 +1,110 @@
+/** "Commit = sync, then renew, then 250", and what becomes of a group that failed. */
+import type { Mutant } from '../mutant.ts';
+
+const JOURNAL = 'mta/queue/journal.ts';
+
+const RENEWAL = `    await this.#lease.renew();
+    return places;`;
+const SYNC = '      await current.file.sync();\n';
+const KEPT = '    this.#waiting.unshift(...kept);\n';
+
+export const commit: readonly Mutant[] = [
+  {
+    name: '250-before-the-sync',
+    rule: 'A message is answered 250 only after it is on stable storage.',
+    file: JOURNAL,
+    edits: [{ find: SYNC, replace: '      current.file.sync().catch(() => undefined);\n' }],
+  },
+  {
+    name: '250-before-the-renewal',
+    rule: 'Commit = sync, then renew, then 250.',
+    file: JOURNAL,
+    edits: [
+      {
+        find: RENEWAL,
+        replace: `    this.#lease.renew().catch((error) => this.lose(error));
+    return places;`,
+      },
+    ],
+  },
+  {
+    name: 'renewal-before-the-sync',
+    rule: 'Each group commit ends with a renewal, so a claim can only come after the record it would miss.',
+    file: JOURNAL,
+    edits: [
+      { find: SYNC, replace: `      await this.#lease.renew();\n${SYNC}` },
+      { find: RENEWAL, replace: '    return places;' },
+    ],
+  },
+  {
+    name: 'renewal-left-to-the-clock',
+    rule: 'Safety needs no clock at all: not with a paused process, not with a paused virtual machine.',
+    file: JOURNAL,
+    edits: [
+      {
+        find: RENEWAL,
+        replace: `    if (this.#clock.monotonic() - this.#lease.renewedAt > 1000) await this.#lease.renew();
+    return places;`,
+      },
+    ],
+  },
+  {
+    name: 'renewal-of-every-other-group',
+    rule: 'Every group ends with a renewal, after the sync and before the 250.',
+    file: JOURNAL,
+    edits: [
+      {
+        find: RENEWAL,
+        replace: `    if (this.#sequence % 2 === 0) await this.#lease.renew();
+    return places;`,
+      },
+    ],
+  },
+  {
+    name: 'failed-renewal-ignored',
+    rule: 'A former owner that was paused fails at its next renewal and answers 451.',
+    file: JOURNAL,
+    edits: [
+      {
+        find: RENEWAL,
+        replace: `    await this.#lease.renew().catch(() => undefined);
+    return places;`,
+      },
+    ],
+  },
+  {
+    name: 'sync-tried-again-and-believed',
+    rule: 'After a failed sync: never sync again and believe it.',
+    file: JOURNAL,
+    edits: [{ find: SYNC, replace: '      await current.file.sync().catch(() => current.file.sync());\n' }],
+  },
+  {
+    name: 'same-segment-after-a-failure',
+    rule: 'After a short write, EIO or a failed sync: seal at the last synced offset, go on in a new segment.',
+    file: JOURNAL,
+    edits: [
+      {
+        find: `      this.#broken = true;
+      throw error;`,
+        replace: '      throw error;',
+      },
+    ],
+  },
+  {
+    name: 'settlements-of-a-failed-group-believed',
+    rule: 'Records of what has happened are written again after a failed group.',
+    file: JOURNAL,
+    edits: [
+      {
+        find: KEPT,
+        replace: '    for (const one of kept) one.resolve({ segment: 0, offset: 0, length: 0 });\n',
+      },
+    ],
+  },
+  {
+    name: 'settlements-of-a-failed-group-last',
+    rule: 'What a failed group had to tell goes to the front of the next group: records hold full states.',
+    file: JOURNAL,
+    edits: [{ find: KEPT, replace: '    this.#waiting.push(...kept);\n' }],
+  },
+];

@@ -1,0 +1,80 @@
+/** The lease: one file, renewed and claimed by renames of one source. */
+import type { Mutant } from '../mutant.ts';
+
+const LEASE = 'mta/queue/lease.ts';
+
+const DOUBT = '    return disk.exists(target).catch(() => false);';
+
+export const lease: readonly Mutant[] = [
+  {
+    name: 'claim-not-synced',
+    rule: 'A survivor that sees a lease unchanged for a term claims it, syncs the claim and its directory.',
+    file: LEASE,
+    edits: [{ find: '    await deps.disk.syncDirectory(folder);\n', replace: '' }],
+  },
+  {
+    name: 'failed-rename-believed',
+    rule: 'A failed rename is checked by its nonce.',
+    file: LEASE,
+    edits: [{ find: DOUBT, replace: '    return true;' }],
+  },
+  {
+    name: 'doubt-for-us',
+    rule: 'In doubt, you lost.',
+    file: LEASE,
+    edits: [{ find: DOUBT, replace: '    return disk.exists(target).catch(() => true);' }],
+  },
+  {
+    name: 'nonce-of-the-former-owner',
+    rule: "The lease's name carries a number and its owner's nonce: what was renamed tells by whom.",
+    file: LEASE,
+    edits: [
+      {
+        find: `    const nonce = randomName(deps.random, 40);
+    const name = { number: source.number + 1, nonce, segment: source.segment };`,
+        replace: `    const nonce = source.nonce;
+    const name = { number: source.number + 1, nonce, segment: source.segment };`,
+      },
+    ],
+  },
+  {
+    name: 'segment-of-the-lease-left-behind',
+    rule: "The lease's name says which segment is written: dropped ones lie before it.",
+    file: LEASE,
+    edits: [{ find: 'segment: this.segment };', replace: 'segment: from.segment };' }],
+  },
+  {
+    name: 'owner-without-a-term',
+    rule: 'An owner checks that it still is one before MAIL and before the final dot.',
+    file: 'mta/queue/lane.ts',
+    edits: [
+      {
+        find: 'return !this.#lease.lost && this.#context.clock.monotonic() - this.#lease.renewedAt < term;',
+        replace: 'return !this.#lease.lost && term > 0;',
+      },
+    ],
+  },
+  {
+    name: 'lane-id-used-again',
+    rule: 'The queue is a folder of lanes, each with a random id that is never used again.',
+    file: 'mta/queue/layout.ts',
+    edits: [
+      {
+        find: 'newLaneId = (random: Random): string => randomName(random, 60);',
+        replace: "newLaneId = (random: Random): string => randomName(random, 60).replace(/./g, 'a');",
+      },
+    ],
+  },
+  {
+    name: 'lane-folder-not-synced',
+    rule: 'Each new lane has its directory synced before the first 250 that needs it.',
+    file: 'mta/queue/open-lane.ts',
+    edits: [
+      {
+        find: `  const lease = await Lease.create(context, folder);
+  await context.disk.syncDirectory(lanesPath(context.config.path));`,
+        replace: '  const lease = await Lease.create(context, folder);',
+      },
+    ],
+  },
+];

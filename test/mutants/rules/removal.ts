@@ -1,0 +1,128 @@
+/** "Removal is fenced too": synced intent, renewal, then unlink; compaction, and the end of a lane. */
+import type { Mutant } from '../mutant.ts';
+
+const COMPACTION = 'mta/queue/compaction.ts';
+const REPLAY = 'mta/queue/replay.ts';
+
+export const removal: readonly Mutant[] = [
+  {
+    name: 'segment-unlinked-before-the-record',
+    rule: 'An unlink is like a 250: synced intent, renewal, then unlink.',
+    file: COMPACTION,
+    edits: [
+      {
+        find: '      await Promise.all([\n        this.#parts.reserve(),',
+        replace:
+          '      await segments.drop(upTo);\n      await Promise.all([\n        this.#parts.reserve(),',
+      },
+    ],
+  },
+  {
+    name: 'segment-unlinked-without-waiting',
+    rule: 'An unlink is like a 250: it waits for the record that says so, and for the renewal.',
+    file: COMPACTION,
+    edits: [
+      {
+        find: '      await Promise.all([\n        this.#parts.reserve(),',
+        replace: '      void Promise.all([\n        this.#parts.reserve(),',
+      },
+    ],
+  },
+  {
+    name: 'drops-what-is-being-written',
+    rule: 'A segment goes only when no message needs its records.',
+    file: COMPACTION,
+    edits: [
+      {
+        find: 'while (upTo < segments.currentNumber && index.liveBytes(upTo) === 0) upTo += 1;',
+        replace: 'while (upTo <= segments.currentNumber && index.liveBytes(upTo) === 0) upTo += 1;',
+      },
+    ],
+  },
+  {
+    name: 'oldest-dropped-with-its-messages',
+    rule: 'What is left of the oldest segment is written again at the tail before it is dropped.',
+    file: COMPACTION,
+    edits: [
+      {
+        find: 'while (upTo < segments.currentNumber && index.liveBytes(upTo) === 0) upTo += 1;',
+        replace:
+          'do upTo += 1; while (upTo < segments.currentNumber && index.liveBytes(upTo) < index.totalLiveBytes / 8);',
+      },
+    ],
+  },
+  {
+    name: 'moved-with-its-former-jobs',
+    rule: 'A message is moved with its jobs as they are now.',
+    file: COMPACTION,
+    edits: [
+      {
+        find: '{ ...part, jobs: message.jobs }',
+        replace: '{ ...part, jobs: JSON.parse(part.jobs.toString()) }',
+      },
+    ],
+  },
+  {
+    name: 'numbers-not-reserved-again',
+    rule: 'The record that says up to where numbers are given away is written again before its segment goes.',
+    file: COMPACTION,
+    edits: [{ find: '        this.#parts.reserve(),\n', replace: '' }],
+  },
+  {
+    name: 'reserved-numbers-ignored',
+    rule: 'No id is ever used twice.',
+    file: REPLAY,
+    edits: [
+      {
+        find: '        this.highest = Math.max(this.highest, decodeLaneRecord(payload));\n',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'dropped-ignored',
+    rule: 'Adopters honour every intent to unlink a segment.',
+    file: REPLAY,
+    edits: [
+      {
+        find: '        this.firstSegment = Math.max(this.firstSegment, decodeLaneRecord(payload));\n',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'dropped-segment-come-back',
+    rule: 'Of a dropped segment that a crash has brought back nothing is taken.',
+    file: 'mta/queue/recovery.ts',
+    edits: [{ find: '  index.forget(first);\n', replace: '' }],
+  },
+  {
+    name: 'drop-without-sync-of-the-lease',
+    rule: "The folder is synced before a segment is dropped: the lease's name must not fall back to one that is gone.",
+    file: 'mta/queue/segments.ts',
+    edits: [
+      {
+        find: `    await this.#disk.syncDirectory(this.#start.folder);
+    while (`,
+        replace: '    while (',
+      },
+    ],
+  },
+  {
+    name: 'retired-lane-used-again',
+    rule: 'A lane that is being removed is used for nothing else.',
+    file: 'mta/queue/queue.ts',
+    edits: [{ find: 'if (!claimed?.retired) lane = claimed;', replace: 'lane = claimed;' }],
+  },
+  {
+    name: 'retired-without-its-record',
+    rule: 'The removal of a lane is recorded, and the lease renewed, before its folder goes.',
+    file: 'mta/queue/lane.ts',
+    edits: [
+      {
+        find: "    await this.#journal.append(encodeLaneRecord('retired', 0), { keep: true });\n",
+        replace: '',
+      },
+    ],
+  },
+];
