@@ -97,13 +97,11 @@ export class Compaction {
 
   async #relocate(segment: number): Promise<void> {
     const { index } = this.#parts;
-    const moving: number[] = [];
-    for (const message of index.values()) if (message.segment === segment) moving.push(message.sequence);
     let step: Promise<void>[] = [];
     let bytes = 0;
-    for (const sequence of moving) {
+    for (const sequence of index.inSegment(segment)) {
       if (this.#stopped) break;
-      bytes += index.get(sequence)?.length ?? 0;
+      bytes += index.locate(sequence)?.length ?? 0;
       step.push(this.#move(sequence));
       if (bytes < STEP_BYTES) continue;
       await Promise.all(step);

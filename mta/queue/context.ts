@@ -6,7 +6,6 @@ import type { QueueLog, QueueStats } from './deps.ts';
 import type { Disk } from './disk.ts';
 import type { Host } from './host.ts';
 import type { HotCache } from './hot-cache.ts';
-import type { JobInterner } from './jobs.ts';
 import type { Space } from './space.ts';
 
 export type Writable<T> = { -readonly [K in keyof T]: T[K] };
@@ -18,7 +17,6 @@ export interface LaneContext {
   readonly random: Random;
   readonly log: QueueLog;
   readonly host: Host;
-  readonly interner: JobInterner;
   readonly cache: HotCache;
   readonly space: Space;
   readonly stats: Writable<QueueStats>;

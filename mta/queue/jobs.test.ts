@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { applySettlement, JobInterner } from './jobs.ts';
+import { applySettlement } from './jobs.ts';
 import { jobFor } from './testing/test-queue.ts';
 
 const ended = (...recipients: number[]) =>
@@ -35,16 +35,5 @@ describe('applySettlement', () => {
         expect(recipients).toEqual(all.filter((i) => fates[i] !== 'end'));
       }),
     );
-  });
-});
-
-describe('JobInterner', () => {
-  it('makes equal parts one object, and changes nothing', () => {
-    const interner = new JobInterner();
-    const job = () => jobFor([0], { lastReply: { code: 450, enhanced: '4.2.0', text: 'later' }, held: true });
-    const [a, b] = [interner.intern(job()), interner.intern(job())];
-    expect(a).toEqual(job());
-    expect(a.recipients).toBe(b.recipients);
-    expect(a.lastReply).toBe(b.lastReply);
   });
 });

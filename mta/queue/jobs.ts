@@ -1,5 +1,5 @@
 /** What a settlement makes of a message's jobs. Pure. */
-import type { EndedRecipient, Job, StoredReply } from './types.ts';
+import type { EndedRecipient, Job } from './types.ts';
 
 /** Recipients that ended or are in a new job leave their old ones; a job without recipients goes. */
 export function applySettlement(
@@ -16,49 +16,4 @@ export function applySettlement(
     else if (recipients.length > 0) staying.push({ ...job, recipients });
   }
   return [...staying, ...settlement.deferred];
-}
-
-/** Distinct values kept; a process sees few of each among many jobs. */
-const MOST_INTERNED = 100_000;
-
-/**
- * Makes equal parts of jobs one object: a million jobs share their destinations, replies and most of their recipient
- * lists. Forgets everything when it has grown too large, which costs memory and nothing else.
- */
-export class JobInterner {
-  readonly #strings = new Map<string, string>();
-  readonly #replies = new Map<string, StoredReply>();
-  readonly #recipients = new Map<string, readonly number[]>();
-
-  string(value: string): string {
-    return remember(this.#strings, value, value);
-  }
-
-  intern(job: Job): Job {
-    return {
-      destination: this.string(job.destination),
-      recipients:
-        job.recipients.length > 4
-          ? job.recipients
-          : remember(this.#recipients, job.recipients.join(), job.recipients),
-      attempts: job.attempts,
-      dueAt: job.dueAt,
-      ...(job.held ? { held: true } : undefined),
-      ...(job.delayWarned ? { delayWarned: true } : undefined),
-      ...(job.lastReply ? { lastReply: this.#reply(job.lastReply) } : undefined),
-    };
-  }
-
-  #reply(reply: StoredReply): StoredReply {
-    const key = `${reply.code} ${reply.enhanced} ${reply.remote ?? ''} ${reply.text}`;
-    return remember(this.#replies, key, reply);
-  }
-}
-
-function remember<T>(known: Map<string, T>, key: string, value: T): T {
-  const found = known.get(key);
-  if (found !== undefined) return found;
-  if (known.size >= MOST_INTERNED) known.clear();
-  known.set(key, value);
-  return value;
 }

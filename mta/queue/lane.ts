@@ -197,9 +197,9 @@ export class Lane {
       sequence,
       size,
       arrivedAt: envelope.arrivedAt,
-      sender: this.#context.interner.string(senderOf(envelope)),
+      sender: senderOf(envelope),
       body: typeof body === 'string' ? body : undefined,
-      jobs: message.jobs.map((job) => this.#context.interner.intern(job)),
+      jobs: message.jobs,
       segment: where.segment,
       offset: where.offset,
       length: where.length,
@@ -216,7 +216,7 @@ export class Lane {
       throw new PostriderError('NoSuchMessage', `there is no message ${this.idOf(sequence)} in the queue`);
     }
     const { ended, report } = settlement;
-    const jobs = applySettlement(message.jobs, settlement).map((job) => this.#context.interner.intern(job));
+    const jobs = applySettlement(message.jobs, settlement);
     const reportSequence = report ? this.#sequences.next() : 0;
     const record = encodeSettled(
       sequence,
@@ -231,8 +231,8 @@ export class Lane {
         body: report.content,
       },
     );
-    message.jobs = jobs;
-    if (jobs.length === 0) {
+    if (jobs.length > 0) this.index.setJobs(sequence, jobs);
+    else {
       this.index.remove(sequence);
       this.#context.cache.delete(this.idOf(sequence));
     }
@@ -250,7 +250,8 @@ export class Lane {
     if (jobs.length === 0 && message.body !== undefined) this.#bodies.remove(message.body);
     this.#bodies.collectDoubtful();
     this.#compaction.consider();
-    return jobs.length > 0 ? this.entryOf(message) : undefined;
+    const left = this.index.get(sequence);
+    return left && this.entryOf(left);
   }
 
   async read(sequence: number): Promise<StoredMessage | undefined> {

@@ -55,7 +55,7 @@ async function openLane(
   let segments: Segments | undefined;
   try {
     await sayOwner(context, folder, lease);
-    const { disk, clock, random, config, log, interner } = context;
+    const { disk, clock, random, config, log } = context;
     const epoch = lease.number;
     const { segmentBytes } = config;
     const snapshots = new Snapshots({
@@ -65,7 +65,7 @@ async function openLane(
       segmentBytes,
       log: (fields, message) => log.warn({ lane: id, ...fields }, message),
     });
-    const recovered = await recoverLane(disk, folder, lease.segment, { clock, interner, snapshots });
+    const recovered = await recoverLane(disk, folder, lease.segment, { clock, snapshots });
     const { first, ends, index, damage } = recovered;
     segments = new Segments(
       disk,

@@ -12,7 +12,6 @@ import type { QueueDeps, QueueStats } from './deps.ts';
 import { messageOf } from './disk.ts';
 import { linuxHost } from './host.ts';
 import { HotCache } from './hot-cache.ts';
-import { JobInterner } from './jobs.ts';
 import type { Lane } from './lane.ts';
 import { lanesPath, newWorkerId, parseQueueId } from './layout.ts';
 import { claimLane, createLane } from './open-lane.ts';
@@ -56,7 +55,6 @@ export async function openQueue(config: QueueConfig, deps: QueueDeps): Promise<L
     random,
     log,
     host: deps.host ?? linuxHost,
-    interner: new JobInterner(),
     cache: new HotCache(HOT_BYTES),
     space: new Space(disk, clock, config.path, config.minFreeBytes),
     stats,

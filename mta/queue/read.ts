@@ -32,15 +32,14 @@ export async function readPart(
   sequence: number,
 ): Promise<MessagePart | undefined> {
   for (;;) {
-    const message = index.get(sequence);
-    if (!message) return undefined;
-    const { segment, offset, length } = message;
+    const where = index.locate(sequence);
+    if (!where) return undefined;
     try {
-      return decode(await segments.read({ segment, offset, length }), { segment, offset, length });
+      return decode(await segments.read(where), where);
     } catch (error) {
       // Compaction may have moved it meanwhile, and dropped where it was.
-      const now = index.get(sequence);
-      if (now && now.segment === segment && now.offset === offset) throw error;
+      const now = index.locate(sequence);
+      if (now && now.segment === where.segment && now.offset === where.offset) throw error;
     }
   }
 }

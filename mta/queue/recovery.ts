@@ -12,7 +12,6 @@ import type { Clock } from '../clock.ts';
 import { type Damage, keepAside } from './damage.ts';
 import { type Disk, type DiskFile, errorCode } from './disk.ts';
 import { dataStart, decodeSegmentHeader, HEADER_WINDOW, type SegmentHeader } from './format/segment.ts';
-import type { JobInterner } from './jobs.ts';
 import { parseSegmentName, segmentName } from './layout.ts';
 import { MessageIndex } from './message-index.ts';
 import { Replay } from './replay.ts';
@@ -37,7 +36,6 @@ export interface Recovered {
 /** What an index is made with. */
 interface Rebuilding {
   readonly clock: Clock;
-  readonly interner: JobInterner;
   readonly snapshots: Snapshots;
 }
 
@@ -156,12 +154,12 @@ async function replayAll(
   disk: Disk,
   folder: string,
   walked: readonly Walked[],
-  { clock, interner, snapshots }: Rebuilding,
+  { clock, snapshots }: Rebuilding,
 ): Promise<Omit<Recovered, 'next'>> {
   const seal = newestHeader(walked);
   const sealedFrom = seal ? seal.number - seal.seal.length : 1;
   const index = new MessageIndex();
-  const replay = new Replay(index, interner);
+  const replay = new Replay(index);
   const damage: Damage[] = [];
   const ends: { number: number; end: number }[] = [];
   let groupSequence = 1;

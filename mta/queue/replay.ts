@@ -11,22 +11,18 @@ import {
   parseJobs,
 } from './format/message.ts';
 import type { RecordType } from './format/record.ts';
-import type { JobInterner } from './jobs.ts';
 import type { MessageIndex, RecordLocation } from './message-index.ts';
-import type { Job } from './types.ts';
 
 export class Replay {
   readonly #index: MessageIndex;
-  readonly #interner: JobInterner;
   /** The highest sequence that may have been given to a message. */
   highest = 0;
   /** Segments below this have been given up. */
   firstSegment = 1;
   retired = false;
 
-  constructor(index: MessageIndex, interner: JobInterner) {
+  constructor(index: MessageIndex) {
     this.#index = index;
-    this.#interner = interner;
   }
 
   apply(
@@ -55,10 +51,9 @@ export class Replay {
 
   #settle(payload: Buffer, where: RecordLocation): void {
     const { sequence, state, report } = decodeSettled(payload);
-    const message = this.#index.get(sequence);
     // Unknown where its `accepted` was damaged: then nothing is left to settle.
-    if (message && state.jobs.length > 0) message.jobs = this.#intern(state.jobs);
-    else if (message) this.#index.remove(sequence);
+    if (state.jobs.length > 0) this.#index.setJobs(sequence, state.jobs);
+    else this.#index.remove(sequence);
     if (report) this.#put(decodeMessage(report.payload), where);
   }
 
@@ -68,16 +63,12 @@ export class Replay {
       sequence: part.sequence,
       size: part.size,
       arrivedAt: part.arrivedAt,
-      sender: this.#interner.string(part.sender),
+      sender: part.sender,
       body: typeof part.body === 'string' ? part.body : undefined,
-      jobs: this.#intern(parseJobs(part.jobs)),
+      jobs: parseJobs(part.jobs),
       segment: where.segment,
       offset: where.offset,
       length: where.length,
     });
-  }
-
-  #intern(jobs: readonly Job[]): readonly Job[] {
-    return jobs.map((job) => this.#interner.intern(job));
   }
 }

@@ -1,6 +1,5 @@
 /** Snapshots change how long a recovery takes, and nothing else. */
 import { describe, expect, it } from 'vitest';
-import { JobInterner } from './jobs.ts';
 import { parseLeaseName, parseSnapshotName } from './layout.ts';
 import { type Recovered, recoverLane } from './recovery.ts';
 import { reasonToIgnore, Snapshots } from './snapshots.ts';
@@ -54,7 +53,6 @@ async function recover(disk: MemoryDisk, folder: string): Promise<Outcome | unde
   });
   const recovered: Recovered = await recoverLane(disk, folder, leases[0].segment, {
     clock: new TestClock(),
-    interner: new JobInterner(),
     snapshots,
   });
   const { index, first, ends, groupSequence, highest, retired, damage } = recovered;

@@ -26,8 +26,7 @@ export async function sweepLane(disk: Disk, folder: string, kept: Kept): Promise
   }
   // What they belong to may be what is damaged.
   if (kept.damaged) return;
-  const bodies = new Set<string>();
-  for (const { body } of kept.index.values()) if (body !== undefined) bodies.add(body);
+  const bodies = new Set(kept.index.bodies());
   const folderOfBodies = join(folder, BODIES);
   for (const name of await disk.list(folderOfBodies)) {
     if (!bodies.has(name)) await unlinkIfThere(disk, join(folderOfBodies, name));

@@ -102,6 +102,24 @@ export interface QueueEntry {
   readonly jobs: readonly Job[];
 }
 
+/** Recipients of all messages by how they stand at a moment, whether or not an attempt is under way. */
+export interface RecipientCounts {
+  /** May be tried. */
+  due: number;
+  /** Wait for their time. */
+  deferred: number;
+  held: number;
+}
+
+/** The jobs for one destination at a moment. */
+export interface DestinationCount {
+  readonly jobs: number;
+  /** Of them, those that wait for their time. */
+  readonly deferred: number;
+  /** A reply that one of them was deferred with. */
+  readonly lastReply?: StoredReply;
+}
+
 export interface QueueCounts {
   readonly messages: number;
   readonly bytes: number;

@@ -1,0 +1,168 @@
+/**
+ * The jobs of a lane's messages as rows of numbers, in lists: an object for each would take ten times the memory, and
+ * keep the garbage collector busy. What many jobs share (destination, recipient list, reply) is kept once.
+ */
+import { Column, Rows } from '../compact/columns.ts';
+import { Interner } from '../compact/interner.ts';
+import type { DestinationCount, Job, RecipientCounts, StoredReply } from './types.ts';
+
+/** A list of jobs: 0 where it is empty, else the row of its first one plus 1. */
+export type JobList = number;
+
+const HELD = 1;
+const DELAY_WARNED = 2;
+
+export class JobTable {
+  readonly #dueAt = Column.float64();
+  readonly #destination = Column.uint32();
+  readonly #recipients = Column.uint32();
+  readonly #recipientCount = Column.uint32();
+  readonly #attempts = Column.uint32();
+  readonly #flags = Column.uint8();
+  /** Id of the reply plus 1; 0 is none. */
+  readonly #reply = Column.uint32();
+  readonly #next = Column.uint32();
+  readonly #rows = new Rows([
+    this.#dueAt,
+    this.#destination,
+    this.#recipients,
+    this.#recipientCount,
+    this.#attempts,
+    this.#flags,
+    this.#reply,
+    this.#next,
+  ]);
+  readonly #destinations = new Interner();
+  readonly #recipientLists = new Interner();
+  readonly #replies = new Interner();
+
+  /** Keeps these jobs, in this order. */
+  add(jobs: readonly Job[]): JobList {
+    let list: JobList = 0;
+    for (let i = jobs.length - 1; i >= 0; i -= 1) list = this.#add(jobs[i]!, list);
+    return list;
+  }
+
+  remove(list: JobList): void {
+    for (let link = list; link !== 0; ) {
+      const row = link - 1;
+      link = this.#next.get(row);
+      this.#destinations.release(this.#destination.get(row));
+      this.#recipientLists.release(this.#recipients.get(row));
+      const reply = this.#reply.get(row);
+      if (reply !== 0) this.#replies.release(reply - 1);
+      // Rows that nobody has count no recipients.
+      this.#recipientCount.set(row, 0);
+      this.#rows.give(row);
+    }
+  }
+
+  read(list: JobList): Job[] {
+    const jobs: Job[] = [];
+    for (let link = list; link !== 0; link = this.#next.get(link - 1)) jobs.push(this.#job(link - 1));
+    return jobs;
+  }
+
+  /** Whether any of these jobs is for `destination`, and held or not held; what is undefined may be anything. */
+  matches(list: JobList, destination: string | undefined, held: boolean | undefined): boolean {
+    const wanted = destination === undefined ? undefined : this.#destinations.find(destination);
+    if (destination !== undefined && wanted === undefined) return false;
+    for (let link = list; link !== 0; link = this.#next.get(link - 1)) {
+      const isHeld = (this.#flags.get(link - 1) & HELD) !== 0;
+      if (wanted !== undefined && this.#destination.get(link - 1) !== wanted) continue;
+      if (held === undefined || isHeld === held) return true;
+    }
+    return false;
+  }
+
+  /** Adds up all recipients by how they stand at `now`, ms since the epoch. */
+  countRecipients(now: number, counts: RecipientCounts): void {
+    for (let row = 0; row < this.#rows.end; row += 1) {
+      const recipients = this.#recipientCount.get(row);
+      if ((this.#flags.get(row) & HELD) !== 0) counts.held += recipients;
+      else if (this.#dueAt.get(row) > now) counts.deferred += recipients;
+      else counts.due += recipients;
+    }
+  }
+
+  /** Adds up all jobs by destination. */
+  countDestinations(now: number, counts: Map<string, DestinationCount>): void {
+    const { end } = this.#destinations;
+    const jobs = new Uint32Array(end);
+    const deferred = new Uint32Array(end);
+    const reply = new Uint32Array(end);
+    for (let row = 0; row < this.#rows.end; row += 1) {
+      if (this.#recipientCount.get(row) === 0) continue;
+      const destination = this.#destination.get(row);
+      jobs[destination]! += 1;
+      const isHeld = (this.#flags.get(row) & HELD) !== 0;
+      if (!isHeld && this.#dueAt.get(row) > now) deferred[destination]! += 1;
+      if (this.#reply.get(row) !== 0) reply[destination] = this.#reply.get(row);
+    }
+    for (let id = 0; id < end; id += 1) {
+      if (jobs[id] === 0) continue;
+      const destination = this.#destinations.valueOf(id);
+      const other = counts.get(destination);
+      const lastReply = reply[id] === 0 ? other?.lastReply : this.#replyOf(reply[id]! - 1);
+      counts.set(destination, {
+        jobs: jobs[id]! + (other?.jobs ?? 0),
+        deferred: deferred[id]! + (other?.deferred ?? 0),
+        ...(lastReply === undefined ? undefined : { lastReply }),
+      });
+    }
+  }
+
+  #add(job: Job, next: JobList): JobList {
+    const row = this.#rows.take();
+    this.#dueAt.set(row, job.dueAt);
+    this.#destination.set(row, this.#destinations.use(job.destination));
+    this.#recipients.set(row, this.#recipientLists.use(job.recipients.join()));
+    this.#recipientCount.set(row, job.recipients.length);
+    this.#attempts.set(row, job.attempts);
+    this.#flags.set(row, (job.held ? HELD : 0) | (job.delayWarned ? DELAY_WARNED : 0));
+    this.#reply.set(row, job.lastReply ? this.#replies.use(packReply(job.lastReply)) + 1 : 0);
+    this.#next.set(row, next);
+    return row + 1;
+  }
+
+  #job(row: number): Job {
+    const flags = this.#flags.get(row);
+    const reply = this.#reply.get(row);
+    return {
+      destination: this.#destinations.valueOf(this.#destination.get(row)),
+      recipients: numbersIn(this.#recipientLists.valueOf(this.#recipients.get(row))),
+      attempts: this.#attempts.get(row),
+      dueAt: this.#dueAt.get(row),
+      ...((flags & HELD) !== 0 ? { held: true } : undefined),
+      ...((flags & DELAY_WARNED) !== 0 ? { delayWarned: true } : undefined),
+      ...(reply !== 0 ? { lastReply: this.#replyOf(reply - 1) } : undefined),
+    };
+  }
+
+  #replyOf(id: number): StoredReply {
+    return unpackReply(this.#replies.valueOf(id));
+  }
+}
+
+function numbersIn(list: string): readonly number[] {
+  if (list.length === 1) return [list.charCodeAt(0) - 48];
+  return list === '' ? [] : list.split(',').map(Number);
+}
+
+/** As one string: a reply that no other job shares, as greylisting gives them, is half as large as that. */
+function packReply({ code, enhanced, remote, text }: StoredReply): string {
+  return `${code}\0${enhanced}\0${remote ?? ''}\0${text}`;
+}
+
+function unpackReply(packed: string): StoredReply {
+  const first = packed.indexOf('\0');
+  const second = packed.indexOf('\0', first + 1);
+  const third = packed.indexOf('\0', second + 1);
+  const remote = packed.slice(second + 1, third);
+  return {
+    code: Number(packed.slice(0, first)),
+    enhanced: packed.slice(first + 1, second),
+    text: packed.slice(third + 1),
+    ...(remote === '' ? undefined : { remote }),
+  };
+}
