@@ -55,6 +55,8 @@ export interface Envelope {
   readonly deliverByMode?: 'return' | 'notify';
   /** RFC 6710, -9 to 9. */
   readonly priority?: number;
+  /** The id under which the message was accepted, where a pod has handed it to us: as its Received field has it. */
+  readonly firstId?: string;
   /** Namespace whose mail this is, where it is not the fleet's own. */
   readonly tenant?: string;
 }

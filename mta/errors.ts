@@ -143,6 +143,7 @@ export type ErrorCode =
   | 'QueueDamaged'
   | 'LaneLost'
   | 'NoSuchMessage'
+  | 'MessageMoving'
   | 'CertificateInvalid'
   | 'ManifestInvalid'
   | 'UsageError'

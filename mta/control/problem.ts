@@ -26,6 +26,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   NoSuchResource: 404,
   // Somebody else owns the message now: asking again finds them
   LaneLost: 409,
+  MessageMoving: 409,
 };
 
 /** What a client is told of `error`; what isn't ours to explain is `InternalError`, without its text. */

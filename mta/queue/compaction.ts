@@ -19,8 +19,8 @@ export interface CompactionParts {
   readonly segments: Segments;
   readonly journal: Journal;
   readonly segmentBytes: number;
-  /** Writes again up to where sequence numbers are given away: the record that says so may be about to go. */
-  reserve(): Promise<void>;
+  /** Writes again what the lane knows besides its messages: the records that say so may be about to go. */
+  restate(): Promise<void>;
   /** Takes a message that can't be read any more out of the index. */
   setAside(sequence: number, cause: unknown): Promise<void>;
   log(error: unknown): void;
@@ -88,7 +88,7 @@ export class Compaction {
       let upTo = segments.first;
       while (upTo < segments.currentNumber && index.liveBytes(upTo) === 0) upTo += 1;
       await Promise.all([
-        this.#parts.reserve(),
+        this.#parts.restate(),
         journal.append(encodeLaneRecord('dropped', upTo), { keep: true }),
       ]);
       await segments.drop(upTo);

@@ -2,9 +2,8 @@
  * A lane that this process owns: one writer's journal, its index, its bodies. Opened by making or by claiming it;
  * ends by release, by retirement when it is empty, or by loss, after which nothing of it is touched any more.
  */
-import { join } from 'node:path';
 import type { Envelope } from '../envelope.ts';
-import { PostriderError } from '../errors.ts';
+import { PostriderError, smtpError } from '../errors.ts';
 import { Bodies } from './bodies.ts';
 import { Compaction } from './compaction.ts';
 import type { LaneContext } from './context.ts';
@@ -14,7 +13,7 @@ import { LaneDraft } from './draft.ts';
 import { encodeLaneRecord, encodeMessage, encodeSettled } from './format/message.ts';
 import { applySettlement } from './jobs.ts';
 import { Journal } from './journal.ts';
-import { formatQueueId, lanesPath, retiredName } from './layout.ts';
+import { formatQueueId } from './layout.ts';
 import type { Lease } from './lease.ts';
 import type { IndexedMessage, MessageIndex } from './message-index.ts';
 import { type FoundMessage, inMemory, readMessage } from './read.ts';
@@ -23,10 +22,13 @@ import { letGo } from './releases.ts';
 import type { Segments } from './segments.ts';
 import { senderOf } from './sender.ts';
 import { Sequences } from './sequences.ts';
-import { deleteFolder } from './sweep.ts';
+import { removeLane } from './sweep.ts';
 import { renewRegularly } from './tenure.ts';
+import type { TransferKey } from './transfer/facts.ts';
+import { LaneTransfers } from './transfer/lane-transfers.ts';
 import type {
   Draft,
+  Job,
   LaneRelease,
   NewMessage,
   QueueEntry,
@@ -45,6 +47,7 @@ export class Lane {
   readonly id: string;
   readonly folder: string;
   readonly index: MessageIndex;
+  readonly transfers: LaneTransfers;
   readonly #context: LaneContext;
   readonly #events: LaneEvents;
   readonly #lease: Lease;
@@ -58,6 +61,8 @@ export class Lane {
   /** Records whose message, or report, is not yet in the index. */
   #writing = 0;
   #over = false;
+  /** Takes no message any more, not even one whose draft was begun. */
+  #closed = false;
   retired: boolean;
 
   /** @param parts of a lane that has been recovered, and whose next segment has been begun */
@@ -95,10 +100,13 @@ export class Lane {
       segments: parts.segments,
       journal: this.#journal,
       segmentBytes: context.config.segmentBytes,
-      reserve: () => this.#sequences.reserve(),
+      restate: async () => {
+        await Promise.all([this.#sequences.reserve(), this.transfers.restate()]);
+      },
       setAside: (sequence, error) => this.#setAside(sequence, error),
       log: (error) => context.log.error({ lane: this.id, err: error }, 'compaction of a lane stopped'),
     });
+    this.transfers = this.#makeTransfers(recovered);
     this.#stopRenewing = renewRegularly(context, parts.lease, (cause) => this.#journal.lose(cause));
     for (const damage of recovered.damage) {
       context.log.error({ lane: this.id, ...damage }, 'damaged part of a segment kept aside');
@@ -127,7 +135,7 @@ export class Lane {
   }
 
   get idle(): boolean {
-    return this.index.size === 0 && this.#writing === 0;
+    return this.index.size === 0 && this.#writing === 0 && this.transfers.idle;
   }
 
   idOf(sequence: number): QueueId {
@@ -135,16 +143,20 @@ export class Lane {
   }
 
   entryOf(message: IndexedMessage): QueueEntry {
-    const { sequence, size, arrivedAt, sender, jobs } = message;
+    const { sequence, size, arrivedAt, sender } = message;
+    // Nobody but its receiver may have it meanwhile.
+    const jobs = this.transfers.pinned(sequence) ? message.jobs.map(held) : message.jobs;
     return { id: this.idOf(sequence), size, arrivedAt, sender, jobs };
   }
 
-  draft(): Draft {
+  /** @param key of a message that another lane hands over */
+  draft(key?: TransferKey): Draft {
+    if (key && this.#context.space.full) throw smtpError('insufficientStorage');
     const sequence = this.#sequences.next();
     return new LaneDraft(this.idOf(sequence), {
       inlineBytes: this.#context.config.inlineBodyBytes,
       openBody: () => this.#bodies.open(sequence),
-      accept: (content, envelope, jobs) => this.#accept(sequence, content, { envelope, jobs }),
+      accept: (content, envelope, jobs) => this.#accept(sequence, content, { envelope, jobs }, key),
     });
   }
 
@@ -155,12 +167,22 @@ export class Lane {
     return draft.id;
   }
 
+  #makeTransfers({ transfers }: Recovered): LaneTransfers {
+    return new LaneTransfers(this, transfers, {
+      random: this.#context.random,
+      append: (record) => this.#journal.append(record, { keep: true }),
+      settle: (sequence, settlement) => this.#settle(sequence, settlement),
+      free: (entry) => this.#events.onArrival(entry),
+    });
+  }
+
   async #accept(
     sequence: number,
     { size, body }: { readonly size: number; readonly body: string | Buffer },
     { envelope, jobs }: { readonly envelope: Envelope; readonly jobs: NewMessage['jobs'] },
+    key: TransferKey | undefined,
   ): Promise<void> {
-    const record = encodeMessage('accepted', {
+    const message = {
       sequence,
       size,
       arrivedAt: envelope.arrivedAt,
@@ -168,10 +190,15 @@ export class Lane {
       jobs,
       sender: senderOf(envelope),
       body,
-    });
+    };
+    const record = key
+      ? encodeSettled(0, { jobs: [], ended: [], transfer: { received: key } }, message)
+      : encodeMessage('accepted', message);
     this.#writing += 1;
     try {
+      if (this.#closed) throw smtpError('leaseLost');
       const where = await this.#journal.append(record, { keep: false });
+      if (key) this.transfers.received(key, sequence);
       this.#arrived({ sequence, size, envelope, jobs, body }, where);
     } catch (error) {
       if (typeof body === 'string') this.#bodies.doubt(body);
@@ -211,6 +238,11 @@ export class Lane {
 
   /** As `Queue.settle`. */
   async settle(sequence: number, settlement: Settlement): Promise<QueueEntry | undefined> {
+    this.transfers.mayChange(sequence);
+    return this.#settle(sequence, settlement);
+  }
+
+  async #settle(sequence: number, settlement: Settlement): Promise<QueueEntry | undefined> {
     const message = this.index.get(sequence);
     if (!message) {
       throw new PostriderError('NoSuchMessage', `there is no message ${this.idOf(sequence)} in the queue`);
@@ -292,8 +324,13 @@ export class Lane {
     return letGo(disk, config.path, this.id, this.#lease, to);
   }
 
-  /** Removes the lane, which must be idle and not be given new mail any more. */
-  async retire(): Promise<void> {
+  /**
+   * Removes the lane, which must be idle. False where a message came meanwhile: then it goes on, without new mail. A lane
+   * with something damaged kept aside stays, out of the way, for a person to look at.
+   */
+  async retire(): Promise<boolean> {
+    this.#closed = true;
+    if (this.#over || !this.idle) return false;
     this.#over = true;
     await this.#compaction.stop();
     // Durable, and the lease renewed, before the first unlink: whoever claims the lane instead finishes this.
@@ -301,10 +338,9 @@ export class Lane {
     await this.#journal.close();
     await this.#segments.close();
     this.#stopRenewing();
-    const gone = join(lanesPath(this.#context.config.path), retiredName(this.id));
-    await this.#context.disk.rename(this.folder, gone);
     this.#lease.abandon();
-    await deleteFolder(this.#context.disk, gone);
+    await removeLane(this.#context.disk, this.#context.config.path, this.id);
+    return true;
   }
 
   /** Out of the index as it would be had recovery found the damage; what can be read of it is kept aside. */
@@ -351,3 +387,5 @@ export class Lane {
     this.#events.onLoss(this, cause);
   }
 }
+
+const held = (job: Job): Job => (job.held ? job : { ...job, held: true });

@@ -28,6 +28,9 @@ export const lanesPath = (root: string): string => join(root, 'lanes');
 /** Folder of a lane that holds no message any more: whoever finds it may delete it. */
 export const retiredName = (lane: string): string => `${lane}.retired`;
 
+/** Folder of a lane that holds no message any more, but something that could not be read. */
+export const damagedName = (lane: string): string => `${lane}.damaged`;
+
 export const segmentName = (number: number): string => `segment.${String(number).padStart(10, '0')}`;
 
 /** Number of a segment, by its name. */

@@ -17,6 +17,7 @@ import { lanesPath, newWorkerId, parseQueueId } from './layout.ts';
 import { claimLane, createLane } from './open-lane.ts';
 import { Space } from './space.ts';
 import { deleteFolder } from './sweep.ts';
+import type { LaneTransfers } from './transfer/lane-transfers.ts';
 import type {
   Draft,
   LaneRelease,
@@ -38,6 +39,14 @@ const HOME_RETRY_MS = 400;
 
 export interface LaneQueue extends Queue {
   stats(): QueueStats;
+  /** The lanes of this process, as far as messages move between pods. */
+  transfers(): LaneTransfers[];
+  /** The lane that takes new mail; undefined where there is none just now. */
+  home(): string | undefined;
+  /** Takes no new mail any more: every lane is removed when it is empty, and no new one is made. */
+  leave(): void;
+  /** Removes the lanes that are empty; what a person has to look at stays in the folder. */
+  retireEmpty(): Promise<void>;
 }
 
 /** Rejects with `PostriderError` QueueUnwritable or QueueVersionUnsupported. */
@@ -92,6 +101,7 @@ class ProcessQueue implements LaneQueue {
   /** Monotonic ms before which no lane is made. */
   #homeAt = 0;
   #closed = false;
+  #leaving = false;
 
   constructor(context: LaneContext) {
     this.#context = context;
@@ -187,6 +197,19 @@ class ProcessQueue implements LaneQueue {
     return { ...this.#context.stats };
   }
 
+  transfers(): LaneTransfers[] {
+    return Array.from(this.#lanes.values(), ({ transfers }) => transfers);
+  }
+
+  home(): string | undefined {
+    return this.#home?.id;
+  }
+
+  leave(): void {
+    this.#leaving = true;
+    this.#home = undefined;
+  }
+
   onArrival(listener: (entry: QueueEntry) => void): void {
     this.#arrival.push(listener);
   }
@@ -225,7 +248,7 @@ class ProcessQueue implements LaneQueue {
 
   #homeLane(): Lane {
     if (this.#home) return this.#home;
-    throw smtpError(this.#closed ? 'serviceShutdown' : 'leaseLost');
+    throw smtpError(this.#closed || this.#leaving ? 'serviceShutdown' : 'leaseLost');
   }
 
   /** In another order in each process, so that they don't all try for the same. */
@@ -282,15 +305,16 @@ class ProcessQueue implements LaneQueue {
 
   async #tidy(): Promise<void> {
     if (this.#closed) return;
-    if (!this.#home) await this.#newHome();
-    await this.#retireEmpty();
+    if (!this.#home && !this.#leaving) await this.#newHome();
+    await this.retireEmpty();
   }
 
   async #newHome(): Promise<void> {
     const { clock, config, random } = this.#context;
     if (clock.monotonic() < this.#homeAt) return;
     try {
-      this.#home = await this.#createLane();
+      const lane = await this.#createLane();
+      if (!this.#leaving) this.#home = lane;
       this.#homeFailures = 0;
     } catch (error) {
       const longest = config.leaseTermSeconds * 500;
@@ -301,13 +325,18 @@ class ProcessQueue implements LaneQueue {
     }
   }
 
-  async #retireEmpty(): Promise<void> {
+  async retireEmpty(): Promise<void> {
     const { disk, config, log } = this.#context;
     for (const lane of this.#lanes.values()) {
       if (lane === this.#home || !lane.idle || this.#closed) continue;
+      try {
+        if (!(await lane.retire())) continue;
+        log.info({ lane: lane.id }, 'empty lane removed');
+      } catch (error) {
+        this.#lanes.delete(lane.id);
+        throw error;
+      }
       this.#lanes.delete(lane.id);
-      await lane.retire();
-      log.info({ lane: lane.id }, 'empty lane removed');
     }
     for (const name of this.#watch.retired) await deleteFolder(disk, `${lanesPath(config.path)}/${name}`);
   }

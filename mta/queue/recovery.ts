@@ -17,6 +17,7 @@ import { MessageIndex } from './message-index.ts';
 import { Replay } from './replay.ts';
 import { replaySegment } from './replay-segment.ts';
 import type { Snapshots } from './snapshots.ts';
+import type { TransferState } from './transfer/facts.ts';
 
 export interface Recovered {
   readonly index: MessageIndex;
@@ -30,6 +31,7 @@ export interface Recovered {
   /** Highest sequence that a message bears. */
   readonly highest: number;
   readonly retired: boolean;
+  readonly transfers: TransferState;
   readonly damage: readonly Damage[];
 }
 
@@ -190,6 +192,7 @@ async function replayAll(
   const first = Math.max(replay.firstSegment, sealedFrom, ends[0]?.number ?? 1);
   // Nothing in dropped segments was needed: of those, a crash may have brought back the older without the newer.
   index.forget(first);
+  replay.transfers.forget(first);
   const living = ends.filter(({ number }) => number >= first);
   const counted = damage.filter(({ segment }) => segment >= first);
   for (const one of counted) await keepAside(disk, folder, one).catch(() => undefined);
@@ -200,6 +203,7 @@ async function replayAll(
     groupSequence,
     highest: replay.highest,
     retired: replay.retired,
+    transfers: replay.transfers,
     damage: counted,
   };
 }

@@ -12,6 +12,7 @@ import {
 } from './format/message.ts';
 import type { RecordType } from './format/record.ts';
 import type { MessageIndex, RecordLocation } from './message-index.ts';
+import { TransferState } from './transfer/facts.ts';
 
 export class Replay {
   readonly #index: MessageIndex;
@@ -20,6 +21,7 @@ export class Replay {
   /** Segments below this have been given up. */
   firstSegment = 1;
   retired = false;
+  readonly transfers = new TransferState();
 
   constructor(index: MessageIndex) {
     this.#index = index;
@@ -54,7 +56,9 @@ export class Replay {
     // Unknown where its `accepted` was damaged: then nothing is left to settle.
     if (state.jobs.length > 0) this.#index.setJobs(sequence, state.jobs);
     else this.#index.remove(sequence);
-    if (report) this.#put(decodeMessage(report.payload), where);
+    const part = report && decodeMessage(report.payload);
+    if (part) this.#put(part, where);
+    if (state.transfer) this.transfers.apply(state.transfer, where.segment, part?.sequence);
   }
 
   #put(part: MessagePart, where: RecordLocation): void {

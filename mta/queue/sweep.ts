@@ -1,7 +1,16 @@
 /** Removes what a lane's folder still holds of former owners. Only what can't count any more: a stale listing is safe. */
 import { join } from 'node:path';
 import { type Disk, errorCode, unlinkIfThere } from './disk.ts';
-import { BODIES, ownerName, parseSegmentName, parseSnapshotName } from './layout.ts';
+import {
+  BODIES,
+  DAMAGED,
+  damagedName,
+  lanesPath,
+  ownerName,
+  parseSegmentName,
+  parseSnapshotName,
+  retiredName,
+} from './layout.ts';
 import type { MessageIndex } from './message-index.ts';
 
 export interface Kept {
@@ -31,6 +40,21 @@ export async function sweepLane(disk: Disk, folder: string, kept: Kept): Promise
   for (const name of await disk.list(folderOfBodies)) {
     if (!bodies.has(name)) await unlinkIfThere(disk, join(folderOfBodies, name));
   }
+}
+
+/**
+ * Takes a retired lane from everybody by one rename, and deletes it. Where something damaged was kept aside, its folder
+ * stays under a name that is no lane's.
+ */
+export async function removeLane(disk: Disk, root: string, lane: string): Promise<void> {
+  const folder = join(lanesPath(root), lane);
+  if ((await disk.list(folder)).includes(DAMAGED)) {
+    await disk.rename(folder, join(lanesPath(root), damagedName(lane)));
+    return;
+  }
+  const gone = join(lanesPath(root), retiredName(lane));
+  await disk.rename(folder, gone);
+  await deleteFolder(disk, gone);
 }
 
 /** Deletes a retired lane's folder; others may be doing the same. */

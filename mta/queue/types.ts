@@ -4,7 +4,7 @@
  *
  * A message is accepted with one or more jobs; a job is those of its recipients that share a destination, and is what
  * the scheduler plans and an attempt works on. A recipient leaves its job when it ends (delivered, bounced, expired or
- * removed); a message leaves the queue with its last recipient.
+ * removed, or moved to another pod); a message leaves the queue with its last recipient.
  */
 import type { Readable } from 'node:stream';
 import type { Envelope } from '../envelope.ts';
@@ -35,7 +35,8 @@ export interface Job {
   readonly lastReply?: StoredReply;
 }
 
-export type Outcome = 'delivered' | 'bounced' | 'expired' | 'removed';
+/** `moved`: the message goes on in another pod's queue, under another id. */
+export type Outcome = 'delivered' | 'bounced' | 'expired' | 'removed' | 'moved';
 
 export interface EndedRecipient {
   /** Index into `envelope.recipients`. */

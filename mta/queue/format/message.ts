@@ -10,6 +10,7 @@
  * A settlement: `0 sequence 6 | 6 unused 2 | 8 length of the state 4 | 12 state, then the report as a message`.
  */
 import type { Envelope } from '../../envelope.ts';
+import type { TransferFacts } from '../transfer/facts.ts';
 import type { EndedRecipient, Job } from '../types.ts';
 import { type EncodedRecord, encodeRecord, RECORD_HEADER, type RecordType } from './record.ts';
 
@@ -101,6 +102,8 @@ export function decodeMessage(payload: Buffer): MessagePart {
 export interface SettledState {
   readonly jobs: readonly Job[];
   readonly ended: readonly EndedRecipient[];
+  /** Of settlements of message 0, which no message is. */
+  readonly transfer?: TransferFacts;
 }
 
 export function encodeSettled(
