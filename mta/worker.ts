@@ -22,8 +22,10 @@ import { nodeDisk } from './queue/disk.ts';
 import { openQueue } from './queue/queue.ts';
 import type { Queue, QueueId } from './queue/types.ts';
 import { systemRandom } from './random.ts';
-import { compileHops, type HopContext, resolveHops } from './route/hops.ts';
+import { compileHops, resolveHops } from './route/hops.ts';
+import { recentHops } from './route/recent-hops.ts';
 import { systemHosts, systemInterfaces, systemResolver } from './route/system.ts';
+import type { Destination, NextHop } from './route/types.ts';
 import { ClockWatch } from './schedule/clock-watch.ts';
 import { Scheduler } from './schedule/scheduler.ts';
 import { createSetup, type Setup } from './setup.ts';
@@ -43,7 +45,7 @@ interface Parts {
 /** Everything that a reload replaces, as a whole. */
 interface Loaded {
   readonly setup: Setup;
-  readonly hops: HopContext;
+  readonly hops: (destination: Destination) => Promise<readonly NextHop[]>;
   readonly place: Place;
 }
 
@@ -62,9 +64,10 @@ export function createWorker(logger: Logger, destination: LogDestination): Worke
   function compile(config: MtaConfig, place: Place): Loaded {
     const resolver = systemResolver(config.resolver, clock, systemRandom);
     const surroundings = { random: systemRandom, hosts: systemHosts(), interfaces: systemInterfaces() };
+    const context = compileHops(config, { resolver, ...surroundings });
     return {
       setup: createSetup(config, verifier),
-      hops: compileHops(config, { resolver, ...surroundings }),
+      hops: recentHops((destination) => resolveHops(destination, context), clock),
       place,
     };
   }
@@ -98,7 +101,7 @@ export function createWorker(logger: Logger, destination: LogDestination): Worke
       setup: () => loaded.setup,
       queue,
       sessions,
-      hops: (destination) => resolveHops(destination, loaded.hops),
+      hops: (destination) => loaded.hops(destination),
       log,
       metrics,
       clock,

@@ -11,6 +11,8 @@ import { type Reply, ReplyReader, sanitize } from './reply.ts';
 
 /** Written in one piece, so that progress is seen piece by piece; the socket's own high-water mark. */
 const BLOCK = 64 * 1024;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the ASCII range is what is asked about
+const NON_ASCII = /[^\u0000-\u007f]/;
 /** How long a peer may take to close after QUIT. */
 const QUIT_SECONDS = 5;
 
@@ -55,7 +57,8 @@ export class Dialogue {
   /** Sends commands, each with its CRLF, and expects a reply to each. */
   send(commands: readonly string[]): void {
     this.#expected += commands.length;
-    this.#socket.write(commands.join(''));
+    const text = commands.join('');
+    this.#socket.write(text, NON_ASCII.test(text) ? 'utf8' : 'latin1');
   }
 
   /** Sends content as it goes over the wire; resolves when the socket takes more. `seconds` are for each block. */
@@ -77,12 +80,7 @@ export class Dialogue {
   /** The last of the content and what ends it, in one write; `replies` answer it. */
   finish(content: Buffer, end: Buffer, replies: number): void {
     this.#expected += replies;
-    this.#socket.cork();
-    if (content.length > 0) {
-      this.#socket.write(content);
-    }
-    this.#socket.write(end);
-    this.#socket.uncork();
+    this.#socket.write(content.length > 0 ? Buffer.concat([content, end]) : end);
   }
 
   /** The next reply; `what` is what it answers. Rejects when the dialogue fails, and fails it after `seconds`. */
@@ -105,7 +103,7 @@ export class Dialogue {
       return;
     }
     this.#failure = error;
-    this.#deadline.clear();
+    this.#deadline.end();
     this.#socket.destroy();
     this.#waiting?.reject(error);
     this.#draining?.reject(error);
@@ -118,7 +116,7 @@ export class Dialogue {
       return;
     }
     this.#failure = smtpError('connectionLost', { detail: 'closed by us', closes: true });
-    this.#deadline.clear();
+    this.#deadline.end();
     const socket = this.#socket;
     socket.removeAllListeners('data');
     socket.resume();

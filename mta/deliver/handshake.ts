@@ -138,7 +138,7 @@ export async function handshake(raw: Socket, options: HandshakeOptions): Promise
     raw.destroy();
     throw translate(error, hop, duringTls);
   } finally {
-    deadline.clear();
+    deadline.end();
     raw.removeListener('close', lost);
     failed.catch(() => undefined);
   }

@@ -17,9 +17,13 @@ export interface SessionsDeps {
   readonly dial?: Dial;
 }
 
+/** Shortest pause between two looks at what is idle. */
+const SWEEP_MS = 100;
+
 interface Idle {
   readonly session: SmtpSession;
-  readonly cancel: () => void;
+  /** Monotonic ms until which it is kept. */
+  readonly until: number;
 }
 
 /** `config` is asked anew for each session: a new one holds for connections made after it. */
@@ -30,6 +34,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
   const idle = new Map<string, Idle[]>();
   const lent = new Map<Session, { readonly session: SmtpSession; readonly key: string }>();
   const { promise: drained, resolve: finish } = Promise.withResolvers<void>();
+  let cancelWatch: (() => void) | undefined;
   let opening = 0;
   let draining = false;
 
@@ -47,37 +52,53 @@ export function createSessions(deps: SessionsDeps): Sessions {
   };
 
   const takeIdle = (key: string): SmtpSession | undefined => {
-    const entry = idle.get(key)?.pop();
-    if (idle.get(key)?.length === 0) {
+    const entries = idle.get(key);
+    const entry = entries?.pop();
+    if (entries?.length === 0) {
       idle.delete(key);
     }
-    entry?.cancel();
     return entry?.session;
   };
 
   const forget = (session: SmtpSession, key: string): void => {
-    const entries = idle.get(key) ?? [];
-    const at = entries.findIndex((entry) => entry.session === session);
-    if (at >= 0) {
-      entries.splice(at, 1)[0]!.cancel();
-    }
-    if (entries.length === 0) {
+    const left = (idle.get(key) ?? []).filter((entry) => entry.session !== session);
+    if (left.length === 0) {
       idle.delete(key);
+    } else {
+      idle.set(key, left);
     }
   };
 
-  const keep = (session: SmtpSession, key: string): void => {
-    const cancel = clock.after(deps.config().delivery.idleConnectionSeconds * 1000, () => {
-      forget(session, key);
-      session.close();
+  /** One timer for all that is idle: most of it is used again long before. */
+  const watch = (ms: number): void => {
+    cancelWatch ??= clock.after(ms, () => {
+      cancelWatch = undefined;
+      const now = clock.monotonic();
+      const all = [...idle].flatMap(([key, entries]) => entries.map((entry) => ({ ...entry, key })));
+      for (const { session, key } of all.filter(({ until }) => until <= now)) {
+        session.onEnd(undefined);
+        forget(session, key);
+        session.close();
+      }
+      const next = all.reduce(
+        (least, { until }) => (until > now ? Math.min(least, until) : least),
+        Number.POSITIVE_INFINITY,
+      );
+      if (next < Number.POSITIVE_INFINITY) watch(Math.max(next - now, SWEEP_MS));
     });
+  };
+
+  const keep = (session: SmtpSession, key: string): void => {
+    const ms = deps.config().delivery.idleConnectionSeconds * 1000;
     session.onEnd(() => forget(session, key));
+    const entry = { session, until: clock.monotonic() + ms };
     const entries = idle.get(key);
     if (entries === undefined) {
-      idle.set(key, [{ session, cancel }]);
+      idle.set(key, [entry]);
     } else {
-      entries.push({ session, cancel });
+      entries.push(entry);
     }
+    watch(ms);
   };
 
   return {
@@ -116,8 +137,8 @@ export function createSessions(deps: SessionsDeps): Sessions {
     },
     async drain() {
       draining = true;
-      for (const { session, cancel } of [...idle.values()].flat()) {
-        cancel();
+      cancelWatch?.();
+      for (const { session } of [...idle.values()].flat()) {
         session.close();
       }
       idle.clear();
@@ -127,10 +148,14 @@ export function createSessions(deps: SessionsDeps): Sessions {
   };
 }
 
+const keys = new WeakMap<NextHop, string>();
+
 /** Everything that makes a difference for who is at the other end, how we are known there, and who reads along. */
 function poolKey(hop: NextHop): string {
+  const known = keys.get(hop);
+  if (known !== undefined) return known;
   const { tls, auth } = hop;
-  return JSON.stringify([
+  const key = JSON.stringify([
     hop.protocol,
     hop.host,
     hop.address,
@@ -140,4 +165,6 @@ function poolKey(hop: NextHop): string {
     auth && [auth.username, auth.password],
     hop.messagesPerConnection,
   ]);
+  keys.set(hop, key);
+  return key;
 }

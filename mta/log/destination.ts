@@ -1,11 +1,12 @@
 /**
- * Where log lines go: buffered, and written in the background in pieces of whole lines. A piece is at most PIPE_BUF
- * long, so that the workers of a pod can write to one pipe and no line is torn by another's (pipe(7)).
+ * Where log lines go: buffered, and written in the background in pieces of whole lines. Into a pipe a piece is at most
+ * PIPE_BUF long, so that the workers of a pod can share it and no line is torn by another's (pipe(7)); appending to a
+ * file is whole whatever its length (open(2), O_APPEND), and larger pieces cost less.
  *
  * It never fails towards its caller: a line that can't be written, or that finds more than `LONGEST_BACKLOG` waiting
  * (nobody reads the pipe), is dropped and counted. What is buffered at a SIGKILL is lost; mail isn't.
  */
-import { write } from 'node:fs';
+import { fstatSync, write } from 'node:fs';
 import pino, { type Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 
@@ -18,7 +19,7 @@ export interface LogDestination {
 }
 
 const PIPE_BUF = 4096;
-const WRITE_FROM = 2048;
+const FILE_PIECE = 64 * 1024;
 const LONGEST_BACKLOG = 16 * 1024 * 1024;
 const FLUSH_MS = 100;
 /** Wait for the reader of a full non-blocking pipe. */
@@ -26,6 +27,7 @@ const AGAIN_MS = 10;
 
 /** Writes to a descriptor, which stays the caller's: standard output, or a file opened for appending. */
 export function logDestination(fd: number, clock: Clock): LogDestination {
+  const longest = isFile(fd) ? FILE_PIECE : PIPE_BUF;
   let dropped = 0;
   /** Full pieces, oldest first, then the one that is being filled. */
   const full: string[] = [];
@@ -74,7 +76,7 @@ export function logDestination(fd: number, clock: Clock): LogDestination {
         dropped += 1;
         return;
       }
-      if (filling !== '' && fillingBytes + length > PIPE_BUF) {
+      if (filling !== '' && fillingBytes + length > longest) {
         full.push(filling);
         filling = '';
         fillingBytes = 0;
@@ -83,11 +85,19 @@ export function logDestination(fd: number, clock: Clock): LogDestination {
       fillingBytes += length;
       waitingBytes += length;
       if (pumping !== undefined) return;
-      if (waitingBytes >= WRITE_FROM) void start();
+      if (waitingBytes >= longest / 2) void start();
       else cancelTimer ??= clock.after(FLUSH_MS, () => void start());
     },
     flush: () => (waitingBytes === 0 ? Promise.resolve() : start()),
   };
+}
+
+function isFile(fd: number): boolean {
+  try {
+    return fstatSync(fd).isFile();
+  } catch {
+    return false;
+  }
 }
 
 /** One piece, in one write unless the system takes less of it. */
