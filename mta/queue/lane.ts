@@ -129,6 +129,11 @@ export class Lane {
     return !this.#lease.lost && this.#context.clock.monotonic() - this.#lease.renewedAt < term;
   }
 
+  /** Whether it has ended for us, in whatever way. */
+  get over(): boolean {
+    return this.#over;
+  }
+
   /** Of our lease. */
   get nonce(): string {
     return this.#lease.nonce;

@@ -56,6 +56,12 @@ export function parseSnapshotName(name: string): number | undefined {
 export const bodyName = (sequence: number, epoch: number): string =>
   `${sequence.toString(36)}.${epoch.toString(36)}`;
 
+/** Epoch of the owner who wrote a body of this name; undefined where it is none. */
+export function epochOfBody(name: string): number | undefined {
+  const match = /^[0-9a-z]{1,11}\.([0-9a-z]{1,11})$/.exec(name);
+  return match?.[1] === undefined ? undefined : Number.parseInt(match[1], 36);
+}
+
 export interface LeaseName {
   readonly number: number;
   readonly nonce: string;

@@ -30,6 +30,11 @@ async function renamed(disk: Disk, folder: string, from: LeaseName, to: LeaseNam
 }
 
 export class Lease {
+  /**
+   * The number by which the lane was claimed, which is on stable storage: those of later renewals may fall back in a
+   * crash, and be given again to another owner.
+   */
+  readonly epoch: number;
   readonly #deps: LeaseDeps;
   readonly #folder: string;
   /** The segment that is being written, to be named by the next renewal. */
@@ -44,6 +49,7 @@ export class Lease {
     this.#deps = deps;
     this.#folder = folder;
     this.#name = name;
+    this.epoch = name.number;
     this.segment = name.segment;
     this.#renewedAt = since;
   }
@@ -57,14 +63,20 @@ export class Lease {
     return new Lease(deps, folder, name, since);
   }
 
-  /** Claims the lane whose lease was seen as `source`; undefined where somebody else was first. */
+  /**
+   * Claims the lane whose lease was seen as `source`; undefined where somebody else was first. The claim is synced, and
+   * renewed after that: a crash of the file server before the sync may have undone the rename, and then the former
+   * owner goes on, and nothing may be sealed.
+   */
   static async claim(deps: LeaseDeps, folder: string, source: LeaseName): Promise<Lease | undefined> {
     const since = deps.clock.monotonic();
     const nonce = randomName(deps.random, 40);
     const name = { number: source.number + 1, nonce, segment: source.segment };
     if (!(await renamed(deps.disk, folder, source, name))) return undefined;
     await deps.disk.syncDirectory(folder);
-    return new Lease(deps, folder, name, since);
+    const lease = new Lease(deps, folder, name, since);
+    await lease.renew().catch(() => undefined);
+    return lease.lost ? undefined : lease;
   }
 
   /** What its file is called now. */

@@ -56,7 +56,7 @@ async function openLane(
   try {
     await sayOwner(context, folder, lease);
     const { disk, clock, random, config, log } = context;
-    const epoch = lease.number;
+    const { epoch } = lease;
     const { segmentBytes } = config;
     const snapshots = new Snapshots({
       disk,
@@ -76,7 +76,9 @@ async function openLane(
     await segments.begin(recovered.next);
     const lane = new Lane(context, events, { id, folder, lease, segments, recovered, epoch });
     await lane.start();
-    await sweepLane(disk, folder, { first, index, nonce: lease.nonce, damaged: damage.length > 0 });
+    const damaged = damage.length > 0;
+    await sweepLane(disk, folder, { first, index, epoch, nonce: lease.nonce, damaged });
+    if (lane.over) throw new PostriderError('LaneLost', 'the lane was lost while it was being opened');
     return lane;
   } catch (error) {
     if (error instanceof PostriderError && error.code === 'QueueVersionUnsupported') {

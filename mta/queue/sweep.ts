@@ -1,10 +1,14 @@
-/** Removes what a lane's folder still holds of former owners. Only what can't count any more: a stale listing is safe. */
+/**
+ * Removes what a lane's folder still holds of former owners. Only what can't count any more: an old listing is safe, and
+ * so is a sweeper that was paused and has lost the lane meanwhile.
+ */
 import { join } from 'node:path';
 import { type Disk, errorCode, unlinkIfThere } from './disk.ts';
 import {
   BODIES,
   DAMAGED,
   damagedName,
+  epochOfBody,
   lanesPath,
   ownerName,
   parseSegmentName,
@@ -17,13 +21,14 @@ export interface Kept {
   /** Oldest segment that counts. */
   readonly first: number;
   readonly index: MessageIndex;
-  /** Of our lease. */
+  /** Of our lease; what later owners write bears a higher one. */
+  readonly epoch: number;
   readonly nonce: string;
   /** Whether records are missing from the index. */
   readonly damaged: boolean;
 }
 
-/** Called by a new owner before its first draft: then every body without a message is an orphan. */
+/** Called by a new owner before its first draft: then every body of former owners without a message is an orphan. */
 export async function sweepLane(disk: Disk, folder: string, kept: Kept): Promise<void> {
   for (const name of await disk.list(folder)) {
     const segment = parseSegmentName(name) ?? parseSnapshotName(name);
@@ -38,7 +43,8 @@ export async function sweepLane(disk: Disk, folder: string, kept: Kept): Promise
   const bodies = new Set(kept.index.bodies());
   const folderOfBodies = join(folder, BODIES);
   for (const name of await disk.list(folderOfBodies)) {
-    if (!bodies.has(name)) await unlinkIfThere(disk, join(folderOfBodies, name));
+    const writtenBy = epochOfBody(name) ?? kept.epoch;
+    if (writtenBy < kept.epoch && !bodies.has(name)) await unlinkIfThere(disk, join(folderOfBodies, name));
   }
 }
 

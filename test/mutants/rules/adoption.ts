@@ -61,7 +61,13 @@ export const adoption: readonly Mutant[] = [
     name: 'epoch-always-the-same',
     rule: 'The seal is named by epoch: the number of the lease by which its writer claimed the lane.',
     file: 'mta/queue/open-lane.ts',
-    edits: [{ find: 'const epoch = lease.number;', replace: 'const epoch = 1;' }],
+    edits: [{ find: 'const { epoch } = lease;', replace: 'const epoch = 1;' }],
+  },
+  {
+    name: 'epoch-of-a-later-renewal',
+    rule: 'The epoch is the number of the synced claim: those of renewals may be given again after a crash.',
+    file: 'mta/queue/open-lane.ts',
+    edits: [{ find: 'const { epoch } = lease;', replace: 'const epoch = lease.number;' }],
   },
   {
     name: 'segment-of-a-ghost-counts',
@@ -106,6 +112,12 @@ export const adoption: readonly Mutant[] = [
         replace: '    this.#ends.push(Math.max(current.end, await current.file.size().catch(() => 0)));',
       },
     ],
+  },
+  {
+    name: 'lost-while-being-opened',
+    rule: 'A lane that was lost while it was being opened is nothing to work with.',
+    file: 'mta/queue/open-lane.ts',
+    edits: [{ find: 'if (lane.over) throw', replace: 'if (lane.id !== id) throw' }],
   },
   {
     name: 'unsynced-tail-built-on',

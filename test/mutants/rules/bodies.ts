@@ -44,6 +44,12 @@ export const bodies: readonly Mutant[] = [
     edits: [{ find: 'this.#bodies.doubt(body);', replace: 'this.#bodies.remove(body);' }],
   },
   {
+    name: 'bodies-of-a-later-owner-collected',
+    rule: 'Bodies without a record are collected by the owner only: a ghost leaves those of later owners alone.',
+    file: 'mta/queue/sweep.ts',
+    edits: [{ find: 'writtenBy < kept.epoch && ', replace: 'writtenBy >= 0 && ' }],
+  },
+  {
     name: 'report-in-a-record-of-its-own',
     rule: 'A bounce and the end of its parent are one record.',
     file: LANE,

@@ -13,6 +13,12 @@ export const lease: readonly Mutant[] = [
     edits: [{ find: '    await deps.disk.syncDirectory(folder);\n', replace: '' }],
   },
   {
+    name: 'claim-not-proven',
+    rule: 'A claim is renewed once after it was synced, before anything is sealed.',
+    file: LEASE,
+    edits: [{ find: '    await lease.renew().catch(() => undefined);\n', replace: '' }],
+  },
+  {
     name: 'failed-rename-believed',
     rule: 'A failed rename is checked by its nonce.',
     file: LEASE,

@@ -1,0 +1,91 @@
+/** What a process does that was paused, and lost its lane meanwhile: nothing that harms the next owner. */
+import { describe, expect, it } from 'vitest';
+import { decodeSegmentHeader, HEADER_WINDOW } from './format/segment.ts';
+import { holdNext } from './testing/held-step.ts';
+import { MemoryDisk } from './testing/memory-disk.ts';
+import { accept, contentOf, openTestQueue, settleDown, TestClock } from './testing/test-queue.ts';
+
+const LARGE = Buffer.alloc(5000, 'large ');
+
+async function laneOf(disk: MemoryDisk): Promise<string> {
+  const [lane] = await disk.list('/queue/lanes');
+  return `/queue/lanes/${lane}`;
+}
+
+describe('an owner that is paused while it sweeps its lane', () => {
+  it('collects no body of the next owner', async () => {
+    const first = await openTestQueue();
+    await accept(first.queue, 'first', LARGE);
+    const disk = first.disk.reopen();
+    const sweep = holdNext(disk, 'list', (path) => path.endsWith('/body'));
+    const ghost = openTestQueue({ disk, seed: 2 });
+    await sweep.reached;
+    const next = await openTestQueue({ disk, seed: 3 });
+    const id = await accept(next.queue, 'second', LARGE);
+    sweep.go();
+    await ghost;
+    await settleDown();
+    expect((await contentOf(next.queue, id))?.equals(LARGE)).toBe(true);
+  });
+
+  it('takes mail in a lane of its own afterwards', async () => {
+    const first = await openTestQueue();
+    const old = await accept(first.queue, 'first');
+    const disk = first.disk.reopen();
+    const sweep = holdNext(disk, 'list', (path) => path.endsWith('/body'));
+    const clock = new TestClock();
+    const opening = openTestQueue({ disk, clock, seed: 2 });
+    await sweep.reached;
+    await openTestQueue({ disk, seed: 3 });
+    await clock.advance(5000);
+    sweep.go();
+    const ghost = await opening;
+    expect(ghost.queue.entry(old)).toBeUndefined();
+    await accept(ghost.queue, 'second');
+  });
+});
+
+describe('a claim that a crash of the server undoes', () => {
+  it('seals nothing: the former owner goes on', async () => {
+    const disk = new MemoryDisk();
+    const first = await openTestQueue({ disk, othersGone: false });
+    await accept(first.queue, 'first');
+    const folder = await laneOf(disk);
+    const leaseIn = async () => (await disk.list(folder)).find((name) => name.startsWith('lease.'))!;
+    const before = await leaseIn();
+    const sync = holdNext(disk, 'syncDirectory', (path) => path === folder);
+    const claimant = openTestQueue({ disk, seed: 2 });
+    await sync.reached;
+    await disk.rename(`${folder}/${await leaseIn()}`, `${folder}/${before}`);
+    sync.go();
+    await claimant;
+    const id = await accept(first.queue, 'second');
+    const survivor = await openTestQueue({ disk, seed: 3 });
+    await survivor.clock.advance(1000);
+    expect(survivor.queue.entry(id)).toBeDefined();
+  });
+
+  it('is not outnumbered by renewals that were not synced: its epoch is that of the claim', async () => {
+    const first = await openTestQueue();
+    await accept(first.queue, 'first');
+    const disk = first.disk.reopen();
+    const folder = await laneOf(disk);
+    const clock = new TestClock();
+    const slow = holdNext(disk, 'create', (path) => path.includes('/owner.'));
+    const opening = openTestQueue({ disk, clock, seed: 2 });
+    const claimed = async () =>
+      Number((await disk.list(folder)).find((name) => name.startsWith('lease.'))!.split('.')[1]);
+    await slow.reached;
+    const renewed = await claimed();
+    for (let i = 0; i < 5; i += 1) await clock.advance(3000);
+    expect(await claimed()).toBeGreaterThan(renewed);
+    slow.go();
+    await opening;
+    const newest = (await disk.list(folder))
+      .filter((name) => name.startsWith('segment.'))
+      .sort()
+      .at(-1)!;
+    const head = decodeSegmentHeader(disk.bytesOf(`${folder}/${newest}`).subarray(0, HEADER_WINDOW));
+    expect(head?.epoch).toBeLessThanOrEqual(renewed);
+  });
+});
