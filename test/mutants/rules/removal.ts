@@ -11,9 +11,9 @@ export const removal: readonly Mutant[] = [
     file: COMPACTION,
     edits: [
       {
-        find: '      await Promise.all([\n        this.#parts.reserve(),',
+        find: '      await Promise.all([\n        this.#parts.restate(),',
         replace:
-          '      await segments.drop(upTo);\n      await Promise.all([\n        this.#parts.reserve(),',
+          '      await segments.drop(upTo);\n      await Promise.all([\n        this.#parts.restate(),',
       },
     ],
   },
@@ -23,8 +23,8 @@ export const removal: readonly Mutant[] = [
     file: COMPACTION,
     edits: [
       {
-        find: '      await Promise.all([\n        this.#parts.reserve(),',
-        replace: '      void Promise.all([\n        this.#parts.reserve(),',
+        find: '      await Promise.all([\n        this.#parts.restate(),',
+        replace: '      void Promise.all([\n        this.#parts.restate(),',
       },
     ],
   },
@@ -63,10 +63,10 @@ export const removal: readonly Mutant[] = [
     ],
   },
   {
-    name: 'numbers-not-reserved-again',
-    rule: 'The record that says up to where numbers are given away is written again before its segment goes.',
+    name: 'numbers-and-keys-not-restated',
+    rule: 'What the lane must not forget is written again before its segment goes: numbers given away, keys of moves.',
     file: COMPACTION,
-    edits: [{ find: '        this.#parts.reserve(),\n', replace: '' }],
+    edits: [{ find: '        this.#parts.restate(),\n', replace: '' }],
   },
   {
     name: 'reserved-numbers-ignored',
