@@ -1,14 +1,15 @@
 /**
- * Makes the index of a lane from its folder, after its lease has been claimed. Segments are walked by number from
- * the one that the lease names, as a listing may be old; the walk ends by exclusively creating the next segment, which bars a former owner from it; what
- * each segment counts for is sealed in that new segment's head before anything is written.
+ * Makes the index of a lane from its folder, after its lease has been claimed. Segments are walked by number from the
+ * one that the lease names, as a listing may be old; the walk ends by exclusively creating the next segment, which bars
+ * a former owner from it; what each segment counts for is sealed in that new segment's head before anything is written.
  *
- * Fails with `QueueVersionUnsupported` (a newer version's lane), `LaneLost` (another claimant overtook us), or the
- * disk's error. Damage is never an error: the rest is served. Where a
- * snapshot says what a segment holds, only its head is read: damage there is found when a message is read.
+ * Fails with `QueueVersionUnsupported` (a newer version's lane), `LaneLost` (a segment can't be seen from this node,
+ * though it is there), or the disk's error. Damage is never an error: the rest is served. Where a snapshot says what a
+ * segment holds, only its head is read: damage there is found when a message is read.
  */
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
+import { PostriderError } from '../errors.ts';
 import { type Damage, keepAside } from './damage.ts';
 import { type Disk, type DiskFile, errorCode } from './disk.ts';
 import { dataStart, decodeSegmentHeader, HEADER_WINDOW, type SegmentHeader } from './format/segment.ts';
@@ -70,28 +71,43 @@ export async function recoverLane(
   }
 }
 
+/**
+ * Over a network "there is no such file" may be old news, for a file that another node has made. That a segment is
+ * missing is believed of an exclusive create alone.
+ */
 async function walk(
   disk: Disk,
   folder: string,
   named: number,
 ): Promise<{ walked: Walked[]; next: DiskFile }> {
   const newer: Walked[] = [];
-  let next: DiskFile | undefined;
-  for (let number = Math.max(named, 1); !next; number += 1) {
-    let segment = await look(disk, folder, number);
-    if (!segment.file && number !== named) {
-      next = await createUnlessThere(disk, join(folder, segmentName(number)));
-      if (next) break;
-      segment = await look(disk, folder, number);
-    }
-    newer.push(segment);
-  }
   const older: Walked[] = [];
-  const oldest = await oldestToRead(disk, folder, newer, named);
-  for (let number = named - 1; number >= oldest; number -= 1) {
-    older.unshift(await look(disk, folder, number));
+  let next: DiskFile | undefined;
+  try {
+    for (let number = Math.max(named, 1); !next; number += 1) {
+      let segment = await look(disk, folder, number);
+      if (!segment.file) {
+        const created = await createUnlessThere(disk, folder, number);
+        if (created && number !== named) {
+          next = created;
+          break;
+        }
+        // The one that the lease names is lost, or could not be seen.
+        await created?.close();
+        segment = await openSegment(disk, folder, number);
+      }
+      newer.push(segment);
+    }
+    const oldest = await oldestToRead(disk, folder, newer, named);
+    for (let number = named - 1; number >= oldest; number -= 1) {
+      older.unshift(await look(disk, folder, number));
+    }
+    return { walked: [...older, ...newer], next };
+  } catch (error) {
+    await next?.close();
+    for (const { file } of [...older, ...newer]) await file?.close();
+    throw error;
   }
-  return { walked: [...older, ...newer], next };
 }
 
 /** By the newest seal; where its head is damaged, by the listing. */
@@ -107,25 +123,33 @@ async function oldestToRead(
   return Math.min(named, ...listed);
 }
 
-async function createUnlessThere(disk: Disk, path: string): Promise<DiskFile | undefined> {
+async function createUnlessThere(disk: Disk, folder: string, number: number): Promise<DiskFile | undefined> {
   try {
-    return await disk.create(path);
+    return await disk.create(join(folder, segmentName(number)));
   } catch (error) {
     if (errorCode(error) === 'EEXIST') return undefined;
     throw error;
   }
 }
 
-async function look(disk: Disk, folder: string, number: number): Promise<Walked> {
-  let file: DiskFile;
+async function openSegment(disk: Disk, folder: string, number: number): Promise<Walked> {
+  const file = await disk.open(join(folder, segmentName(number)));
   try {
-    file = await disk.open(join(folder, segmentName(number)));
+    const size = await file.size();
+    return { number, file, size, header: await readHeader(file, size) };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+async function look(disk: Disk, folder: string, number: number): Promise<Walked> {
+  try {
+    return await openSegment(disk, folder, number);
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') throw error;
     return { number, file: undefined, size: 0, header: undefined };
   }
-  const size = await file.size();
-  return { number, file, size, header: await readHeader(file, size) };
 }
 
 async function readHeader(file: DiskFile, size: number): Promise<SegmentHeader | undefined> {
@@ -193,6 +217,9 @@ async function replayAll(
   // Nothing in dropped segments was needed: of those, a crash may have brought back the older without the newer.
   index.forget(first);
   replay.transfers.forget(first);
+  for (const { number, file } of walked) {
+    if (!file && number >= first) await assertMissing(disk, folder, number);
+  }
   const living = ends.filter(({ number }) => number >= first);
   const counted = damage.filter(({ segment }) => segment >= first);
   for (const one of counted) await keepAside(disk, folder, one).catch(() => undefined);
@@ -206,6 +233,13 @@ async function replayAll(
     transfers: replay.transfers,
     damage: counted,
   };
+}
+
+/** A segment that is there, and not seen, must not be given up for lost: compaction would drop it. */
+async function assertMissing(disk: Disk, folder: string, number: number): Promise<void> {
+  const created = await createUnlessThere(disk, folder, number);
+  if (!created) throw new PostriderError('LaneLost', `segment ${number} of the lane can't be seen from here`);
+  await created.close();
 }
 
 /**

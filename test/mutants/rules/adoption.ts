@@ -29,6 +29,20 @@ export const adoption: readonly Mutant[] = [
     ],
   },
   {
+    name: 'named-segment-believed-missing',
+    rule: 'That a segment is missing is believed of an exclusive create alone: the one that the lease names.',
+    file: RECOVERY,
+    edits: [
+      { find: '      if (!segment.file) {\n', replace: '      if (!segment.file && number !== named) {\n' },
+    ],
+  },
+  {
+    name: 'older-segment-believed-missing',
+    rule: 'That a segment is missing is believed of an exclusive create alone: one that the seal names.',
+    file: RECOVERY,
+    edits: [{ find: 'if (!file && number >= first) await', replace: 'if (!file && number < 0) await' }],
+  },
+  {
     name: 'seal-ignored',
     rule: 'What a ghost still appends to an older segment lies above the seal and counts for nothing.',
     file: RECOVERY,
