@@ -19,7 +19,8 @@ import { createVerifier } from './policy/verifier.ts';
 import { systemRandom } from './random.ts';
 import { parseConfig } from './setup.ts';
 import { controlBackend } from './supervise/backend.ts';
-import { type Channel, serve } from './supervise/rpc.ts';
+import type { SupervisorCalls } from './supervise/calls.ts';
+import { type Channel, remote, serve } from './supervise/rpc.ts';
 import { Supervisor, type WorkerProcess } from './supervise/supervisor.ts';
 import { createWorker } from './worker.ts';
 
@@ -118,7 +119,7 @@ function work(logLevel: string): void {
     onMessage: (listener) => void process.on('message', listener),
     onClose: (listener) => void process.on('disconnect', listener),
   };
-  const calls = createWorker(logger, destination);
+  const calls = createWorker(logger, destination, remote<SupervisorCalls>(channel));
   serve(channel, {
     ...calls,
     async drain(seconds: number) {

@@ -20,7 +20,7 @@ import type { MailLog } from './log/types.ts';
 import { createVerifier } from './policy/verifier.ts';
 import { nodeDisk } from './queue/disk.ts';
 import { openQueue } from './queue/queue.ts';
-import type { Queue, QueueId } from './queue/types.ts';
+import type { LaneRelease, Queue, QueueId, WorkerId } from './queue/types.ts';
 import { systemRandom } from './random.ts';
 import { compileHops, resolveHops } from './route/hops.ts';
 import { recentHops } from './route/recent-hops.ts';
@@ -29,7 +29,8 @@ import type { Destination, NextHop } from './route/types.ts';
 import { ClockWatch } from './schedule/clock-watch.ts';
 import { Scheduler } from './schedule/scheduler.ts';
 import { createSetup, type Setup } from './setup.ts';
-import type { Place, WorkerCalls } from './supervise/calls.ts';
+import type { Place, SupervisorCalls, WorkerCalls } from './supervise/calls.ts';
+import { within } from './within.ts';
 
 /** What exists once a worker has started. */
 interface Parts {
@@ -50,7 +51,11 @@ interface Loaded {
 }
 
 /** The worker's side of the calls; `logger` and `destination` write to this process's standard output. */
-export function createWorker(logger: Logger, destination: LogDestination): WorkerCalls {
+export function createWorker(
+  logger: Logger,
+  destination: LogDestination,
+  supervisor: SupervisorCalls,
+): WorkerCalls {
   const clock: Clock = systemClock;
   const metrics: WorkerMetrics = workerMetrics();
   const verifier = createVerifier({ clock, random: systemRandom });
@@ -81,6 +86,8 @@ export function createWorker(logger: Logger, destination: LogDestination): Worke
       log: logger,
       onSync: (seconds, records) => metrics.synced(seconds, records),
     });
+    // Who misses it finds the same on the volume.
+    queue.onReleased((release) => void supervisor.released(release).catch(() => {}));
     const log = await openMailLog({
       config: config.log,
       destination,
@@ -218,6 +225,11 @@ export function createWorker(logger: Logger, destination: LogDestination): Worke
     act: async (action: QueueAction, select: readonly QueueId[] | MessageFilter) =>
       running().operations.act(action, select),
 
+    noticed: async (release: LaneRelease) => parts?.queue.noticed(release),
+    workload: async () => ({ worker: running().queue.worker, ...running().scheduler.load() }),
+    lanes: async () => running().queue.lanes(),
+    giveAway: async (lane: string, to: WorkerId) => running().queue.giveAway(lane, to),
+
     async drain(seconds) {
       // What hasn't started yet has nothing to finish.
       if (parts === undefined) return;
@@ -236,14 +248,4 @@ export function createWorker(logger: Logger, destination: LogDestination): Worke
 function waysOf({ relays, tlsPolicies, egress, resolver, delivery, secrets }: MtaConfig): unknown {
   const passwords = relays.map(({ auth }) => auth && secrets[auth.password]);
   return [relays, passwords, tlsPolicies, egress, resolver, delivery];
-}
-
-/** Waits for something, but no longer than `ms`. */
-async function within(clock: Clock, ms: number, done: Promise<unknown>): Promise<void> {
-  let cancel = () => {};
-  const timeout = new Promise<void>((resolve) => {
-    cancel = clock.after(ms, resolve);
-  });
-  await Promise.race([done, timeout]);
-  cancel();
 }

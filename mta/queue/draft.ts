@@ -9,6 +9,8 @@ import type { Draft, Job, QueueId } from './types.ts';
 
 export interface DraftHome {
   readonly inlineBytes: number;
+  /** The draft has been handed over with `accept`, or dropped. Called once. */
+  onEnd(): void;
   openBody(): { readonly name: string; readonly writer: BodyWriter };
   accept(
     content: { readonly size: number; readonly body: string | Buffer },
@@ -60,6 +62,7 @@ export class LaneDraft implements Draft {
       throw error;
     }
     this.#state = 'ended';
+    this.#home.onEnd();
     const body = this.#file?.name ?? oneBuffer(chunks, this.#size);
     // Where this fails the record may count all the same: the lane decides what becomes of the body.
     await this.#home.accept({ size: this.#size, body }, envelope, jobs);
@@ -72,6 +75,7 @@ export class LaneDraft implements Draft {
 
   async #drop(): Promise<void> {
     this.#state = 'ended';
+    this.#home.onEnd();
     this.#chunks = [];
     await this.#file?.writer.abort();
   }

@@ -16,6 +16,7 @@ import { Journal } from './journal.ts';
 import { formatQueueId } from './layout.ts';
 import type { Lease } from './lease.ts';
 import type { IndexedMessage, MessageIndex } from './message-index.ts';
+import { OpenDrafts } from './open-drafts.ts';
 import { type FoundMessage, inMemory, readMessage } from './read.ts';
 import type { Recovered } from './recovery.ts';
 import { letGo } from './releases.ts';
@@ -47,6 +48,7 @@ export class Lane {
   readonly id: string;
   readonly folder: string;
   readonly index: MessageIndex;
+  readonly drafts = new OpenDrafts();
   readonly transfers: LaneTransfers;
   readonly #context: LaneContext;
   readonly #events: LaneEvents;
@@ -158,8 +160,10 @@ export class Lane {
   draft(key?: TransferKey): Draft {
     if (key && this.#context.space.full) throw smtpError('insufficientStorage');
     const sequence = this.#sequences.next();
+    this.drafts.begun();
     return new LaneDraft(this.idOf(sequence), {
       inlineBytes: this.#context.config.inlineBodyBytes,
+      onEnd: () => this.drafts.ended(),
       openBody: () => this.#bodies.open(sequence),
       accept: (content, envelope, jobs) => this.#accept(sequence, content, { envelope, jobs }, key),
     });

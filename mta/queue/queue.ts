@@ -10,6 +10,7 @@ import type { LaneContext } from './context.ts';
 import { countingDisk } from './counting-disk.ts';
 import type { QueueDeps, QueueStats } from './deps.ts';
 import { messageOf } from './disk.ts';
+import { GiveAways } from './give-aways.ts';
 import { linuxHost } from './host.ts';
 import { HotCache } from './hot-cache.ts';
 import type { Lane } from './lane.ts';
@@ -21,6 +22,7 @@ import type { LaneTransfers } from './transfer/lane-transfers.ts';
 import type {
   Draft,
   LaneRelease,
+  LaneSummary,
   NewMessage,
   Queue,
   QueueCounts,
@@ -96,6 +98,7 @@ class ProcessQueue implements LaneQueue {
   readonly #arrival: ((entry: QueueEntry) => void)[] = [];
   readonly #loss: ((ids: readonly QueueId[]) => void)[] = [];
   readonly #released: ((release: LaneRelease) => void)[] = [];
+  readonly #giveAways: GiveAways;
   #home: Lane | undefined;
   #homeFailures = 0;
   /** Monotonic ms before which no lane is made. */
@@ -119,6 +122,19 @@ class ProcessQueue implements LaneQueue {
       adopted: () => this.#lanes.size - (this.#home ? 1 : 0),
       claim: async (claimable) => void (await this.#claim(claimable)),
       onTurn: () => this.#tidy(),
+    });
+    this.#giveAways = new GiveAways({
+      clock,
+      log,
+      isOurs: (lane) => !this.#closed && this.#lanes.get(lane.id) === lane,
+      takeMailFrom: async (lane) => {
+        if (this.#home === lane) this.#home = await this.#createLane();
+      },
+      letGo: async (lane, to) => {
+        this.#lanes.delete(lane.id);
+        await this.#letGo(lane, to);
+      },
+      onStay: (lane) => this.#arrived(lane),
     });
   }
 
@@ -226,10 +242,40 @@ class ProcessQueue implements LaneQueue {
     this.#released.push(listener);
   }
 
+  lanes(): LaneSummary[] {
+    const now = this.#context.clock.now();
+    return Array.from(this.#lanes.values(), (lane) => {
+      const recipients = { due: 0, deferred: 0, held: 0 };
+      lane.index.countRecipients(now, recipients);
+      const { due } = recipients;
+      return {
+        id: lane.id,
+        messages: lane.index.size,
+        bytes: lane.index.bytes,
+        due,
+        home: lane === this.#home,
+      };
+    });
+  }
+
+  giveAway(id: string, to: WorkerId): Promise<boolean> {
+    const lane = this.#lanes.get(id);
+    return lane && !this.#closed ? this.#giveAways.give(lane, to) : Promise.resolve(false);
+  }
+
+  yielding(id: QueueId): boolean {
+    return this.#giveAways.yielding(id);
+  }
+
+  onYield(listener: (lane: string) => Promise<void>): void {
+    this.#giveAways.onYield(listener);
+  }
+
   async release(): Promise<void> {
     this.#closed = true;
     this.#home = undefined;
     await this.#adopter.stop();
+    await this.#giveAways.settled();
     const lanes = [...this.#lanes.values()];
     await Promise.all(lanes.map((lane) => this.#letGo(lane)));
     this.#lanes.clear();
@@ -291,8 +337,12 @@ class ProcessQueue implements LaneQueue {
     }
     this.#lanes.set(id, lane);
     log.info({ lane: id, reason, messages: lane.index.size }, 'lane adopted');
-    for (const message of lane.index.values()) this.#events.onArrival(lane.entryOf(message));
+    this.#arrived(lane);
     return lane;
+  }
+
+  #arrived(lane: Lane): void {
+    for (const message of lane.index.values()) this.#events.onArrival(lane.entryOf(message));
   }
 
   #lost(lane: Lane): void {
@@ -328,7 +378,8 @@ class ProcessQueue implements LaneQueue {
   async retireEmpty(): Promise<void> {
     const { disk, config, log } = this.#context;
     for (const lane of this.#lanes.values()) {
-      if (lane === this.#home || !lane.idle || this.#closed) continue;
+      const isKept = lane === this.#home || this.#giveAways.has(lane) || (lane.drafts.any && !this.#leaving);
+      if (isKept || !lane.idle || this.#closed) continue;
       try {
         if (!(await lane.retire())) continue;
         log.info({ lane: lane.id }, 'empty lane removed');

@@ -145,6 +145,17 @@ export interface LaneRelease {
   readonly to?: WorkerId;
 }
 
+/** A lane of this process. */
+export interface LaneSummary {
+  readonly id: string;
+  readonly messages: number;
+  readonly bytes: number;
+  /** Recipients that may be tried now. */
+  readonly due: number;
+  /** Whether new mail goes there; else it was adopted. */
+  readonly home: boolean;
+}
+
 export interface Queue {
   readonly worker: WorkerId;
   /** Throws `SmtpError` 452 4.3.1 when storage is short of space, 451 when no lane is ours just now. */
@@ -167,8 +178,8 @@ export interface Queue {
   owns(id: QueueId): boolean;
   counts(): QueueCounts;
   /**
-   * Called with every message that comes into this process's charge from now on: accepted, enqueued, adopted. What was
-   * recovered when the queue was opened is in `entries()`.
+   * Called with every message that comes into this process's charge from now on: accepted, enqueued, adopted; and again
+   * with those that were to be given away and stay. What was recovered when the queue was opened is in `entries()`.
    */
   onArrival(listener: (entry: QueueEntry) => void): void;
   /** Called when a lane is no longer ours: its messages must be dropped from memory, their sessions cut. */
@@ -177,6 +188,18 @@ export interface Queue {
   noticed(release: LaneRelease): void;
   /** Called with each lane that was let go, when others may claim it. */
   onReleased(listener: (release: LaneRelease) => void): void;
+  /** Adds up all jobs: not for every second. */
+  lanes(): LaneSummary[];
+  /**
+   * Hands a lane over to another worker: new mail goes to a new home, attempts end and are recorded, then it is let go,
+   * and told of by `onReleased`. Resolves with whether it was: where drafts or attempts go on for too long, or the lane
+   * isn't ours, it stays where it is. Rejects with the disk's error where there can be no new home.
+   */
+  giveAway(lane: string, to: WorkerId): Promise<boolean>;
+  /** Whether no attempt may be begun for this message, as its lane is being given away. */
+  yielding(id: QueueId): boolean;
+  /** Called when a lane is to be given away: resolves when no attempt for any of its messages is under way. */
+  onYield(listener: (lane: string) => Promise<void>): void;
   /** Syncs, writes the release marker of each lane, closes. */
   release(): Promise<void>;
 }

@@ -12,6 +12,7 @@ import type { Job, Queue, QueueEntry, QueueId, StoredReply } from '../queue/type
 import type { Random } from '../random.ts';
 import type { DestinationKey } from '../route/types.ts';
 import { retryDelay } from './backoff.ts';
+import type { WorkerLoad } from './balance.ts';
 import { DestinationQueue, type Work } from './destination.ts';
 import { DueHeap } from './due-heap.ts';
 
@@ -74,10 +75,13 @@ export class Scheduler {
   #timerAt = Number.POSITIVE_INFINITY;
   #stopping = false;
   #idle: (() => void)[] = [];
+  /** Lanes that are to be given away, and who waits for the last attempt of each. */
+  #yielding: { readonly prefix: string; readonly resolve: () => void }[] = [];
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
     options.queue.onArrival((entry) => this.add(entry, entry.jobs));
+    options.queue.onYield((lane) => this.#quiet(lane));
   }
 
   /** Plans these jobs of a message; held ones are left alone. */
@@ -116,12 +120,38 @@ export class Scheduler {
     return this.#destinations.get(key);
   }
 
+  load(): Omit<WorkerLoad, 'worker'> {
+    let ready = 0;
+    for (const destination of this.#destinations.values()) {
+      if (destination.failures === 0) ready += destination.ready;
+    }
+    return { ready, active: this.#underWay.size, capacity: MAX_ACTIVE };
+  }
+
   /** Starts nothing new; resolves when the last attempt has ended and is stored. */
   drain(): Promise<void> {
     this.#stopping = true;
     this.#cancelTimer?.();
     if (this.#underWay.size === 0 && this.#unstored === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  async #quiet(lane: string): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#yielding.push({ prefix: `${lane}-`, resolve });
+      this.#ended();
+    });
+  }
+
+  /** An attempt has ended: perhaps the last of a lane that waits for that. */
+  #ended(): void {
+    if (this.#yielding.length === 0) return;
+    const waiting = this.#yielding;
+    this.#yielding = waiting.filter(({ prefix, resolve }) => {
+      for (const key of this.#underWay) if (key.startsWith(prefix)) return true;
+      resolve();
+      return false;
+    });
   }
 
   #plan(work: Work): void {
@@ -174,11 +204,11 @@ export class Scheduler {
   }
 
   /**
-   * The work as the queue has it now, or undefined where there is none left: a person, another attempt or the loss of a
-   * lane may have ended or changed it since it was planned, and what has changed is planned anew.
+   * The work as the queue has it now, or undefined where there is none left: a person, another attempt, or that its lane
+   * is being given away, may have ended or changed it since it was planned, and what has changed is planned anew.
    */
   #current(work: Work): Work | undefined {
-    if (this.isActive(work.id, work.job)) return undefined;
+    if (this.isActive(work.id, work.job) || this.#options.queue.yielding(work.id)) return undefined;
     const job = this.#options.queue
       .entry(work.id)
       ?.jobs.find((each) => isSame(each, work.job) && each.held !== true);
@@ -203,6 +233,7 @@ export class Scheduler {
   #finish(destination: DestinationQueue, work: Work, report: AttemptReport): void {
     destination.active -= 1;
     this.#underWay.delete(keyOf(work.id, work.job));
+    this.#ended();
     if (report.destination === 'answered') destination.answered();
     if (report.destination === 'unreachable' && report.reply !== undefined)
       this.#down(destination, report.reply);
@@ -282,6 +313,7 @@ export class Scheduler {
         portion.map(async (work) => {
           const report = await this.#options.lapse(work, reply).catch((error) => this.#defect(error));
           this.#underWay.delete(keyOf(work.id, work.job));
+          this.#ended();
           this.#replan(work, work.job.dueAt);
           await this.#store(report);
         }),

@@ -3,7 +3,8 @@ import type { MetricObjectWithValues, MetricValue } from 'prom-client';
 import type { MtaConfig } from '../config.ts';
 import type { WorkerSummary } from '../control/operations.ts';
 import type { MessageFilter, MessageSummary, QueueAction } from '../control/types.ts';
-import type { QueueId } from '../queue/types.ts';
+import type { LaneRelease, LaneSummary, QueueId, WorkerId } from '../queue/types.ts';
+import type { WorkerLoad } from '../schedule/balance.ts';
 
 /** A worker's place among the workers of its process group: limits per process are shares of the fleet's. */
 export interface Place {
@@ -24,6 +25,18 @@ export type WorkerCalls = {
   message(id: QueueId): Promise<MessageSummary | undefined>;
   content(id: QueueId, limit: number): Promise<Uint8Array | undefined>;
   act(action: QueueAction, select: readonly QueueId[] | MessageFilter): Promise<number>;
+  /** A lane has been let go elsewhere. */
+  noticed(release: LaneRelease): Promise<void>;
+  workload(): Promise<WorkerLoad>;
+  lanes(): Promise<LaneSummary[]>;
+  /** As `Queue.giveAway`. */
+  giveAway(lane: string, to: WorkerId): Promise<boolean>;
   /** Accepts nothing more, finishes what is in flight within `seconds`, releases the lanes. */
   drain(seconds: number): Promise<void>;
+};
+
+/** What a worker tells its supervisor. */
+export type SupervisorCalls = {
+  /** It has let a lane go: others may claim it. */
+  released(release: LaneRelease): Promise<void>;
 };

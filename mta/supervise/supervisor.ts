@@ -11,9 +11,10 @@ import type { ConfigStatus } from '../control/types.ts';
 import { PostriderError } from '../errors.ts';
 import type { Verifier } from '../policy/verifier.ts';
 import { checkSetup } from '../setup.ts';
-import type { Place, WorkerCalls } from './calls.ts';
+import type { Place, SupervisorCalls, WorkerCalls } from './calls.ts';
+import { Exchange } from './exchange.ts';
 import { checkFree, listenerBindings, newBindings } from './ports.ts';
-import { type Channel, remote } from './rpc.ts';
+import { type Channel, remote, serve } from './rpc.ts';
 
 /** A child process as far as the supervisor needs it. */
 export interface WorkerProcess {
@@ -55,6 +56,8 @@ const EXIT_MS = 2000;
 const STUCK_MS = 30_000;
 
 export class Supervisor {
+  /** What the workers tell each other, and other pods. */
+  readonly exchange: Exchange;
   readonly #deps: SupervisorDeps;
   readonly #workers = new Map<number, Worker>();
   /** Drains under way of workers that are no longer wanted. */
@@ -69,6 +72,9 @@ export class Supervisor {
   constructor(config: MtaConfig, deps: SupervisorDeps) {
     this.#config = config;
     this.#deps = deps;
+    const { clock, logger } = deps;
+    const workers = () => [...this.#workers.values()].filter(({ ready }) => ready).map(({ calls }) => calls);
+    this.exchange = new Exchange({ workers, shared: config.queue.mode === 'Shared', clock, logger });
   }
 
   /** Rejects where the config can't be served at all: a port that is taken, a queue that can't be written. */
@@ -85,6 +91,7 @@ export class Supervisor {
       throw error;
     }
     this.#watch();
+    this.exchange.start();
   }
 
   get config(): MtaConfig {
@@ -216,6 +223,7 @@ export class Supervisor {
   /** Drains every worker within the config's grace, and kills what has not ended by then. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.exchange.stop();
     const { drainSeconds } = this.#config;
     const workers = [...this.#workers.values()];
     await Promise.all([
@@ -248,6 +256,8 @@ export class Supervisor {
     const { spawn, clock, logger } = this.#deps;
     const process = spawn();
     const calls = remote<WorkerCalls>(process.channel);
+    const ours: SupervisorCalls = { released: async (release) => this.exchange.released(release, calls) };
+    serve(process.channel, ours);
     const started = clock.monotonic();
     const config = this.#config;
     const worker: Worker = { index, process, calls, config, ready: false, seen: started };

@@ -52,7 +52,12 @@ export function world(
   const messages = new Map<string, QueueEntry>();
   const lapsed: string[] = [];
   const defects: unknown[] = [];
-  const queue = { entry: (id: string) => messages.get(id), onArrival: () => {} } as unknown as Queue;
+  const queue = {
+    entry: (id: string) => messages.get(id),
+    onArrival: () => {},
+    onYield: () => {},
+    yielding: () => false,
+  } as unknown as Queue;
   const scheduler = new Scheduler({
     queue,
     clock,
