@@ -1,6 +1,7 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
+import { describeWith } from '../../test/support/debian.ts';
 import { linuxHost, parseOwner } from './host.ts';
 
 describe('linuxHost', () => {
@@ -22,6 +23,16 @@ describe('linuxHost', () => {
   it('is certain of nothing on another host, or in another pid namespace', () => {
     expect(linuxHost.isGone({ ...linuxHost.self(), hostname: 'elsewhere', boot: 'other' })).toBe(false);
     expect(linuxHost.isGone({ ...linuxHost.self(), pidNamespace: 'pid:[1]', startTime: '1' })).toBe(false);
+  });
+});
+
+describeWith(['unshare', 'root'], 'linuxHost where /proc shows the processes of another namespace', () => {
+  it('takes nobody for gone', () => {
+    const host = new URL('./host.ts', import.meta.url).pathname;
+    const script = `import { linuxHost } from '${host}';
+      console.log(linuxHost.isGone({ ...linuxHost.self(), startTime: '1' }))`;
+    const node = [process.execPath, '--input-type=module', '-e', script];
+    expect(execFileSync('unshare', ['--pid', '--fork', ...node], { encoding: 'utf8' }).trim()).toBe('false');
   });
 });
 

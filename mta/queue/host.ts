@@ -55,6 +55,8 @@ export const linuxHost: Host = {
     if (self.boot === '' || owner.hostname !== self.hostname) return false;
     if (owner.boot !== self.boot) return true;
     if (owner.pidNamespace !== self.pidNamespace) return false;
+    // A /proc of another namespace counts other processes by these ids.
+    if (orEmpty(() => readlinkSync('/proc/self')) !== String(process.pid)) return false;
     return startTimeOf(owner.pid) !== owner.startTime;
   },
 };
