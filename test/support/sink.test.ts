@@ -35,5 +35,5 @@ it('answers by recipient in LMTP', async () => {
   expect((await client.send({ from: 'a@b', to: ['yes@d', 'no@d'], content: 'x\r\n' })).code).toBe(250);
   expect((await client.reply()).code).toBe(550);
   client.close();
-  expect(sink.messages).toEqual([{ from: 'a@b', to: ['yes@d'], content: 'x\r\n' }]);
+  expect(sink.messages).toEqual([{ from: 'a@b', to: ['yes@d'], helo: 'x', content: 'x\r\n' }]);
 });

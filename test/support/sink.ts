@@ -9,6 +9,8 @@ export interface Delivered {
   readonly to: readonly string[];
   /** Unstuffed, without the final dot. */
   readonly content: string;
+  /** The name that the client gave of itself. */
+  readonly helo: string;
 }
 
 export interface SinkOptions {
@@ -22,7 +24,9 @@ export interface SinkOptions {
   /** A reply to the final dot that is not 250; by recipient in LMTP. */
   readonly data?: (address: string) => string | undefined;
   /** Ms to wait before each final reply. */
-  readonly delayMs?: number;
+  readonly delayMs?: number | (() => number);
+  /** Called when the reply to the final dot of a message that was taken has been written. */
+  readonly onReplied?: (message: Delivered) => void;
 }
 
 export interface Sink {
@@ -67,6 +71,7 @@ function portOf(server: Server): number {
 
 function serve(socket: Socket, options: SinkOptions, onMessage: (message: Delivered) => void): void {
   let buffer = '';
+  let helo = '';
   let from = '';
   let to: string[] = [];
   let inData = false;
@@ -76,6 +81,7 @@ function serve(socket: Socket, options: SinkOptions, onMessage: (message: Delive
     const verb = line.slice(0, 4).toUpperCase();
     const address = /<(.*?)>/.exec(line)?.[1] ?? '';
     if (verb === 'EHLO' || verb === 'LHLO') {
+      helo = line.slice(5);
       say('250-sink.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SIZE\r\n250 ENHANCEDSTATUSCODES');
     } else if (verb === 'MAIL') {
       from = address;
@@ -101,16 +107,17 @@ function serve(socket: Socket, options: SinkOptions, onMessage: (message: Delive
   const message = (content: string) => {
     const unstuffed = content.startsWith('.') ? content.slice(1) : content;
     const refusals = to.map((address) => options.data?.(address));
-    if (refusals.some((refusal) => refusal === undefined)) {
-      const taken = to.filter((_, index) => refusals[index] === undefined);
-      onMessage({ from, to: taken, content: unstuffed.replaceAll('\r\n.', '\r\n') });
-    }
+    const taken = to.filter((_, index) => refusals[index] === undefined);
+    const delivered = { from, to: taken, content: unstuffed.replaceAll('\r\n.', '\r\n'), helo };
+    if (taken.length > 0) onMessage(delivered);
     const replies = options.lmtp === true ? refusals : [refusals.find((refusal) => refusal !== undefined)];
     const answer = () => {
       for (const reply of replies) say(reply ?? '250 2.0.0 taken');
+      if (taken.length > 0) options.onReplied?.(delivered);
     };
-    if (options.delayMs === undefined) answer();
-    else setTimeout(answer, options.delayMs);
+    const delay = typeof options.delayMs === 'function' ? options.delayMs() : options.delayMs;
+    if (delay === undefined) answer();
+    else setTimeout(answer, delay);
     to = [];
   };
 
