@@ -9,6 +9,18 @@ export interface Entry {
   readonly recipients: readonly string[];
 }
 
+/** One arrival of a message for one recipient. Times are ms since the epoch. */
+export interface Copy {
+  /** Who handed it over. */
+  readonly node: string;
+  /** Queue id that the Received field of the last hop gives. */
+  readonly queueId: string;
+  /** When the final dot was read. */
+  readonly dotAt: number;
+  /** When the reply to it was written; infinite until then. */
+  repliedAt: number;
+}
+
 export interface Totals {
   readonly acknowledged: number;
   readonly missing: readonly string[];
@@ -33,6 +45,7 @@ export function compose(id: string, size: number): string {
 export class Account {
   readonly #acknowledged = new Map<string, Entry>();
   readonly #arrived = new Map<string, number>();
+  readonly #copies = new Map<string, Copy[]>();
   readonly #damaged: string[] = [];
   #missing = 0;
 
@@ -43,7 +56,7 @@ export class Account {
   }
 
   /** A next hop has taken a message for these recipients. */
-  arrive(content: string, recipients: readonly string[]): void {
+  arrive(content: string, recipients: readonly string[], copy?: Copy): void {
     const mark = /^X-Chaos: (\S+) (\d+)\r$/m.exec(content);
     const id = mark?.[1];
     if (id === undefined || !content.endsWith(`\r\n\r\n${body(id, Number(mark?.[2]))}`)) {
@@ -55,7 +68,16 @@ export class Account {
       const before = this.#arrived.get(key) ?? 0;
       this.#arrived.set(key, before + 1);
       if (before === 0 && this.#acknowledged.has(id)) this.#missing -= 1;
+      if (copy === undefined) continue;
+      const copies = this.#copies.get(key);
+      if (copies === undefined) this.#copies.set(key, [copy]);
+      else copies.push(copy);
     }
+  }
+
+  /** Arrivals by message and recipient (`<id> <address>`), in their order; of those that were told with a copy. */
+  get copies(): ReadonlyMap<string, readonly Copy[]> {
+    return this.#copies;
   }
 
   /** Acknowledged recipients that have not arrived yet. */

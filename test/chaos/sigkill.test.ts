@@ -43,7 +43,12 @@ describe('SIGKILL under load', () => {
       }),
     });
     let kills = 0;
-    const load = startLoad(mta.ports.smtp, SESSIONS, account, () => kills);
+    const load = startLoad({
+      ports: [mta.ports.smtp],
+      sessions: SESSIONS,
+      account,
+      kills: () => kills,
+    });
     try {
       for (; kills < KILLS; kills += 1) {
         await sleep(20 + Math.random() * 500);
