@@ -19,8 +19,9 @@ import type { Segments } from './segments.ts';
 
 /** A group stays below this, so that nobody waits long for another's megabytes; one record may exceed it. */
 const GROUP_BYTES = 4 << 20;
-/** Turns of the event loop before a group is closed. */
+/** Turns of the event loop before a group is closed, and how many in a row may bring nothing. */
 const GATHER_TURNS = 8;
+const TURNS_IN_VAIN = 2;
 /** How long a record that may wait does: longer costs less, and leaves more to repeat after a crash. */
 const WAIT_MS = 10;
 /** Pause between attempts to write on a full volume. */
@@ -140,7 +141,7 @@ export class Journal {
   }
 
   async #run(): Promise<void> {
-    await gather(this.#clock);
+    await this.#gather();
     while (this.#waiting.length > 0 && !this.#ended) {
       const batch = this.#take();
       try {
@@ -149,8 +150,21 @@ export class Journal {
       } catch (error) {
         await this.#failed(batch, error);
       }
-      await gather(this.#clock);
+      await this.#gather();
       if (!this.#due) return;
+    }
+  }
+
+  /**
+   * Whoever is about to append shares the group: each turn reads what clients have sent meanwhile. On a busy process
+   * that makes groups larger by a third and more; where turns bring nothing it costs some microseconds.
+   */
+  async #gather(): Promise<void> {
+    let inVain = 0;
+    for (let turns = 0; turns < GATHER_TURNS && inVain < TURNS_IN_VAIN; turns += 1) {
+      const before = this.#waiting.length;
+      await turn(this.#clock);
+      inVain = this.#waiting.length > before ? 0 : inVain + 1;
     }
   }
 
@@ -251,11 +265,3 @@ export class Journal {
 const shutdown = (): Error => smtpError('serviceShutdown', { closes: false });
 
 const isLoss = (error: unknown): boolean => error instanceof PostriderError && error.code === 'LaneLost';
-
-/**
- * Whoever is about to append shares the group: each turn reads what clients have sent meanwhile. On a busy process that
- * makes groups larger by a third and more, on an idle one it takes some ten microseconds.
- */
-async function gather(clock: Clock): Promise<void> {
-  for (let turns = 0; turns < GATHER_TURNS; turns += 1) await turn(clock);
-}
