@@ -14,7 +14,7 @@ export function countingDisk(disk: Disk, onSync: () => void): Disk {
   });
   return {
     makeDirectory: (path) => disk.makeDirectory(path),
-    create: async (path) => count(await disk.create(path)),
+    create: async (path, options) => count(await disk.create(path, options)),
     open: (path) => disk.open(path),
     openWritable: async (path) => count(await disk.openWritable(path)),
     rename: (from, to) => disk.rename(from, to),

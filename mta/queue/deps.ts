@@ -18,7 +18,7 @@ export interface QueueDeps {
   readonly log: QueueLog;
   /** Who we are, and whether another owner on this host still runs; this process where absent. */
   readonly host?: Host;
-  /** Called with the seconds that each sync of a group took, and the records of the group. */
+  /** Called with the seconds that each write and sync of a group took, and the records of the group. */
   readonly onSync?: (seconds: number, records: number) => void;
 }
 

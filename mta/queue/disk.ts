@@ -19,8 +19,11 @@ export interface DiskFile {
 export interface Disk {
   /** Makes a directory and its parents; no error where it exists. */
   makeDirectory(path: string): Promise<void>;
-  /** Creates a file for writing and reading; rejects with EEXIST where the name is taken. */
-  create(path: string): Promise<DiskFile>;
+  /**
+   * Creates a file for writing and reading; rejects with EEXIST where the name is taken. Where it is `synchronous`, a
+   * write may do what a sync does, and the sync after it cost nothing: for files that are synced after each write.
+   */
+  create(path: string, options?: { readonly synchronous?: boolean }): Promise<DiskFile>;
   /** Opens for reading. */
   open(path: string): Promise<DiskFile>;
   /** Opens an existing file for writing and reading. */
@@ -90,12 +93,15 @@ function writeOnce(fd: number, buffers: readonly Buffer[], position: number): Pr
 /** Closes when nothing is under way: the descriptor's number may be another file's a moment later. */
 class NodeFile implements DiskFile {
   readonly #fd: number;
+  /** Opened with O_DSYNC: each write is followed by its fdatasync within the one call (open(2)). */
+  readonly #synchronous: boolean;
   #underWay = 0;
   #closing = false;
   #idle: () => void = () => undefined;
 
-  constructor(fd: number) {
+  constructor(fd: number, synchronous = false) {
     this.#fd = fd;
+    this.#synchronous = synchronous;
   }
 
   write(buffers: readonly Buffer[], position: number): Promise<void> {
@@ -107,7 +113,7 @@ class NodeFile implements DiskFile {
   }
 
   sync(): Promise<void> {
-    return this.#use(() => fdatasync(this.#fd));
+    return this.#use(() => (this.#synchronous ? Promise.resolve() : fdatasync(this.#fd)));
   }
 
   size(): Promise<number> {
@@ -166,7 +172,11 @@ export const nodeDisk: Disk = {
   async makeDirectory(path) {
     await fs.promises.mkdir(path, { recursive: true, mode: 0o700 });
   },
-  create: async (path) => new NodeFile(await open(path, 'wx+', 0o600)),
+  async create(path, { synchronous = false } = {}) {
+    const { O_RDWR, O_CREAT, O_EXCL, O_DSYNC } = fs.constants;
+    const flags = O_RDWR | O_CREAT | O_EXCL | (synchronous ? O_DSYNC : 0);
+    return new NodeFile(await open(path, flags, 0o600), synchronous);
+  },
   open: async (path) => new NodeFile(await open(path, 'r')),
   openWritable: async (path) => new NodeFile(await open(path, 'r+')),
   rename,

@@ -192,8 +192,8 @@ export class Journal {
     const buffers = [header];
     for (const record of records) buffers.push(...record.buffers);
     try {
-      await current.file.write(buffers, current.end);
       const began = this.#clock.monotonic();
+      await current.file.write(buffers, current.end);
       await current.file.sync();
       this.#events.onGroup(records.length, length, (this.#clock.monotonic() - began) / 1000);
     } catch (error) {

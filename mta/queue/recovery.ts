@@ -125,7 +125,7 @@ async function oldestToRead(
 
 async function createUnlessThere(disk: Disk, folder: string, number: number): Promise<DiskFile | undefined> {
   try {
-    return await disk.create(join(folder, segmentName(number)));
+    return await disk.create(join(folder, segmentName(number)), { synchronous: true });
   } catch (error) {
     if (errorCode(error) === 'EEXIST') return undefined;
     throw error;

@@ -120,7 +120,7 @@ export class Segments {
   async roll({ mayUseReserve }: { mayUseReserve: boolean }): Promise<void> {
     if (this.#current) await this.#seal(this.#current);
     try {
-      this.#spare ??= await this.#disk.create(this.#pathOf(this.currentNumber));
+      this.#spare ??= await this.#disk.create(this.#pathOf(this.currentNumber), { synchronous: true });
       await this.#begin(this.currentNumber, this.#spare, this.#capacity);
       this.#spare = undefined;
       this.#onReserve = false;

@@ -14,6 +14,8 @@ import { type Acknowledgement, acknowledgements, countSyncs } from './strace.ts'
 import { WORKS, type Work, type WorkName } from './works.ts';
 
 const WARM_UP = 200;
+/** What makes a file durable, or may do so where it was opened for that. */
+const SYNCS = ['fsync', 'fdatasync', 'openat', 'pwrite64', 'pwritev'];
 
 /** Syncs per message of one kind of work; undefined without strace. */
 export async function syncsPerMessage(
@@ -23,7 +25,7 @@ export async function syncsPerMessage(
 ): Promise<number | undefined> {
   const work: Work = WORKS[workName];
   const messages = Math.max(100, Math.round(1000 * options.scale));
-  return underStrace(name, options, options.workers, ['fsync', 'fdatasync'], async (port, log, reached) => {
+  return underStrace(name, options, options.workers, SYNCS, async (port, log, reached) => {
     await send(work, port, options.sessions, WARM_UP);
     await reached(WARM_UP);
     const before = countSyncs(log());
@@ -39,7 +41,7 @@ export async function proveSyncs(
   options: BenchOptions,
 ): Promise<Acknowledgement[] | undefined> {
   const messages = Math.max(50, Math.round(300 * options.scale));
-  const calls = ['fsync', 'fdatasync', 'read', 'recvfrom', 'readv', 'write', 'writev', 'sendto'];
+  const calls = [...SYNCS, 'read', 'recvfrom', 'readv', 'write', 'writev', 'sendto'];
   return underStrace(name, options, 1, calls, async (port, log, reached) => {
     await latencies(port, 1, messages, 200);
     await reached(messages);

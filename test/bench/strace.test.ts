@@ -41,4 +41,13 @@ describe('the proof of syncs', () => {
     expect(countSyncs(log)).toBe(2);
     expect(parseStrace(log).map(({ name }) => name)).toEqual(['fdatasync', 'fsync']);
   });
+
+  it('holds where each write is a sync, as the file was opened for it', () => {
+    const open = (flags: string) =>
+      `101 0.5 openat(AT_FDCWD</>, "/q/segment.1", O_RDWR|O_CREAT|O_EXCL|${flags}O_CLOEXEC, 0600) = 21</q/segment.1> <0.000100>`;
+    const write = '101 1.000100 pwritev(21</q/segment.1>, [{iov_base="x", iov_len=1}], 1, 0) = 1 <0.000100>';
+    const lines = [dot('1.000000'), write, reply('1.000300')];
+    expect(of(open('O_DSYNC|'), ...lines)).toEqual([1]);
+    expect(of(open(''), ...lines)).toEqual([0]);
+  });
 });

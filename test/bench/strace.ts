@@ -57,10 +57,23 @@ export function parseStrace(log: string): Call[] {
   return calls;
 }
 
-const isSync = (call: Call) => call.name === 'fsync' || call.name === 'fdatasync';
+/** Of a file that was opened with O_SYNC or O_DSYNC each write is a sync. */
+const OPENED = /openat\(.*\bO_D?SYNC\b.* = \d+<([^>]*)>/g;
+const WRITES = new Set(['write', 'writev', 'pwrite64', 'pwritev']);
+
+function syncsIn(log: string, calls: readonly Call[]): Call[] {
+  const synchronous = new Set(Array.from(log.matchAll(OPENED), ([, path]) => path));
+  const path = (call: Call) => call.descriptor.slice(call.descriptor.indexOf('<') + 1, -1);
+  return calls.filter(
+    (call) =>
+      call.name === 'fsync' ||
+      call.name === 'fdatasync' ||
+      (WRITES.has(call.name) && synchronous.has(path(call))),
+  );
+}
 
 export function countSyncs(log: string): number {
-  return parseStrace(log).filter(isSync).length;
+  return syncsIn(log, parseStrace(log)).length;
 }
 
 export interface Acknowledgement {
@@ -74,7 +87,7 @@ export interface Acknowledgement {
 /** Every final dot received on a connection to `port`, and the 250 that answered it. */
 export function acknowledgements(log: string, port: number): Acknowledgement[] {
   const calls = parseStrace(log);
-  const syncs = calls.filter(isSync);
+  const syncs = syncsIn(log, calls);
   const found: Acknowledgement[] = [];
   const dots = new Map<string, number>();
   const ours = new RegExp(`\\[127\\.0\\.0\\.1:${port}->`);
