@@ -8,21 +8,9 @@ import { absent } from './contestants.ts';
 import { measureDeferred } from './deferred.ts';
 import { type BenchOptions, type MtaName, parseOptions } from './options.ts';
 import { proveSyncs, syncsPerMessage } from './proof.ts';
-import { measure, type Pass } from './relay.ts';
-import { figure, median, table } from './table.ts';
-import type { WorkName } from './works.ts';
-
-interface Row {
-  readonly work: WorkName;
-  readonly mta: MtaName;
-  readonly acceptPerSecond: number;
-  readonly endToEndPerSecond: number;
-  readonly cpuMsPerMessage: number;
-  readonly peakRssMiB: number;
-  readonly syncsPerMessage: number | null;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-}
+import { type Compared, comparison, measureAll } from './relays.ts';
+import { figure } from './table.ts';
+import { measureWorkers } from './workers.ts';
 
 async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2));
@@ -48,8 +36,17 @@ async function main(): Promise<void> {
       }
     }
   }
-  const rows = options.sections.has('relay') ? await relayRows(mtas, syncs, options) : [];
-  if (rows.length > 0) console.log(`\n${relayTable(rows)}`);
+  const compared: Compared | undefined = options.sections.has('relay')
+    ? await measureAll(mtas, syncs, options)
+    : undefined;
+  if (compared !== undefined) console.log(`\n${comparison(compared)}`);
+  const workers = options.sections.has('workers') ? await measureWorkers(options) : undefined;
+  if (workers !== undefined) {
+    const [one, two] = workers;
+    console.log(
+      `\n4k-kept: ${figure(one)} ms of CPU a message with one worker, ${figure(two)} with two: ${figure(two / one)}x`,
+    );
+  }
   const deferred = options.sections.has('deferred') ? await measureDeferred(options) : undefined;
   if (deferred !== undefined) {
     console.log(
@@ -60,7 +57,7 @@ async function main(): Promise<void> {
     );
   }
   if (options.json !== undefined) {
-    writeFileSync(options.json, `${JSON.stringify({ rows, ...(deferred && { deferred }) }, null, 2)}\n`);
+    writeFileSync(options.json, `${JSON.stringify({ ...compared, workers, deferred }, null, 2)}\n`);
   }
 }
 
@@ -72,75 +69,6 @@ async function showProof(name: MtaName, options: BenchOptions): Promise<void> {
     `${name}: a sync began after the final dot and ended before the 250 in ${proved} of ${found.length}`,
   );
   if (found.length === 0 || proved < found.length) process.exitCode = 1;
-}
-
-/** Rounds outermost and MTAs innermost, so that a machine that changes its pace changes it for both. */
-async function relayRows(
-  mtas: readonly MtaName[],
-  syncs: ReadonlyMap<string, number | undefined>,
-  options: BenchOptions,
-): Promise<Row[]> {
-  const passes = new Map<string, Pass[]>();
-  for (let round = 1; round <= options.rounds; round += 1) {
-    for (const work of options.works) {
-      for (const mta of round % 2 === 1 ? mtas : mtas.toReversed()) {
-        const pass = await measure(mta, work, options);
-        console.error(`round ${round} ${work} ${mta}: ${figure(pass.endToEndPerSecond)}/s end to end`);
-        const key = `${work} ${mta}`;
-        passes.set(key, [...(passes.get(key) ?? []), pass]);
-      }
-    }
-  }
-  return options.works.flatMap((work) =>
-    mtas.map((mta) => {
-      const all = passes.get(`${work} ${mta}`) ?? [];
-      const of = (member: keyof Pass) => median(all.map((pass) => pass[member]));
-      return {
-        work,
-        mta,
-        acceptPerSecond: of('acceptPerSecond'),
-        endToEndPerSecond: of('endToEndPerSecond'),
-        cpuMsPerMessage: of('cpuMsPerMessage'),
-        peakRssMiB: of('peakRssMiB'),
-        syncsPerMessage: syncs.get(`${work} ${mta}`) ?? null,
-        p50Ms: of('p50'),
-        p99Ms: of('p99'),
-      };
-    }),
-  );
-}
-
-function relayTable(rows: readonly Row[]): string {
-  const header = [
-    'work',
-    'mta',
-    'accept/s',
-    'end to end/s',
-    'ratio',
-    'CPU ms',
-    'peak MiB',
-    'syncs',
-    'p50 ms',
-    'p99 ms',
-  ];
-  return table(
-    header,
-    rows.map((row) => {
-      const other = rows.find(({ work, mta }) => work === row.work && mta === 'postfix');
-      return [
-        row.work,
-        row.mta,
-        figure(row.acceptPerSecond),
-        figure(row.endToEndPerSecond),
-        other === undefined ? '-' : `${figure(row.endToEndPerSecond / other.endToEndPerSecond)}x`,
-        figure(row.cpuMsPerMessage),
-        figure(row.peakRssMiB),
-        figure(row.syncsPerMessage ?? undefined),
-        figure(row.p50Ms),
-        figure(row.p99Ms),
-      ];
-    }),
-  );
 }
 
 main().catch((error: unknown) => {

@@ -7,7 +7,7 @@ describe('the command line of the bench', () => {
     const options = parseOptions([]);
     expect(options.works).toEqual(['4k-kept', '4k-new', '100k-kept', '4k-single']);
     expect(options.mtas).toEqual(['postrider', 'postfix']);
-    expect([...options.sections]).toEqual(['relay', 'proof']);
+    expect([...options.sections]).toEqual(['relay', 'proof', 'workers']);
   });
 
   it('picks works and MTAs', () => {

@@ -2,24 +2,28 @@
 import { parseArgs } from 'node:util';
 import { WORKS, type WorkName } from './works.ts';
 
-export const USAGE = `usage: npm run bench -- [relay|deferred|proof|all] [options]
-  relay        rates, CPU, memory and latency of every work (the default, with proof)
+export const USAGE = `usage: npm run bench -- [relay|proof|workers|deferred|all] [options]
+  relay        rates, CPU, memory and latency of every work (the default, with proof and workers)
   proof        strace: that a sync lies between each final dot and its 250, and syncs per message
+  workers      CPU of a message with one worker and with two
   deferred     memory and recovery time with many deferred messages
-  all          the three of them
+  all          all of them
   --json FILE  writes the rows
   --rounds N   alternated rounds, of which the median counts (3)
   --only A,B   works (${Object.keys(WORKS).join(', ')}) or MTAs (postrider, postfix)
   --quick      one round of a tenth of the messages
-  --sessions N parallel sessions of smtp-source (10)
+  --sessions N parallel sessions of smtp-source (50)
   --workers N  worker processes of Postrider (2)
   --messages N deferred messages (200000)
   --dir DIR    where both queues are put: a disk, not a tmpfs (/var/tmp)`;
 
 export type MtaName = 'postrider' | 'postfix';
 
+const SECTIONS = ['relay', 'proof', 'workers', 'deferred'] as const;
+export type Section = (typeof SECTIONS)[number];
+
 export interface BenchOptions {
-  readonly sections: ReadonlySet<'relay' | 'proof' | 'deferred'>;
+  readonly sections: ReadonlySet<Section>;
   readonly works: readonly WorkName[];
   readonly mtas: readonly MtaName[];
   readonly json: string | undefined;
@@ -49,11 +53,11 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       dir: { type: 'string' },
     },
   });
-  const sections = new Set<'relay' | 'proof' | 'deferred'>();
-  for (const section of positionals.length === 0 ? ['relay', 'proof'] : positionals) {
-    if (section === 'all') for (const each of ['relay', 'proof', 'deferred'] as const) sections.add(each);
-    else if (section === 'relay' || section === 'proof' || section === 'deferred') sections.add(section);
-    else throw new Error(`no section ${section}\n${USAGE}`);
+  const sections = new Set<Section>();
+  for (const name of positionals.length === 0 ? ['relay', 'proof', 'workers'] : positionals) {
+    const named = SECTIONS.filter((section) => name === 'all' || name === section);
+    if (named.length === 0) throw new Error(`no section ${name}\n${USAGE}`);
+    for (const section of named) sections.add(section);
   }
   const allWorks = Object.keys(WORKS) as WorkName[];
   const only = values.only?.split(',') ?? [];
@@ -73,7 +77,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     json: values.json,
     rounds: count('rounds', values.rounds, quick ? 1 : 3),
     scale: quick ? 0.1 : 1,
-    sessions: count('sessions', values.sessions, 10),
+    sessions: count('sessions', values.sessions, 50),
     workers: count('workers', values.workers, 2),
     deferredMessages: count('messages', values.messages, quick ? 20_000 : 200_000),
     dir: values.dir ?? '/var/tmp',

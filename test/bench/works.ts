@@ -13,10 +13,10 @@ export interface Work {
 }
 
 export const WORKS = {
-  '4k-kept': { size: 4096, kept: true, single: false, messages: 20_000, warmUp: 10_000 },
-  '4k-new': { size: 4096, kept: false, single: false, messages: 12_000, warmUp: 6000 },
-  '100k-kept': { size: 102_400, kept: true, single: false, messages: 4000, warmUp: 1500 },
-  '4k-single': { size: 4096, kept: true, single: true, messages: 6000, warmUp: 1500 },
+  '4k-kept': { size: 4096, kept: true, single: false, messages: 20_000, warmUp: 20_000 },
+  '4k-new': { size: 4096, kept: false, single: false, messages: 12_000, warmUp: 10_000 },
+  '100k-kept': { size: 102_400, kept: true, single: false, messages: 4000, warmUp: 2000 },
+  '4k-single': { size: 4096, kept: true, single: true, messages: 6000, warmUp: 3000 },
 } as const satisfies Record<string, Work>;
 
 export type WorkName = keyof typeof WORKS;
