@@ -94,7 +94,15 @@ export function parseReleaseName(name: string): LaneRelease | undefined {
 /** Says which process has the lease with this nonce. */
 export const ownerName = (nonce: string): string => `owner.${nonce}`;
 
-export const RESERVE = 'reserve';
+/** Room that an owner has put by; of each its own. */
+export const reserveName = (epoch: number): string => `reserve.${epoch}`;
+
+/** Epoch of the owner whose reserve, or draft of one, has this name. */
+export function parseReserveName(name: string): number | undefined {
+  const match = /^reserve\.(\d{1,15})(?:\.new)?$/.exec(name);
+  return match ? Number(match[1]) : undefined;
+}
+
 export const BODIES = 'body';
 export const DAMAGED = 'damaged';
 

@@ -10,6 +10,7 @@ import { BODIES, type LeaseName, lanesPath, newLaneId, ownerName } from './layou
 import { Lease } from './lease.ts';
 import { recoverLane } from './recovery.ts';
 import { letGo } from './releases.ts';
+import { removeFormerReserves } from './reserve.ts';
 import { Segments } from './segments.ts';
 import { Snapshots } from './snapshots.ts';
 import { sweepLane } from './sweep.ts';
@@ -54,9 +55,10 @@ async function openLane(
   const stop = renewRegularly(context, lease, () => undefined);
   let segments: Segments | undefined;
   try {
-    await sayOwner(context, folder, lease);
     const { disk, clock, random, config, log } = context;
     const { epoch } = lease;
+    await removeFormerReserves(disk, folder, epoch);
+    await sayOwner(context, folder, lease);
     const { segmentBytes } = config;
     const snapshots = new Snapshots({
       disk,

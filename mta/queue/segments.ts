@@ -11,16 +11,11 @@ import { GROUP_HEADER } from './format/group.ts';
 import { type EncodedRecord, RECORD_HEADER } from './format/record.ts';
 import { dataStart, encodeSegmentHeader } from './format/segment.ts';
 import type { SnapshotBuilder } from './format/snapshot.ts';
-import { RESERVE, segmentName } from './layout.ts';
+import { segmentName } from './layout.ts';
 import type { RecordLocation } from './message-index.ts';
+import { RESERVE_BYTES, Reserve } from './reserve.ts';
 import { SegmentReaders } from './segment-readers.ts';
 import type { Snapshots } from './snapshots.ts';
-
-/** Room for what must be written on a full volume: thousands of settlements, and then compaction's records. */
-export const RESERVE_BYTES = 2 << 20;
-const ZEROS = Buffer.alloc(64 << 10);
-/** What a reserve is made of, from the same memory over and over. */
-const RESERVE_CONTENT: readonly Buffer[] = Array.from({ length: RESERVE_BYTES / ZEROS.length }, () => ZEROS);
 
 export interface SegmentsStart {
   readonly lane: string;
@@ -54,6 +49,7 @@ export class Segments {
   readonly #capacity: number;
   readonly #snapshots: Snapshots;
   readonly #readers: SegmentReaders;
+  readonly #reserve: Reserve;
   #first: number;
   #ends: number[];
   #current: Current | undefined;
@@ -71,6 +67,7 @@ export class Segments {
     this.#random = random;
     this.#start = start;
     this.#readers = new SegmentReaders(disk, start.folder);
+    this.#reserve = new Reserve(disk, start.folder, start.epoch);
     this.#capacity = capacity;
     this.#snapshots = snapshots;
     this.#first = start.first;
@@ -110,7 +107,7 @@ export class Segments {
   /** Begins in a file that recovery has created exclusively under the next number. */
   async begin(file: DiskFile): Promise<void> {
     await this.#begin(this.currentNumber, file, this.#capacity);
-    await this.ensureReserve();
+    await this.#reserve.ensure();
   }
 
   /**
@@ -131,11 +128,22 @@ export class Segments {
         throw this.#asLoss(error);
       }
       if (!mayUseReserve) throw error;
-      await this.#passOver();
-      const reserve = await this.#takeReserve(this.#pathOf(this.currentNumber), error);
-      await this.#begin(this.currentNumber, reserve, RESERVE_BYTES);
-      this.#onReserve = true;
+      await this.#rollIntoReserve(error);
     }
+  }
+
+  async #rollIntoReserve(cause: unknown): Promise<void> {
+    // Behind the file that could not be begun.
+    const number = this.currentNumber + (this.#spare ? 1 : 0);
+    const reserve = await this.#reserve.becomes(this.#pathOf(number)).catch((error: unknown) => {
+      throw this.#asLoss(error);
+    });
+    if (!reserve) throw cause;
+    await this.#passOver();
+    this.#spare = reserve;
+    await this.#begin(number, reserve, RESERVE_BYTES);
+    this.#spare = undefined;
+    this.#onReserve = true;
   }
 
   /** Leaves a created file behind as an empty segment. */
@@ -147,22 +155,9 @@ export class Segments {
     await spare.close().catch(() => undefined);
   }
 
-  /** Makes the reserve, where there is none and there is room for it. */
-  async ensureReserve(): Promise<void> {
-    const path = join(this.#start.folder, RESERVE);
-    if (await this.#disk.exists(path).catch(() => true)) return;
-    const draft = `${path}.new`;
-    await this.#disk.unlink(draft).catch(() => undefined);
-    try {
-      const file = await this.#disk.create(draft);
-      await file.write(RESERVE_CONTENT, 0);
-      await file.sync();
-      await file.close();
-      await this.#disk.rename(draft, path);
-    } catch {
-      await this.#disk.unlink(draft).catch(() => undefined);
-      // A disk that fails for another reason will say so where it matters.
-    }
+  /** Makes a reserve, where there is none and there is room for it. */
+  ensureReserve(): Promise<void> {
+    return this.#reserve.ensure();
   }
 
   /** A group has been written at the end of the current segment, and synced. The result says where its records lie. */
@@ -239,19 +234,6 @@ export class Segments {
     const { groupMagic } = header;
     const snapshot = this.#snapshots.builder();
     this.#current = { number, file, groupMagic, start: end, end, capacity, snapshot, lastGroup: 0 };
-  }
-
-  /** The reserve becomes the next segment: its blocks are allocated, so that it can be written on a full volume. */
-  async #takeReserve(path: string, cause: unknown): Promise<DiskFile> {
-    const reserve = join(this.#start.folder, RESERVE);
-    try {
-      await this.#disk.link(reserve, path);
-      await this.#disk.unlink(reserve);
-    } catch (error) {
-      if (errorCode(error) === 'ENOENT') throw cause;
-      throw this.#asLoss(error);
-    }
-    return this.#disk.openWritable(path);
   }
 
   #pathOf(segment: number): string {

@@ -7,6 +7,7 @@ import { damage } from './rules/damage.ts';
 import { lease } from './rules/lease.ts';
 import { removal } from './rules/removal.ts';
 import { snapshots } from './rules/snapshots.ts';
+import { space } from './rules/space.ts';
 
 export const MUTANTS: readonly Mutant[] = [
   ...commit,
@@ -16,4 +17,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...removal,
   ...bodies,
   ...snapshots,
+  ...space,
 ];

@@ -1,0 +1,77 @@
+/** The reserve on a full volume: whose it is, and that a lane can be adopted there. */
+import { describe, expect, it } from 'vitest';
+import { holdNext } from './testing/held-step.ts';
+import {
+  accept,
+  DELIVERED,
+  deferredUntil,
+  openTestQueue,
+  settleDown,
+  type TestQueue,
+} from './testing/test-queue.ts';
+import type { QueueId } from './types.ts';
+
+const attemptsOf = ({ queue }: TestQueue, id: QueueId): number | undefined =>
+  queue.entry(id)?.jobs[0]?.attempts;
+
+describe('a full volume', () => {
+  it('does not keep a lane from being adopted, and its mail from leaving', async () => {
+    const first = await openTestQueue();
+    const ids = await Promise.all(['a', 'b', 'c'].map((name) => accept(first.queue, name)));
+    const disk = first.disk.reopen();
+    disk.capacity = disk.used;
+    const next = await openTestQueue({ disk, seed: 2 });
+    expect(ids.every((id) => next.queue.entry(id))).toBe(true);
+    for (const id of ids.slice(1)) await next.queue.settle(id, DELIVERED);
+    disk.capacity = Number.POSITIVE_INFINITY;
+    const last = await openTestQueue({ disk: disk.reopen(), seed: 3 });
+    expect([...last.queue.entries()].map(({ id }) => id)).toEqual([ids[0]]);
+  });
+
+  it('does not collect segments while there is no reserve either', async () => {
+    const test = await openTestQueue();
+    const id = await accept(test.queue, 'message');
+    const [lane] = await test.disk.list('/queue/lanes');
+    const names = async () => await test.disk.list(`/queue/lanes/${lane}`);
+    for (const name of await names()) {
+      if (name.startsWith('reserve')) await test.disk.unlink(`/queue/lanes/${lane}/${name}`);
+    }
+    test.disk.capacity = test.disk.used;
+    const settled = test.queue.settle(id, deferredUntil(7, 1));
+    for (let i = 0; i < 20; i += 1) await test.clock.advance(1000);
+    expect((await names()).filter((name) => name.startsWith('segment.')).length).toBeLessThan(4);
+    test.disk.capacity = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < 3; i += 1) await test.clock.advance(1000);
+    await settled;
+  });
+});
+
+describe('an owner that is paused while it takes its reserve', () => {
+  it('writes nothing into what the next owner has made of it', async () => {
+    const first = await openTestQueue({ othersGone: false });
+    const { disk } = first;
+    const ids = await Promise.all(['a', 'b', 'c', 'd'].map((name) => accept(first.queue, name)));
+    disk.capacity = disk.used;
+    const unlink = holdNext(disk, 'unlink', (path) => /\/reserve(\.\d+)?$/.test(path));
+    const late = first.queue.settle(ids[0]!, deferredUntil(1, 1)).catch(() => undefined);
+    await unlink.reached;
+    disk.capacity = disk.used + (2 << 20) + 8000;
+    const next = await openTestQueue({ disk, seed: 2 });
+    disk.capacity = disk.used;
+    await next.queue.settle(ids[1]!, deferredUntil(2, 2));
+    await next.queue.settle(ids[2]!, DELIVERED);
+    disk.capacity = Number.POSITIVE_INFINITY;
+    await next.clock.advance(2000);
+    next.queue.counts();
+    await settleDown();
+    for (let i = 0; i < 10; i += 1) await accept(next.queue, 'more', Buffer.alloc(1500));
+    unlink.go();
+    await first.clock.advance(2000);
+    await late;
+    const last = await openTestQueue({ disk, seed: 3 });
+    await last.clock.advance(1000);
+    expect(attemptsOf(last, ids[1]!)).toBe(2);
+    expect(last.queue.entry(ids[2]!)).toBeUndefined();
+    expect(last.queue.counts().damaged).toBe(0);
+  });
+});
