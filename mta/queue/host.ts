@@ -1,6 +1,15 @@
 /**
  * Who owns a lane, as its `owner` file says, and whether that process is provably gone. Claiming from a process that
- * lives is safe but costs it its connections: so proof is asked for, and where there is none, survivors wait a term.
+ * lives is safe, as the lease decides, but costs it its connections: so proof is asked for, and where there is none,
+ * survivors wait a term.
+ *
+ * Proof is that we would see the process if it ran: same kernel, same pid namespace, and no process with its pid and
+ * start. Nothing less will do. A container that was started again in its pod, and another pod on the node, are in another
+ * pid namespace. Another boot proves nothing either: the name of the host, which would say that it is a later boot of the
+ * same machine, is given more than once (to each pod of a Deployment that sets `hostname`, to a StatefulSet's pod on a
+ * node that is cut off and to its successor elsewhere, to machines that nobody named). Two of one name would rob each
+ * other of every lane, for ever. The name of the host must be the same all the same: virtual machines that were cloned as
+ * they ran share boot id and namespace.
  */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
@@ -52,14 +61,17 @@ export const linuxHost: Host = {
   }),
   isGone(owner) {
     const self = linuxHost.self();
-    if (self.boot === '' || owner.hostname !== self.hostname) return false;
-    if (owner.boot !== self.boot) return true;
-    if (owner.pidNamespace !== self.pidNamespace) return false;
+    const seesItself = self.boot !== '' && self.pidNamespace !== '' && self.startTime !== '';
     // A /proc of another namespace counts other processes by these ids.
-    if (orEmpty(() => readlinkSync('/proc/self')) !== String(process.pid)) return false;
-    return startTimeOf(owner.pid) !== owner.startTime;
+    const seesOurs = seesItself && orEmpty(() => readlinkSync('/proc/self')) === String(process.pid);
+    return seesOurs && wouldSee(self, owner) && startTimeOf(owner.pid) !== owner.startTime;
   },
 };
+
+function wouldSee(self: Owner, owner: Owner): boolean {
+  const { hostname: name, boot, pidNamespace } = owner;
+  return name === self.hostname && boot === self.boot && pidNamespace === self.pidNamespace;
+}
 
 /** Reads an `owner` file; undefined where it is not one: then nothing is certain. */
 export function parseOwner(text: string): Owner | undefined {

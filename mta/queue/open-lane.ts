@@ -19,7 +19,8 @@ import { renewRegularly } from './tenure.ts';
 export async function createLane(context: LaneContext, events: LaneEvents): Promise<Lane> {
   const id = newLaneId(context.random);
   const folder = join(lanesPath(context.config.path), id);
-  await context.disk.makeDirectory(join(folder, BODIES));
+  // With nothing in it until there is a lease: whoever finds it empty, after a long time, may remove it.
+  await context.disk.makeDirectory(folder);
   const lease = await Lease.create(context, folder);
   await context.disk.syncDirectory(lanesPath(context.config.path));
   return openLane(context, events, { id, folder, lease });
@@ -59,6 +60,7 @@ async function openLane(
     const { epoch } = lease;
     await removeFormerReserves(disk, folder, epoch);
     await sayOwner(context, folder, lease);
+    await disk.makeDirectory(join(folder, BODIES));
     const { segmentBytes } = config;
     const snapshots = new Snapshots({
       disk,
