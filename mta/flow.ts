@@ -39,7 +39,7 @@ import type { Destination, NextHop } from './route/types.ts';
 import { expiryOf, retryDelay } from './schedule/backoff.ts';
 import type { ClockWatch } from './schedule/clock-watch.ts';
 import type { Work } from './schedule/destination.ts';
-import type { AttemptReport } from './schedule/scheduler.ts';
+import type { AttemptReport } from './schedule/types.ts';
 import { type Decision, decide, forAll, reconcile, storedReply } from './settle.ts';
 import type { Setup } from './setup.ts';
 import { type Seen, type Teller, teller } from './tell.ts';

@@ -126,7 +126,7 @@ export function createWorker(
       perDestination,
       onDefect,
     });
-    for (const entry of queue.entries()) scheduler.add(entry, entry.jobs);
+    await scheduler.addAll(queue.entries());
     const listeners = new Listeners({
       acceptor: flow,
       clock,
@@ -162,9 +162,9 @@ export function createWorker(
   }
 
   /** A destination that is down has earned its back-off on the way that it had. */
-  function wakeRerouted(scheduler: Scheduler, before: Setup, { config, routes }: Setup): void {
+  async function wakeRerouted(scheduler: Scheduler, before: Setup, { config, routes }: Setup): Promise<void> {
     const all = !isDeepStrictEqual(waysOf(before.config), waysOf(config));
-    scheduler.wakeThose(
+    await scheduler.wakeThose(
       (key) => all || !isDeepStrictEqual(before.routes.destination(key), routes.destination(key)),
     );
   }
@@ -175,7 +175,7 @@ export function createWorker(
       const { listeners, scheduler } = running();
       loaded = compile(config, place);
       await listeners.load(config, 1 / place.workers);
-      wakeRerouted(scheduler, before.setup, loaded.setup);
+      await wakeRerouted(scheduler, before.setup, loaded.setup);
     } catch (error) {
       metrics.configRefused();
       loaded = before;

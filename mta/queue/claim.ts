@@ -2,6 +2,7 @@
  * Which lanes may be claimed, and who tries first. Safety doesn't hang on this, as the lease decides who owns a lane; a
  * claim from an owner who lives only costs it its sessions. Pure.
  */
+import type { Random } from '../random.ts';
 import type { LeaseName } from './layout.ts';
 import type { LaneRelease } from './types.ts';
 
@@ -80,4 +81,12 @@ export function lanesToWatch(
     }
   }
   return { near: [...near], far: others.filter((lane) => !near.has(lane)) };
+}
+
+/** In another order in each process, so that they don't all try for the same. */
+export function shuffled(found: readonly Claimable[], random: Random): Claimable[] {
+  return found
+    .map((one) => ({ one, key: random.fraction() }))
+    .sort((a, b) => a.key - b.key)
+    .map(({ one }) => one);
 }

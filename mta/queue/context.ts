@@ -4,6 +4,7 @@ import type { QueueConfig } from '../config.ts';
 import type { Random } from '../random.ts';
 import type { QueueLog, QueueStats } from './deps.ts';
 import type { Disk } from './disk.ts';
+import type { Handles } from './handles.ts';
 import type { Host } from './host.ts';
 import type { HotCache } from './hot-cache.ts';
 import type { Space } from './space.ts';
@@ -17,6 +18,7 @@ export interface LaneContext {
   readonly random: Random;
   readonly log: QueueLog;
   readonly host: Host;
+  readonly handles: Handles;
   readonly cache: HotCache;
   readonly space: Space;
   readonly stats: Writable<QueueStats>;

@@ -1,7 +1,8 @@
 /** A lane that is handed to another worker in order, with the scheduler that works on it. */
 import { describe, expect, it } from 'vitest';
 import type { Delivery } from '../config.ts';
-import { type AttemptReport, Scheduler } from '../schedule/scheduler.ts';
+import { Scheduler } from '../schedule/scheduler.ts';
+import type { AttemptReport } from '../schedule/types.ts';
 import { diskError, MemoryDisk } from './testing/memory-disk.ts';
 import {
   accept,

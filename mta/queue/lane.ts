@@ -11,12 +11,14 @@ import { keepAside } from './damage.ts';
 import { isFull } from './disk.ts';
 import { LaneDraft } from './draft.ts';
 import { encodeLaneRecord, encodeMessage, encodeSettled } from './format/message.ts';
+import { handleOf } from './handles.ts';
 import { applySettlement } from './jobs.ts';
 import { Journal } from './journal.ts';
 import { formatQueueId } from './layout.ts';
 import type { Lease } from './lease.ts';
 import type { IndexedMessage, MessageIndex } from './message-index.ts';
 import { OpenDrafts } from './open-drafts.ts';
+import type { LaneParts } from './open-lane.ts';
 import { type FoundMessage, inMemory, readMessage } from './read.ts';
 import type { Recovered } from './recovery.ts';
 import { letGo } from './releases.ts';
@@ -47,6 +49,8 @@ export interface LaneEvents {
 export class Lane {
   readonly id: string;
   readonly folder: string;
+  /** In handles. */
+  readonly number: number;
   readonly index: MessageIndex;
   readonly drafts = new OpenDrafts();
   readonly transfers: LaneTransfers;
@@ -68,23 +72,13 @@ export class Lane {
   retired: boolean;
 
   /** @param parts of a lane that has been recovered, and whose next segment has been begun */
-  constructor(
-    context: LaneContext,
-    events: LaneEvents,
-    parts: {
-      id: string;
-      folder: string;
-      lease: Lease;
-      segments: Segments;
-      recovered: Recovered;
-      epoch: number;
-    },
-  ) {
+  constructor(context: LaneContext, events: LaneEvents, parts: LaneParts) {
     const { recovered } = parts;
     this.#context = context;
     this.#events = events;
     this.id = parts.id;
     this.folder = parts.folder;
+    this.number = context.handles.open(parts.id);
     this.index = recovered.index;
     this.#damaged = recovered.damage.length;
     this.retired = recovered.retired;
@@ -153,7 +147,8 @@ export class Lane {
     const { sequence, size, arrivedAt, sender } = message;
     // Nobody but its receiver may have it meanwhile.
     const jobs = this.transfers.pinned(sequence) ? message.jobs.map(held) : message.jobs;
-    return { id: this.idOf(sequence), size, arrivedAt, sender, jobs };
+    const handle = handleOf(this.number, sequence);
+    return { id: this.idOf(sequence), handle, size, arrivedAt, sender, jobs };
   }
 
   /** @param key of a message that another lane hands over */

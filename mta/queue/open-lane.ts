@@ -8,7 +8,7 @@ import type { LaneContext } from './context.ts';
 import { Lane, type LaneEvents } from './lane.ts';
 import { BODIES, type LeaseName, lanesPath, newLaneId, ownerName } from './layout.ts';
 import { Lease } from './lease.ts';
-import { recoverLane } from './recovery.ts';
+import { type Recovered, recoverLane } from './recovery.ts';
 import { letGo } from './releases.ts';
 import { removeFormerReserves } from './reserve.ts';
 import { Segments } from './segments.ts';
@@ -45,6 +45,12 @@ interface ToOpen {
   readonly id: string;
   readonly folder: string;
   readonly lease: Lease;
+}
+
+export interface LaneParts extends ToOpen {
+  readonly segments: Segments;
+  readonly recovered: Recovered;
+  readonly epoch: number;
 }
 
 async function openLane(
@@ -89,6 +95,7 @@ async function openLane(
       await letGo(context.disk, context.config.path, id, lease);
     }
     lease.abandon();
+    context.handles.close(id);
     await segments?.close();
     throw error;
   } finally {

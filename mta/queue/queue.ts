@@ -2,15 +2,17 @@
  * The queue of one worker process: a home lane for new mail, and the lanes of others that it has adopted and serves
  * until they are empty. Which lanes it adopts is `adopter.ts`'s to say.
  */
+import { turn } from '../clock.ts';
 import type { QueueConfig } from '../config.ts';
 import { PostriderError, smtpError } from '../errors.ts';
 import { Adopter } from './adopter.ts';
-import type { Claimable } from './claim.ts';
+import { type Claimable, shuffled } from './claim.ts';
 import type { LaneContext } from './context.ts';
 import { countingDisk } from './counting-disk.ts';
 import type { QueueDeps, QueueStats } from './deps.ts';
 import { messageOf } from './disk.ts';
 import { GiveAways } from './give-aways.ts';
+import { Handles } from './handles.ts';
 import { linuxHost } from './host.ts';
 import { HotCache } from './hot-cache.ts';
 import type { Lane } from './lane.ts';
@@ -18,16 +20,21 @@ import { lanesPath, newWorkerId, parseQueueId } from './layout.ts';
 import { claimLane, createLane } from './open-lane.ts';
 import { Space } from './space.ts';
 import { deleteFolder } from './sweep.ts';
+import { countsOf, destinationsOf, recipientsOf, selectFrom, summaryOf } from './totals.ts';
 import type { LaneTransfers } from './transfer/lane-transfers.ts';
 import type {
+  DestinationCount,
   Draft,
+  JobFilter,
   LaneRelease,
   LaneSummary,
+  MessageHandle,
   NewMessage,
   Queue,
   QueueCounts,
   QueueEntry,
   QueueId,
+  RecipientCounts,
   Settlement,
   StoredMessage,
   WorkerId,
@@ -35,6 +42,8 @@ import type {
 import { openFolder } from './version.ts';
 import { LaneWatch } from './watch.ts';
 
+/** Messages told of in one turn of the event loop. */
+const PORTION = 1000;
 const HOT_BYTES = 64 << 20;
 /** Between two attempts to make a lane: doubled with each that fails, up to half a term. */
 const HOME_RETRY_MS = 400;
@@ -66,6 +75,7 @@ export async function openQueue(config: QueueConfig, deps: QueueDeps): Promise<L
     random,
     log,
     host: deps.host ?? linuxHost,
+    handles: new Handles(),
     cache: new HotCache(HOT_BYTES),
     space: new Space(disk, clock, config.path, config.minFreeBytes),
     stats,
@@ -131,17 +141,17 @@ class ProcessQueue implements LaneQueue {
         if (this.#home === lane) this.#home = await this.#createLane();
       },
       letGo: async (lane, to) => {
-        this.#lanes.delete(lane.id);
+        this.#forget(lane);
         await this.#letGo(lane, to);
       },
-      onStay: (lane) => this.#arrived(lane),
+      onStay: (lane) => this.#announce(lane),
     });
   }
 
   /** A lane without an owner becomes the home where there is one, else a new one. */
   async start(): Promise<void> {
     await this.#context.space.check();
-    const found = this.#shuffled(await this.#watch.all(new Set()));
+    const found = shuffled(await this.#watch.all(new Set()), this.#context.random);
     let lane: Lane | undefined;
     while (!lane && found.length > 0) {
       const claimed = await this.#claim(found.shift()!);
@@ -172,6 +182,25 @@ class ProcessQueue implements LaneQueue {
     return at && message && at.lane.entryOf(message);
   }
 
+  at(handle: MessageHandle): QueueEntry | undefined {
+    const found = this.#context.handles.find(handle);
+    const lane = found && this.#lanes.get(found.lane);
+    const message = lane?.index.get(found!.sequence);
+    return lane && message && lane.entryOf(message);
+  }
+
+  select(filter: JobFilter): MessageHandle[] {
+    return selectFrom(this.#lanes.values(), filter);
+  }
+
+  countRecipients(now: number): RecipientCounts {
+    return recipientsOf(this.#lanes.values(), now);
+  }
+
+  countDestinations(now: number): Map<string, DestinationCount> {
+    return destinationsOf(this.#lanes.values(), now);
+  }
+
   *entries(): IterableIterator<QueueEntry> {
     for (const lane of this.#lanes.values()) {
       for (const message of lane.index.values()) yield lane.entryOf(message);
@@ -189,24 +218,7 @@ class ProcessQueue implements LaneQueue {
   }
 
   counts(): QueueCounts {
-    let messages = 0;
-    let bytes = 0;
-    let damaged = 0;
-    let oldest = Number.POSITIVE_INFINITY;
-    for (const { index, damaged: found } of this.#lanes.values()) {
-      messages += index.size;
-      bytes += index.bytes;
-      damaged += found;
-      oldest = Math.min(oldest, index.oldest);
-    }
-    return {
-      messages,
-      bytes,
-      oldest: messages > 0 ? oldest : undefined,
-      lanes: this.#lanes.size,
-      damaged,
-      full: this.#context.space.full,
-    };
+    return countsOf([...this.#lanes.values()], this.#context.space.full);
   }
 
   stats(): QueueStats {
@@ -244,18 +256,7 @@ class ProcessQueue implements LaneQueue {
 
   lanes(): LaneSummary[] {
     const now = this.#context.clock.now();
-    return Array.from(this.#lanes.values(), (lane) => {
-      const recipients = { due: 0, deferred: 0, held: 0 };
-      lane.index.countRecipients(now, recipients);
-      const { due } = recipients;
-      return {
-        id: lane.id,
-        messages: lane.index.size,
-        bytes: lane.index.bytes,
-        due,
-        home: lane === this.#home,
-      };
-    });
+    return Array.from(this.#lanes.values(), (lane) => summaryOf(lane, now, lane === this.#home));
   }
 
   giveAway(id: string, to: WorkerId): Promise<boolean> {
@@ -297,15 +298,6 @@ class ProcessQueue implements LaneQueue {
     throw smtpError(this.#closed || this.#leaving ? 'serviceShutdown' : 'leaseLost');
   }
 
-  /** In another order in each process, so that they don't all try for the same. */
-  #shuffled(found: readonly Claimable[]): Claimable[] {
-    const { random } = this.#context;
-    return found
-      .map((one) => ({ one, key: random.fraction() }))
-      .sort((a, b) => a.key - b.key)
-      .map(({ one }) => one);
-  }
-
   async #createLane(): Promise<Lane> {
     const lane = await createLane(this.#context, this.#events);
     this.#lanes.set(lane.id, lane);
@@ -337,16 +329,30 @@ class ProcessQueue implements LaneQueue {
     }
     this.#lanes.set(id, lane);
     log.info({ lane: id, reason, messages: lane.index.size }, 'lane adopted');
-    this.#arrived(lane);
+    await this.#announce(lane);
     return lane;
   }
 
-  #arrived(lane: Lane): void {
-    for (const message of lane.index.values()) this.#events.onArrival(lane.entryOf(message));
+  /** Whether it was known. */
+  #forget(lane: Lane): boolean {
+    this.#context.handles.close(lane.id);
+    return this.#lanes.delete(lane.id);
+  }
+
+  /** In portions: there may be a million. */
+  async #announce(lane: Lane): Promise<void> {
+    if (this.#arrival.length === 0) return;
+    let told = 0;
+    for (const message of lane.index.values()) {
+      if (this.#lanes.get(lane.id) !== lane) return;
+      this.#events.onArrival(lane.entryOf(message));
+      told += 1;
+      if (told % PORTION === 0) await turn(this.#context.clock);
+    }
   }
 
   #lost(lane: Lane): void {
-    if (!this.#lanes.delete(lane.id)) return;
+    if (!this.#forget(lane)) return;
     const ids = Array.from(lane.index.sequences(), (sequence) => lane.idOf(sequence));
     if (this.#home === lane) this.#home = undefined;
     for (const listener of this.#loss) listener(ids);
@@ -384,10 +390,10 @@ class ProcessQueue implements LaneQueue {
         if (!(await lane.retire())) continue;
         log.info({ lane: lane.id }, 'empty lane removed');
       } catch (error) {
-        this.#lanes.delete(lane.id);
+        this.#forget(lane);
         throw error;
       }
-      this.#lanes.delete(lane.id);
+      this.#forget(lane);
     }
     for (const name of this.#watch.retired) await deleteFolder(disk, `${lanesPath(config.path)}/${name}`);
   }

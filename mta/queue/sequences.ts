@@ -4,6 +4,7 @@
  */
 import { smtpError } from '../errors.ts';
 import { encodeLaneRecord } from './format/message.ts';
+import { MOST_SEQUENCES } from './handles.ts';
 import type { Journal } from './journal.ts';
 
 /** Reserved at a time: a record for each half of it, at most. */
@@ -21,9 +22,10 @@ export class Sequences {
     this.#next = first;
   }
 
-  /** Throws `SmtpError` 451 where the disk has not kept up. */
+  /** Throws `SmtpError` 451 where the disk has not kept up, or the lane has used all of its numbers. */
   next(): number {
-    if (this.#next >= this.#reserved) throw smtpError('localError', { detail: 'no sequence number is free' });
+    if (this.#next >= Math.min(this.#reserved, MOST_SEQUENCES))
+      throw smtpError('localError', { detail: 'no sequence number is free' });
     if (this.#reserved - this.#next < AHEAD / 2 && !this.#reserving) {
       void this.reserve().catch(() => undefined);
     }

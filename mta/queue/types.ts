@@ -12,6 +12,9 @@ import type { Envelope } from '../envelope.ts';
 /** `<lane>-<sequence in base 36>`: unique for good, as lane ids are never used again. */
 export type QueueId = string;
 
+/** Names a message within this process, as long as it runs: a number, as what waits is kept in columns of them. */
+export type MessageHandle = number;
+
 /** A reply as it is kept with a deferred or ended recipient. */
 export interface StoredReply {
   readonly code: number;
@@ -96,6 +99,7 @@ export interface StoredMessage {
 /** The in-memory index's view of a message: no disk access. */
 export interface QueueEntry {
   readonly id: QueueId;
+  readonly handle: MessageHandle;
   readonly size: number;
   readonly arrivedAt: number;
   /** What fairness counts by: the user, else the domain of the reverse-path, else `''`; interned, as many share it. */
@@ -110,6 +114,12 @@ export interface RecipientCounts {
   /** Wait for their time. */
   deferred: number;
   held: number;
+}
+
+/** What is absent may be anything. */
+export interface JobFilter {
+  readonly destination?: string | undefined;
+  readonly held?: boolean | undefined;
 }
 
 /** The jobs for one destination at a moment. */
@@ -168,6 +178,9 @@ export interface Queue {
    */
   read(id: QueueId): Promise<StoredMessage | undefined>;
   entry(id: QueueId): QueueEntry | undefined;
+  /** As `entry`; undefined also for messages of lanes that are no longer ours. */
+  at(handle: MessageHandle): QueueEntry | undefined;
+  /** All messages, in no order that is promised. The queue may change while they are walked. */
   entries(): IterableIterator<QueueEntry>;
   /**
    * Applies a settlement. The index changes at once; the promise resolves with what is left (undefined when the
@@ -177,6 +190,12 @@ export interface Queue {
   /** Whether this process still owns the lane of the message: asked before MAIL and before the final dot. */
   owns(id: QueueId): boolean;
   counts(): QueueCounts;
+  /** @param now ms since the epoch */
+  countRecipients(now: number): RecipientCounts;
+  /** By the key of the destination. @param now ms since the epoch */
+  countDestinations(now: number): Map<string, DestinationCount>;
+  /** Messages with a job that matches, as of this moment. */
+  select(filter: JobFilter): MessageHandle[];
   /**
    * Called with every message that comes into this process's charge from now on: accepted, enqueued, adopted; and again
    * with those that were to be given away and stay. What was recovered when the queue was opened is in `entries()`.

@@ -9,15 +9,13 @@
  */
 import type { Job, QueueId, StoredReply } from '../queue/types.ts';
 import type { DestinationKey } from '../route/types.ts';
-import { FairQueue } from './fair-queue.ts';
+import { type FairLines, FairQueue } from './fair-queue.ts';
+import type { Plan } from './plan.ts';
 
-/** A job and the message it is of. */
+/** A job whose turn has come, and the message it is of. */
 export interface Work {
   readonly id: QueueId;
   readonly job: Job;
-  readonly sender: string;
-  /** What the heap of waiting work is ordered by. */
-  readonly dueAt: number;
 }
 
 const FIRST_WINDOW = 4;
@@ -26,6 +24,8 @@ const RETRY_TURN = 4;
 
 export class DestinationQueue {
   readonly key: DestinationKey;
+  /** Of this process; another's after it has gone. */
+  readonly number: number;
   active = 0;
   /** Consecutive attempts that reached no host. */
   failures = 0;
@@ -36,23 +36,40 @@ export class DestinationQueue {
   lastReply: StoredReply | undefined;
   /** Whether a host has answered since the last failure. */
   proven: boolean;
-  readonly #fresh = new FairQueue<Work>();
-  readonly #retries = new FairQueue<Work>();
+  readonly #lines: FairLines;
+  #fresh: FairQueue;
+  #retries: FairQueue;
+  /** What a search has not come to yet. */
+  #unseen: FairQueue[] = [];
   #window = FIRST_WINDOW;
   #turn = 0;
 
   /** @param proven whether it answered when it was last used */
-  constructor(key: DestinationKey, proven: boolean) {
+  constructor(key: DestinationKey, number: number, proven: boolean, lines: FairLines) {
     this.key = key;
+    this.number = number;
     this.proven = proven;
+    this.#lines = lines;
+    this.#fresh = new FairQueue(lines);
+    this.#retries = new FairQueue(lines);
   }
 
   get ready(): number {
-    return this.#fresh.size + this.#retries.size;
+    return this.#fresh.size + this.#retries.size + this.unseen;
   }
 
-  push(work: Work): void {
-    (work.job.attempts === 0 ? this.#fresh : this.#retries).push(work.sender, work);
+  /** Whether mail waits for it that has not been tried, and it isn't known to be down. */
+  get freshMail(): boolean {
+    return this.failures === 0 && this.#fresh.size > 0;
+  }
+
+  /** Ready for it, and not yet seen by the search that is on. */
+  get unseen(): number {
+    return this.#unseen.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  push(plan: Plan, sender: string, attempts: number): void {
+    (attempts === 0 ? this.#fresh : this.#retries).push(sender, plan);
   }
 
   /** Whether an attempt may start now, at most `limit` at once. */
@@ -63,23 +80,22 @@ export class DestinationQueue {
     return this.active < Math.min(this.#window, limit);
   }
 
-  shift(): Work | undefined {
+  shift(): Plan | undefined {
     this.#turn = (this.#turn + 1) % RETRY_TURN;
     const [first, second] = this.#turn === 0 ? [this.#retries, this.#fresh] : [this.#fresh, this.#retries];
-    return first.shift() ?? second.shift();
+    return first.shift() ?? second.shift() ?? this.shiftUnseen();
   }
 
-  /** Takes out everything that `take` says, and returns it. */
-  withdraw(take: (work: Work) => boolean): Work[] {
-    const taken: Work[] = [];
-    for (const line of [this.#fresh, this.#retries]) {
-      for (let left = line.size; left > 0; left -= 1) {
-        const work = line.shift()!;
-        if (take(work)) taken.push(work);
-        else line.push(work.sender, work);
-      }
-    }
-    return taken;
+  /** Begins a search through all that is ready: `shiftUnseen` takes it out, `push` puts back what is to stay. */
+  beginSearch(): void {
+    this.#unseen = [...this.#unseen, this.#fresh, this.#retries];
+    this.#fresh = new FairQueue(this.#lines);
+    this.#retries = new FairQueue(this.#lines);
+  }
+
+  shiftUnseen(): Plan | undefined {
+    while (this.#unseen[0]?.size === 0) this.#unseen.shift();
+    return this.#unseen[0]?.shift();
   }
 
   /** A host answered, whatever it said of the message. */

@@ -1,45 +1,75 @@
-/** A binary heap by time: what is due first comes out first. Insertion and removal take O(log n). */
-export class DueHeap<T extends { readonly dueAt: number }> {
-  readonly #items: T[] = [];
+/**
+ * A binary heap by time: what is due first comes out first. Insertion and removal take O(log n). An item is two numbers
+ * beside its time, whatever they mean to the caller, and takes 20 bytes.
+ */
+import { Column } from '../compact/columns.ts';
+
+export interface DueItem {
+  readonly dueAt: number;
+  readonly key: number;
+  /** Below 2 ** 32. */
+  readonly detail: number;
+}
+
+export class DueHeap {
+  readonly #dueAt = Column.float64();
+  readonly #key = Column.float64();
+  readonly #detail = Column.uint32();
+  #size = 0;
 
   get size(): number {
-    return this.#items.length;
+    return this.#size;
   }
 
-  peek(): T | undefined {
-    return this.#items[0];
+  /** When the first is due; Infinity where there is none. */
+  get dueAt(): number {
+    return this.#size === 0 ? Number.POSITIVE_INFINITY : this.#dueAt.get(0);
   }
 
-  push(item: T): void {
-    const items = this.#items;
-    let at = items.length;
-    items.push(item);
+  push(item: DueItem): void {
+    let at = this.#size;
+    this.#size += 1;
+    for (const column of [this.#dueAt, this.#key, this.#detail]) column.grow(this.#size);
     while (at > 0) {
       const parent = (at - 1) >> 1;
-      const above = items[parent]!;
-      if (above.dueAt <= item.dueAt) break;
-      items[at] = above;
+      if (this.#dueAt.get(parent) <= item.dueAt) break;
+      this.#copy(parent, at);
       at = parent;
     }
-    items[at] = item;
+    this.#set(at, item);
   }
 
-  pop(): T | undefined {
-    const items = this.#items;
-    const first = items[0];
-    const last = items.pop();
-    if (first === undefined || last === undefined || items.length === 0) return first;
+  pop(): DueItem | undefined {
+    if (this.#size === 0) return undefined;
+    const first = this.#item(0);
+    this.#size -= 1;
+    const last = this.#item(this.#size);
     let at = 0;
     for (;;) {
       let child = 2 * at + 1;
-      if (child >= items.length) break;
-      if (child + 1 < items.length && items[child + 1]!.dueAt < items[child]!.dueAt) child += 1;
-      const below = items[child]!;
-      if (last.dueAt <= below.dueAt) break;
-      items[at] = below;
+      if (child >= this.#size) break;
+      if (child + 1 < this.#size && this.#dueAt.get(child + 1) < this.#dueAt.get(child)) child += 1;
+      if (last.dueAt <= this.#dueAt.get(child)) break;
+      this.#copy(child, at);
       at = child;
     }
-    items[at] = last;
+    this.#set(at, last);
     return first;
+  }
+
+  #item(at: number): DueItem {
+    return { dueAt: this.#dueAt.get(at), key: this.#key.get(at), detail: this.#detail.get(at) };
+  }
+
+  #set(at: number, { dueAt, key, detail }: DueItem): void {
+    this.#dueAt.set(at, dueAt);
+    this.#key.set(at, key);
+    this.#detail.set(at, detail);
+  }
+
+  #copy(from: number, to: number): void {
+    this.#dueAt.set(to, this.#dueAt.get(from));
+    this.#key.set(to, this.#key.get(from));
+    this.#detail.set(to, this.#detail.get(from));
   }
 }

@@ -143,7 +143,7 @@ describe('Scheduler', () => {
       order.push(work.id);
       return answered;
     }, 1);
-    scheduler.add({ id: 'x', sender: '' }, []);
+    scheduler.add({ handle: 0, sender: '' }, []);
     for (let n = 0; n < 12; n += 1) add(`retry${n}`, { attempts: 3 });
     for (let n = 0; n < 12; n += 1) add(`fresh${n}`);
     add('other', { sender: 'berta' });

@@ -1,78 +1,53 @@
 /**
  * Decides which job is tried when. Jobs wait in a heap until they are due, then in the queue of their destination
- * until it has room; destinations with work take turns, and within one, senders do.
+ * until it has room; destinations with work take turns, and within one, senders do. What waits is a few numbers, as
+ * there may be a million: the queue is asked for the job when its turn has come. What takes long with a million is done
+ * in portions, between which the event loop turns.
  *
  * What it fails on: nothing. After each attempt it plans what the queue then has of the attempt's recipients, whatever
  * the attempt says of itself: no job is forgotten, and one that is as it was (the attempt rejected, by a defect of the
  * flow; or the lane was in doubt) waits before its next, so that it is not tried in a tight loop.
  */
-import type { Clock } from '../clock.ts';
-import type { Delivery } from '../config.ts';
-import type { Job, Queue, QueueEntry, QueueId, StoredReply } from '../queue/types.ts';
-import type { Random } from '../random.ts';
+import { turn } from '../clock.ts';
+import type { Job, QueueEntry, QueueId, StoredReply } from '../queue/types.ts';
 import type { DestinationKey } from '../route/types.ts';
 import { retryDelay } from './backoff.ts';
 import type { WorkerLoad } from './balance.ts';
-import { DestinationQueue, type Work } from './destination.ts';
+import type { DestinationQueue, Work } from './destination.ts';
+import { Destinations } from './destinations.ts';
 import { DueHeap } from './due-heap.ts';
-
-/** What an attempt says about the destination, besides what it settled in the queue. */
-export interface AttemptReport {
-  /** `answered`: a host spoke to us; `unreachable`: none did; `untried`: the destination wasn't asked. */
-  readonly destination: 'answered' | 'unreachable' | 'untried';
-  readonly reply?: StoredReply;
-  /** Resolves when the settlement is on stable storage; never rejects. */
-  readonly stored: Promise<void>;
-}
-
-export interface SchedulerOptions {
-  readonly queue: Queue;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly attempt: (work: Work) => Promise<AttemptReport>;
-  /**
-   * Ends what has been waiting for a destination that is down for longer than it may, and warns of delays.
-   */
-  readonly lapse: (work: Work, reply: StoredReply) => Promise<AttemptReport>;
-  readonly delivery: () => Delivery;
-  /** Attempts at once to one destination, of this process. */
-  readonly perDestination: (key: DestinationKey) => number;
-  readonly onDefect: (error: unknown) => void;
-}
+import { mayBeLate } from './lateness.ts';
+import { type Plan, plannedJob } from './plan.ts';
+import { type Turn, Turns } from './turns.ts';
+import type { AttemptReport, SchedulerOptions } from './types.ts';
 
 /**
  * Attempts in one process that are under way or not stored yet: bounds sockets, memory, and what a crash could repeat.
  */
 const MAX_ACTIVE = 256;
-/** Of these, attempts at destinations that haven't answered yet: dead ones take a timeout each, and must not take all. */
-const MAX_ON_TRIAL = 128;
-/** Destinations remembered to have answered when last used. */
-const MOST_PROVEN = 4096;
 /** The due times of retries are looked at no more often than this. */
 const TICK_MS = 50;
 /** What waits for a destination that is down is looked through no more often than this: it may be a million. */
 const LAPSE_MS = 30_000;
 const LAPSE_PORTION = 64;
+/** Plans, or destinations, looked at in one turn of the event loop: a few ms. */
+const PORTION = 1000;
 
 export class Scheduler {
   readonly #options: SchedulerOptions;
   /** By wall clock. */
-  readonly #waiting = new DueHeap<Work>();
-  /** By monotonic clock. */
-  readonly #probes = new DueHeap<{ dueAt: number; destination: DestinationQueue }>();
-  readonly #destinations = new Map<DestinationKey, DestinationQueue>();
-  /** Destinations with something ready and room for it, in turn order: those that answer, and those that may not. */
-  readonly #runnable = { proven: new Set<DestinationQueue>(), onTrial: new Set<DestinationQueue>() };
-  /** Keys of forgotten destinations that answered, the latest last. */
-  readonly #proven = new Set<DestinationKey>();
-  #onTrial = 0;
-  #trialTurn = false;
+  readonly #waiting = new DueHeap();
+  /** By monotonic clock; keys are numbers of destinations. */
+  readonly #probes = new DueHeap();
+  readonly #destinations = new Destinations();
+  readonly #turns = new Turns();
   /** Recipients under way, by message and the first recipient of the job. */
-  readonly #underWay = new Set<string>();
+  readonly #underWay = new Map<string, Work>();
   /** Attempts whose outcome is not on stable storage yet: a crash now would repeat them. */
   #unstored = 0;
   #cancelTimer: (() => void) | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
+  #ticking = false;
   #stopping = false;
   #idle: (() => void)[] = [];
   /** Lanes that are to be given away, and who waits for the last attempt of each. */
@@ -85,24 +60,35 @@ export class Scheduler {
   }
 
   /** Plans these jobs of a message; held ones are left alone. */
-  add(entry: Pick<QueueEntry, 'id' | 'sender'>, jobs: readonly Job[]): void {
-    for (const job of jobs) {
-      if (!job.held) this.#plan({ id: entry.id, job, sender: entry.sender, dueAt: job.dueAt });
-    }
+  add(entry: Pick<QueueEntry, 'handle' | 'sender'>, jobs: readonly Job[]): void {
+    for (const job of jobs) if (!job.held) this.#plan(entry, job, job.dueAt);
     this.#pump();
+  }
+
+  /** Plans all jobs of these messages. */
+  async addAll(entries: Iterable<QueueEntry>): Promise<void> {
+    let planned = 0;
+    for (const entry of entries) {
+      this.add(entry, entry.jobs);
+      planned += 1;
+      if (planned % PORTION === 0) await turn(this.#options.clock);
+    }
   }
 
   /** Tries a destination at its next turn, however long it has been down. */
   wake(key: DestinationKey): void {
-    this.wakeThose((each) => each === key);
+    const destination = this.#destinations.get(key);
+    if (destination !== undefined) this.#wake(destination);
+    this.#pump();
   }
 
   /** As `wake`, for every destination that is down and that `which` names. */
-  wakeThose(which: (key: DestinationKey) => boolean): void {
+  async wakeThose(which: (key: DestinationKey) => boolean): Promise<void> {
+    let seen = 0;
     for (const destination of this.#destinations.values()) {
-      if (destination.failures === 0 || !which(destination.key)) continue;
-      destination.wake();
-      this.#offer(destination);
+      if (destination.failures > 0 && which(destination.key)) this.#wake(destination);
+      seen += 1;
+      if (seen % PORTION === 0) await turn(this.#options.clock);
     }
     this.#pump();
   }
@@ -111,9 +97,9 @@ export class Scheduler {
     return this.#underWay.has(keyOf(id, job));
   }
 
-  /** Destinations that have been used since the start and still have work or are down. */
-  destinations(): IterableIterator<DestinationQueue> {
-    return this.#destinations.values();
+  /** Jobs that an attempt works on. */
+  underWay(): IterableIterator<Work> {
+    return this.#underWay.values();
   }
 
   destination(key: DestinationKey): DestinationQueue | undefined {
@@ -148,57 +134,57 @@ export class Scheduler {
     if (this.#yielding.length === 0) return;
     const waiting = this.#yielding;
     this.#yielding = waiting.filter(({ prefix, resolve }) => {
-      for (const key of this.#underWay) if (key.startsWith(prefix)) return true;
+      for (const key of this.#underWay.keys()) if (key.startsWith(prefix)) return true;
       resolve();
       return false;
     });
   }
 
-  #plan(work: Work): void {
-    if (work.dueAt <= this.#options.clock.now()) this.#ready(work);
-    else this.#waiting.push(work);
+  #plan({ handle, sender }: Pick<QueueEntry, 'handle' | 'sender'>, job: Job, dueAt: number): void {
+    const first = job.recipients[0]!;
+    if (dueAt > this.#options.clock.now()) this.#waiting.push({ dueAt, key: handle, detail: first });
+    else this.#ready({ message: handle, first, dueAt }, job, sender);
   }
 
-  #ready(work: Work): void {
-    const key = work.job.destination;
-    let destination = this.#destinations.get(key);
-    if (destination === undefined) {
-      destination = new DestinationQueue(key, this.#proven.delete(key));
-      this.#destinations.set(key, destination);
-    }
-    destination.push(work);
+  #ready(plan: Plan, { destination: key, attempts }: Job, sender: string): void {
+    const destination = this.#destinations.open(key);
+    destination.push(plan, sender, attempts);
+    this.#offer(destination);
+  }
+
+  #wake(destination: DestinationQueue): void {
+    if (destination.failures === 0) return;
+    destination.wake();
     this.#offer(destination);
   }
 
   #offer(destination: DestinationQueue): void {
-    const { clock, perDestination } = this.#options;
-    if (!destination.runnable(clock.monotonic(), perDestination(destination.key))) return;
-    const { proven, onTrial } = this.#runnable;
-    (destination.proven ? onTrial : proven).delete(destination);
-    (destination.proven ? proven : onTrial).add(destination);
+    if (this.#runnable(destination)) this.#turns.offer(destination);
   }
 
-  /** The destination whose turn it is, taken out of its line. */
-  #next(): DestinationQueue | undefined {
-    const [proven] = this.#runnable.proven;
-    const [onTrial] = this.#onTrial < MAX_ON_TRIAL ? this.#runnable.onTrial : [];
-    this.#trialTurn = !this.#trialTurn;
-    const next = this.#trialTurn ? (onTrial ?? proven) : (proven ?? onTrial);
-    if (next !== undefined && !this.#runnable.proven.delete(next)) this.#runnable.onTrial.delete(next);
-    return next;
+  #runnable(destination: DestinationQueue): boolean {
+    const { clock, perDestination } = this.#options;
+    return destination.runnable(clock.monotonic(), perDestination(destination.key));
   }
 
   #pump(): void {
     if (this.#stopping) return;
-    const { clock, perDestination } = this.#options;
+    let dropped = 0;
     while (this.#underWay.size + this.#unstored < MAX_ACTIVE) {
-      const destination = this.#next();
-      if (destination === undefined) break;
-      if (!destination.runnable(clock.monotonic(), perDestination(destination.key))) continue;
-      const work = this.#current(destination.shift()!);
-      if (work !== undefined) this.#start(destination, work);
+      const next = this.#turns.next();
+      if (next === undefined) break;
+      const { destination } = next;
+      if (!this.#runnable(destination)) continue;
+      const work = this.#current(destination.shift()!, destination);
+      if (work !== undefined) this.#start(next, work);
+      else dropped += 1;
       this.#offer(destination);
-      if (destination.ready === 0) this.#forget(destination);
+      if (destination.ready === 0) this.#destinations.forget(destination);
+      if (dropped === PORTION) {
+        // There may be a million: of a lane that was lost, or that a person has changed.
+        this.#options.clock.soon(() => this.#pump());
+        break;
+      }
     }
     this.#setTimer();
   }
@@ -207,24 +193,25 @@ export class Scheduler {
    * The work as the queue has it now, or undefined where there is none left: a person, another attempt, or that its lane
    * is being given away, may have ended or changed it since it was planned, and what has changed is planned anew.
    */
-  #current(work: Work): Work | undefined {
-    if (this.isActive(work.id, work.job) || this.#options.queue.yielding(work.id)) return undefined;
-    const job = this.#options.queue
-      .entry(work.id)
-      ?.jobs.find((each) => isSame(each, work.job) && each.held !== true);
-    return job && { ...work, job };
+  #current(plan: Plan, { key }: DestinationQueue): Work | undefined {
+    const { queue } = this.#options;
+    const entry = queue.at(plan.message);
+    const job = entry && plannedJob(plan, entry.jobs);
+    if (entry === undefined || job === undefined || job.destination !== key) return undefined;
+    const { id } = entry;
+    return this.isActive(id, job) || queue.yielding(id) ? undefined : { id, job };
   }
 
-  #start(destination: DestinationQueue, work: Work): void {
-    const onTrial = destination.proven ? 0 : 1;
+  #start(next: Turn, work: Work): void {
+    const { destination } = next;
     destination.active += 1;
-    this.#onTrial += onTrial;
-    this.#underWay.add(keyOf(work.id, work.job));
+    this.#turns.began(next);
+    this.#underWay.set(keyOf(work.id, work.job), work);
     this.#options
       .attempt(work)
       .catch((error: unknown) => this.#defect(error))
       .then((report) => {
-        this.#onTrial -= onTrial;
+        this.#turns.ended(next);
         this.#finish(destination, work, report);
       })
       .catch(this.#options.onDefect);
@@ -238,7 +225,7 @@ export class Scheduler {
     if (report.destination === 'unreachable' && report.reply !== undefined)
       this.#down(destination, report.reply);
     this.#offer(destination);
-    if (destination.ready === 0) this.#forget(destination);
+    if (destination.ready === 0) this.#destinations.forget(destination);
     this.#store(report).catch(this.#options.onDefect);
     this.#replan(work, this.#options.clock.now() + this.#wait(1));
     this.#pump();
@@ -249,9 +236,9 @@ export class Scheduler {
     // Attempts that ran side by side fail together: that is one failure, not twenty.
     if (now >= destination.probeAt) {
       destination.unreachable(now + this.#wait(destination.failures + 1), reply);
-      this.#probes.push({ dueAt: destination.probeAt, destination });
+      this.#probes.push({ dueAt: destination.probeAt, key: destination.number, detail: 0 });
     }
-    this.#lapse(destination, reply);
+    this.#lapse(destination, reply).catch(this.#options.onDefect);
   }
 
   #wait(attempts: number): number {
@@ -260,13 +247,13 @@ export class Scheduler {
   }
 
   /** Plans what the queue has now of this work's recipients; what is as it was, not before `again`. */
-  #replan({ id, job: old, sender }: Work, again: number): void {
-    const jobs = this.#options.queue.entry(id)?.jobs ?? [];
-    if (jobs.length === 0) return;
+  #replan({ id, job: old }: Work, again: number): void {
+    const entry = this.#options.queue.entry(id);
+    if (entry === undefined) return;
     const tried = new Set(old.recipients);
-    for (const job of jobs) {
+    for (const job of entry.jobs) {
       if (job.held || !job.recipients.some((recipient) => tried.has(recipient))) continue;
-      this.#plan({ id, job, sender, dueAt: isSame(job, old) ? Math.max(job.dueAt, again) : job.dueAt });
+      this.#plan(entry, job, isSame(job, old) ? Math.max(job.dueAt, again) : job.dueAt);
     }
   }
 
@@ -285,90 +272,102 @@ export class Scheduler {
     return { destination: 'untried', stored: Promise.resolve() };
   }
 
-  /** While a destination is down nobody tries what waits for it, so what is too old is ended here. */
-  #lapse(destination: DestinationQueue, reply: StoredReply): void {
-    const { clock, delivery, queue, onDefect } = this.#options;
-    if (clock.monotonic() < destination.lapseAt) return;
+  /**
+   * While a destination is down nobody tries what waits for it, so what is too old is ended here. In portions, each
+   * stored before the next: there may be a hundred thousand, and each may bring a bounce.
+   */
+  async #lapse(destination: DestinationQueue, reply: StoredReply): Promise<void> {
+    const { clock, delivery, queue } = this.#options;
+    if (clock.monotonic() < destination.lapseAt || destination.unseen > 0) return;
     destination.lapseAt = clock.monotonic() + LAPSE_MS;
-    const now = clock.now();
-    const { lifetimeSeconds, bounceLifetimeSeconds, delayWarningSeconds } = delivery();
-    const warnAfter = delayWarningSeconds === 0 ? Number.POSITIVE_INFINITY : delayWarningSeconds * 1000;
-    const shortest = Math.min(lifetimeSeconds, bounceLifetimeSeconds) * 1000;
-    const late = destination.withdraw((work) => {
-      const entry = queue.entry(work.id);
-      if (entry === undefined) return true;
-      const age = now - entry.arrivedAt;
-      return age >= shortest || (age >= warnAfter && work.job.delayWarned !== true);
-    });
-    const current = late.map((work) => this.#current(work)).filter((work) => work !== undefined);
-    this.#lapseAll(current, reply).catch(onDefect);
-  }
-
-  /** In portions, each stored before the next: there may be a hundred thousand, and each may bring a bounce. */
-  async #lapseAll(late: readonly Work[], reply: StoredReply): Promise<void> {
-    for (let from = 0; from < late.length && !this.#stopping; from += LAPSE_PORTION) {
-      const portion = late.slice(from, from + LAPSE_PORTION);
-      for (const { id, job } of portion) this.#underWay.add(keyOf(id, job));
-      await Promise.all(
-        portion.map(async (work) => {
-          const report = await this.#options.lapse(work, reply).catch((error) => this.#defect(error));
-          this.#underWay.delete(keyOf(work.id, work.job));
-          this.#ended();
-          this.#replan(work, work.job.dueAt);
-          await this.#store(report);
-        }),
-      );
+    destination.beginSearch();
+    let seen = 0;
+    let late: Work[] = [];
+    while (!this.#stopping) {
+      const plan = destination.shiftUnseen();
+      if (plan === undefined) break;
+      const entry = queue.at(plan.message);
+      const work = this.#current(plan, destination);
+      if (entry === undefined || work === undefined) continue;
+      if (!mayBeLate(work.job, entry.arrivedAt, clock.now(), delivery())) {
+        destination.push(plan, entry.sender, work.job.attempts);
+      } else if (late.push(work) === LAPSE_PORTION) {
+        await this.#lapseAll(late, reply);
+        late = [];
+      }
+      seen += 1;
+      if (seen % PORTION === 0) await turn(clock);
     }
+    if (!this.#stopping) await this.#lapseAll(late, reply);
   }
 
-  /** A destination that is up and has no work is not worth its memory. */
-  #forget(destination: DestinationQueue): void {
-    if (destination.active > 0 || destination.ready > 0 || destination.failures > 0) return;
-    this.#drop(destination);
-    if (!destination.proven) return;
-    this.#proven.add(destination.key);
-    if (this.#proven.size > MOST_PROVEN) this.#proven.delete(this.#proven.values().next().value!);
-  }
-
-  /** Another may have been made with its key since. */
-  #drop(destination: DestinationQueue): void {
-    if (this.#destinations.get(destination.key) === destination) this.#destinations.delete(destination.key);
+  async #lapseAll(found: readonly Work[], reply: StoredReply): Promise<void> {
+    const late = found.filter(({ id, job }) => !this.isActive(id, job) && !this.#options.queue.yielding(id));
+    for (const work of late) this.#underWay.set(keyOf(work.id, work.job), work);
+    await Promise.all(
+      late.map(async (work) => {
+        const report = await this.#options.lapse(work, reply).catch((error) => this.#defect(error));
+        this.#underWay.delete(keyOf(work.id, work.job));
+        this.#ended();
+        this.#replan(work, work.job.dueAt);
+        await this.#store(report);
+      }),
+    );
   }
 
   /** One timer, for whichever comes first: the next job that is due or the next probe. */
   #setTimer(): void {
     const { clock } = this.#options;
     const now = clock.monotonic();
-    const first = this.#waiting.peek();
-    const due = first === undefined ? Number.POSITIVE_INFINITY : now + first.dueAt - clock.now();
-    const at = Math.max(Math.min(due, this.#probes.peek()?.dueAt ?? Number.POSITIVE_INFINITY), now + TICK_MS);
+    const due = now + this.#waiting.dueAt - clock.now();
+    const at = Math.max(Math.min(due, this.#probes.dueAt), now + TICK_MS);
     if (at >= this.#timerAt || at === Number.POSITIVE_INFINITY) return;
     this.#cancelTimer?.();
     this.#timerAt = at;
     this.#cancelTimer = clock.after(at - now, () => {
       this.#timerAt = Number.POSITIVE_INFINITY;
-      this.#tick();
+      this.#tick().catch(this.#options.onDefect);
     });
   }
 
-  #tick(): void {
-    const { clock } = this.#options;
-    const now = clock.now();
-    for (let first = this.#waiting.peek(); first !== undefined && first.dueAt <= now; ) {
-      this.#ready(this.#waiting.pop()!);
-      first = this.#waiting.peek();
+  async #tick(): Promise<void> {
+    if (this.#ticking) return;
+    this.#ticking = true;
+    try {
+      await this.#takeDue();
+    } finally {
+      this.#ticking = false;
     }
-    const monotonic = clock.monotonic();
-    for (let probe = this.#probes.peek(); probe !== undefined && probe.dueAt <= monotonic; ) {
-      const { destination } = this.#probes.pop()!;
+    this.#takeProbes();
+    this.#pump();
+  }
+
+  /** A million may fall due at once. */
+  async #takeDue(): Promise<void> {
+    const { clock, queue } = this.#options;
+    for (let taken = 1; this.#waiting.dueAt <= clock.now() && !this.#stopping; taken += 1) {
+      const { dueAt, key: message, detail: first } = this.#waiting.pop()!;
+      const plan = { message, first, dueAt };
+      const entry = queue.at(message);
+      const job = entry && plannedJob(plan, entry.jobs);
+      if (job !== undefined) this.#ready(plan, job, entry!.sender);
+      if (taken % PORTION !== 0) continue;
+      this.#pump();
+      await turn(clock);
+    }
+  }
+
+  #takeProbes(): void {
+    const now = this.#options.clock.monotonic();
+    while (this.#probes.dueAt <= now) {
+      const destination = this.#destinations.at(this.#probes.pop()!.key);
+      if (destination === undefined) continue;
       this.#offer(destination);
       // Nothing came for it while it was down: it is as good as a new one.
-      if (destination.ready === 0 && destination.active === 0 && destination.probeAt <= monotonic) {
-        this.#drop(destination);
+      if (destination.ready === 0 && destination.active === 0 && destination.probeAt <= now) {
+        this.#destinations.drop(destination);
       }
-      probe = this.#probes.peek();
     }
-    this.#pump();
   }
 }
 

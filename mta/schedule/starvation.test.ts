@@ -167,3 +167,84 @@ describe('nobody is starved', () => {
     expect(most).toBeLessThanOrEqual(64);
   });
 });
+
+describe('a backlog', () => {
+  const never = () => new Promise<never>(() => {});
+
+  it('of destinations that do not answer keeps no fresh mail from a destination that is new', async () => {
+    const done: string[] = [];
+    const { add } = world((work) => {
+      if (work.job.destination.startsWith('mx:dead')) return never();
+      done.push(work.id);
+      return Promise.resolve(answered);
+    });
+    for (let n = 0; n < 5000; n += 1) add(`dead${n}`, { destination: `mx:dead${n}.test`, attempts: 3 });
+    for (let n = 0; n < 50; n += 1) add(`m${n}`, { destination: `mx:new${n}.test` });
+    await turns(60);
+    expect(done).toHaveLength(50);
+  });
+
+  it('of destinations that are slow leaves places for fresh mail', async () => {
+    const done: string[] = [];
+    let slow = false;
+    const { add } = world((work) => {
+      if (slow && work.job.destination.startsWith('mx:slow')) return never();
+      done.push(work.id);
+      return Promise.resolve(answered);
+    });
+    for (let n = 0; n < 300; n += 1) add(`first${n}`, { destination: `mx:slow${n}.test` });
+    await turns(400);
+    expect(done).toHaveLength(300);
+    slow = true;
+    for (let n = 0; n < 6000; n += 1) add(`slow${n}`, { destination: `mx:slow${n % 300}.test`, attempts: 3 });
+    for (let n = 0; n < 50; n += 1) add(`m${n}`, { destination: 'mx:quick.test' });
+    await turns(60);
+    expect(done).toHaveLength(350);
+  });
+
+  it('is tried all the same while there is fresh mail without end', async () => {
+    let retried = 0;
+    let more = 0;
+    const { add } = world(async (work) => {
+      await settled();
+      if (work.job.attempts > 0) retried += 1;
+      else if (retried < 100) add(`more${more++}`, { destination: work.job.destination });
+      return answered;
+    });
+    for (let n = 0; n < 300; n += 1) add(`m${n}`, { destination: `mx:fresh${n % 50}.test` });
+    for (let n = 0; n < 100; n += 1) add(`old${n}`, { destination: `mx:old${n % 10}.test`, attempts: 2 });
+    await turns(100);
+    expect(retried).toBe(100);
+  });
+
+  it('that falls due at once lets the event loop turn', async () => {
+    let tried = 0;
+    const { add, clock } = world(() => {
+      tried += 1;
+      return Promise.resolve(answered);
+    });
+    for (let n = 0; n < 5000; n += 1)
+      add(`m${n}`, { destination: `mx:d${n % 9}.test`, dueAt: clock.now() + 1000 });
+    const moved = clock.move(1100);
+    await settled();
+    expect(tried).toBeLessThan(5000);
+    await moved;
+    await turns(2000);
+    expect(tried).toBe(5000);
+  });
+
+  it('whose messages have gone is dropped in portions', async () => {
+    let up = false;
+    const { add, clock, messages, scheduler } = world(() => Promise.resolve(up ? answered : down));
+    for (let n = 0; n < 5000; n += 1) add(`m${n}`);
+    await turns(2);
+    messages.clear();
+    up = true;
+    scheduler.wake('mx:a.test');
+    expect(scheduler.destination('mx:a.test')?.ready).toBeGreaterThan(0);
+    await turns(20);
+    await clock.move(120_000);
+    await turns(20);
+    expect(scheduler.destination('mx:a.test')).toBeUndefined();
+  });
+});

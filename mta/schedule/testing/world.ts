@@ -2,7 +2,8 @@
 import type { Delivery } from '../../config.ts';
 import type { Job, Queue, QueueEntry } from '../../queue/types.ts';
 import type { Work } from '../destination.ts';
-import { type AttemptReport, Scheduler } from '../scheduler.ts';
+import { Scheduler } from '../scheduler.ts';
+import type { AttemptReport } from '../types.ts';
 
 /** A clock that stands still until it is moved, and then calls back in order. */
 function testClock() {
@@ -52,8 +53,10 @@ export function world(
   const messages = new Map<string, QueueEntry>();
   const lapsed: string[] = [];
   const defects: unknown[] = [];
+  const handles: string[] = [];
   const queue = {
     entry: (id: string) => messages.get(id),
+    at: (handle: number) => messages.get(handles[handle]!),
     onArrival: () => {},
     onYield: () => {},
     yielding: () => false,
@@ -92,7 +95,8 @@ export function world(
   const add = (id: string, more: Partial<Job> & { sender?: string } = {}) => {
     const { sender = 'anna', ...job } = more;
     const jobs: Job[] = [{ destination: 'mx:a.test', recipients: [0], attempts: 0, dueAt: 0, ...job }];
-    const entry: QueueEntry = { id, size: 1, arrivedAt: clock.now(), sender, jobs };
+    const handle = handles.push(id) - 1;
+    const entry: QueueEntry = { id, handle, size: 1, arrivedAt: clock.now(), sender, jobs };
     messages.set(id, entry);
     scheduler.add(entry, jobs);
   };
