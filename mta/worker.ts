@@ -197,7 +197,7 @@ export function createWorker(
       });
       metrics.observe({
         queue: () => {
-          const { counts, recipients } = operations.summary();
+          const { counts, recipients } = operations.totals();
           const { messages, bytes, oldest, lanes, full, damaged } = counts;
           const oldestSeconds = oldest === undefined ? undefined : (clock.now() - oldest) / 1000;
           return { messages, bytes, oldestSeconds, lanes, full, damaged, recipients };

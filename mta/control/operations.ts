@@ -2,10 +2,11 @@
  * What a person can see of the messages of one worker, and do to them. Counts come from the index alone; what shows
  * addresses reads the messages it shows, one after the other.
  */
-import type { Clock } from '../clock.ts';
+import { type Clock, turn } from '../clock.ts';
 import { PostriderError } from '../errors.ts';
 import type { MailLog } from '../log/types.ts';
 import type {
+  DestinationCount,
   Job,
   Queue,
   QueueCounts,
@@ -17,15 +18,21 @@ import type {
 import type { Scheduler } from '../schedule/scheduler.ts';
 import type { MessageFilter, MessageSummary, QueueAction } from './types.ts';
 
-/** Messages that are changed side by side. */
+/** Messages that are changed side by side, or looked at in one turn of the event loop. */
 const PORTION = 256;
+const MOST_DESTINATIONS = 1000;
 
 export type RecipientState = 'due' | 'active' | 'deferred' | 'held';
 
-/** One worker's share of a `QueueSummary`; times in ms since the epoch. */
-export interface WorkerSummary {
+/** How much one worker has in its charge. */
+export interface WorkerTotals {
   readonly counts: QueueCounts;
   readonly recipients: Readonly<Record<RecipientState, number>>;
+}
+
+/** One worker's share of a `QueueSummary`; times in ms since the epoch. */
+export interface WorkerSummary extends WorkerTotals {
+  /** Its largest, at most 1,000. */
   readonly destinations: readonly WorkerDestination[];
 }
 
@@ -52,40 +59,42 @@ export class Operations {
     this.#deps = deps;
   }
 
+  /** What changes with each message is counted where it is kept; only what is under way is looked at here. */
+  totals(): WorkerTotals {
+    const { queue } = this.#deps;
+    const recipients = { active: 0, ...queue.countRecipients(this.#now) };
+    for (const { job, state } of this.#underWay()) {
+      recipients[state] -= job.recipients.length;
+      recipients.active += job.recipients.length;
+    }
+    return { counts: queue.counts(), recipients };
+  }
+
   summary(): WorkerSummary {
     const { queue, scheduler, clock } = this.#deps;
-    const recipients = { due: 0, active: 0, deferred: 0, held: 0 };
-    const destinations = new Map<string, { messages: number; active: number; deferred: number; job: Job }>();
-    for (const entry of queue.entries()) {
-      for (const job of entry.jobs) {
-        const state = this.#stateOf(entry.id, job);
-        recipients[state] += job.recipients.length;
-        const seen = destinations.get(job.destination) ?? { messages: 0, active: 0, deferred: 0, job };
-        seen.messages += 1;
-        if (state === 'active') seen.active += 1;
-        if (state === 'deferred') seen.deferred += 1;
-        if (job.lastReply !== undefined) seen.job = job;
-        destinations.set(job.destination, seen);
-      }
+    const underWay = new Map<string, { active: number; deferred: number }>();
+    for (const { job, state } of this.#underWay()) {
+      const seen = underWay.get(job.destination) ?? { active: 0, deferred: 0 };
+      seen.active += 1;
+      if (state === 'deferred') seen.deferred += 1;
+      underWay.set(job.destination, seen);
     }
     const monotonic = clock.monotonic();
-    return {
-      counts: queue.counts(),
-      recipients,
-      destinations: [...destinations].map(([destination, { messages, active, deferred, job }]) => {
-        const live = scheduler.destination(destination);
-        const wait = (live?.probeAt ?? 0) - monotonic;
-        const reply = live?.lastReply ?? job.lastReply;
-        return {
-          destination,
-          messages,
-          active,
-          deferred,
-          ...(wait > 0 ? { backOffUntil: clock.now() + wait } : {}),
-          ...(reply === undefined ? {} : { lastReply: replyText(reply) }),
-        };
-      }),
-    };
+    const destinations = largest(queue.countDestinations(this.#now)).map(([destination, count]) => {
+      const { active = 0, deferred = 0 } = underWay.get(destination) ?? {};
+      const live = scheduler.destination(destination);
+      const wait = (live?.probeAt ?? 0) - monotonic;
+      const reply = live?.lastReply ?? count.lastReply;
+      return {
+        destination,
+        messages: count.jobs,
+        active,
+        deferred: count.deferred - deferred,
+        ...(wait > 0 ? { backOffUntil: clock.now() + wait } : {}),
+        ...(reply === undefined ? {} : { lastReply: replyText(reply) }),
+      };
+    });
+    return { ...this.totals(), destinations };
   }
 
   /** At most `filter.limit`, in no order that is promised. */
@@ -223,13 +232,14 @@ export class Operations {
     }
   }
 
-  /** Messages that match by what the index can tell, of this moment. */
-  #candidates(filter: MessageFilter): QueueId[] {
-    const found: QueueId[] = [];
-    for (const { id, jobs } of this.#deps.queue.entries()) {
-      if (jobs.some((job) => matchesJob(job, filter))) found.push(id);
+  /** Messages that matched by what the index can tell when this began. */
+  async *#candidates({ destination, held }: MessageFilter): AsyncIterableIterator<QueueId> {
+    const { queue, clock } = this.#deps;
+    for (const [i, handle] of queue.select({ destination, held }).entries()) {
+      const entry = queue.at(handle);
+      if (entry !== undefined) yield entry.id;
+      if (i % PORTION === PORTION - 1) await turn(clock);
     }
-    return found;
   }
 
   /** Reads only where the filter asks for what the index doesn't know. */
@@ -241,7 +251,7 @@ export class Operations {
   async *#select(filter: MessageFilter): AsyncIterableIterator<StoredMessage> {
     const from = filter.from?.toLowerCase();
     const to = filter.to?.toLowerCase();
-    for (const id of this.#candidates(filter)) {
+    for await (const id of this.#candidates(filter)) {
       const message = await this.#read(id);
       if (message === undefined) continue;
       const { envelope } = message;
@@ -274,9 +284,22 @@ export class Operations {
   }
 
   #stateOf(id: QueueId, job: Job): RecipientState {
-    if (this.#deps.scheduler.isActive(id, job)) return 'active';
+    return this.#deps.scheduler.isActive(id, job) ? 'active' : this.#waitingState(job);
+  }
+
+  #waitingState(job: Job): Exclude<RecipientState, 'active'> {
     if (job.held) return 'held';
     return job.dueAt <= this.#now ? 'due' : 'deferred';
+  }
+
+  /** Jobs that an attempt works on, as the queue has them now, and how they would stand without it. */
+  *#underWay(): IterableIterator<{ job: Job; state: Exclude<RecipientState, 'active'> }> {
+    const { queue, scheduler } = this.#deps;
+    for (const work of scheduler.underWay()) {
+      const [first] = work.job.recipients;
+      const job = queue.entry(work.id)?.jobs.find(({ recipients }) => recipients[0] === first);
+      if (job !== undefined) yield { job, state: this.#waitingState(job) };
+    }
   }
 
   get #now(): number {
@@ -284,9 +307,14 @@ export class Operations {
   }
 }
 
-function matchesJob(job: Job, { destination, held }: MessageFilter): boolean {
-  if (destination !== undefined && job.destination !== destination) return false;
-  return held === undefined || (job.held === true) === held;
+/** Those with the most jobs, of perhaps fifty thousand. */
+function largest(counts: ReadonlyMap<string, DestinationCount>): [string, DestinationCount][] {
+  const sizes = Uint32Array.from(counts.values(), ({ jobs }) => jobs).sort();
+  const least = sizes.at(-MOST_DESTINATIONS) ?? 0;
+  return [...counts]
+    .filter(([, { jobs }]) => jobs >= least)
+    .sort(([, a], [, b]) => b.jobs - a.jobs)
+    .slice(0, MOST_DESTINATIONS);
 }
 
 function isFilter(select: readonly QueueId[] | MessageFilter): select is MessageFilter {
