@@ -110,7 +110,7 @@ describe('a lane that is being removed', () => {
   it('finishes the removal that a dead owner had begun', async () => {
     const second = await twoLanes();
     for (const id of idsOf(second)) await second.queue.settle(id, DELIVERED);
-    // The last step before the machine stops: the intent is durable, the folder has its name.
+    // The last step before the machine stops: the lease is retired, the folder has its name.
     second.disk.inject = ({ operation, path }) =>
       operation === 'rename' && path.endsWith('.retired') ? diskError('EIO', { operation, path }) : undefined;
     await second.clock.advance(6000);

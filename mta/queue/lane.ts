@@ -10,7 +10,7 @@ import type { LaneContext } from './context.ts';
 import { keepAside } from './damage.ts';
 import { isFull } from './disk.ts';
 import { LaneDraft } from './draft.ts';
-import { encodeLaneRecord, encodeMessage, encodeSettled } from './format/message.ts';
+import { encodeMessage, encodeSettled } from './format/message.ts';
 import { handleOf } from './handles.ts';
 import { applySettlement } from './jobs.ts';
 import { Journal } from './journal.ts';
@@ -69,7 +69,6 @@ export class Lane {
   #over = false;
   /** Takes no message any more, not even one whose draft was begun. */
   #closed = false;
-  retired: boolean;
 
   /** @param parts of a lane that has been recovered, and whose next segment has been begun */
   constructor(context: LaneContext, events: LaneEvents, parts: LaneParts) {
@@ -81,7 +80,6 @@ export class Lane {
     this.number = context.handles.open(parts.id);
     this.index = recovered.index;
     this.#damaged = recovered.damage.length;
-    this.retired = recovered.retired;
     this.#lease = parts.lease;
     this.#segments = parts.segments;
     this.#bodies = new Bodies(context.disk, parts.folder, parts.epoch);
@@ -337,12 +335,11 @@ export class Lane {
     if (this.#over || !this.idle) return false;
     this.#over = true;
     await this.#compaction.stop();
-    // Durable, and the lease renewed, before the first unlink: whoever claims the lane instead finishes this.
-    await this.#journal.append(encodeLaneRecord('retired', 0), { keep: true });
     await this.#journal.close();
     await this.#segments.close();
     this.#stopRenewing();
-    this.#lease.abandon();
+    // Before the first unlink: whoever claims the lane instead finds it empty.
+    await this.#lease.retire();
     await removeLane(this.#context.disk, this.#context.config.path, this.id);
     return true;
   }

@@ -25,6 +25,9 @@ export const isLaneId = (name: string): boolean => /^[a-z2-7]{12}$/.test(name);
 
 export const lanesPath = (root: string): string => join(root, 'lanes');
 
+/** What the lease of a lane becomes that is being removed: it can be renewed and claimed no more. */
+export const RETIRED = 'retired';
+
 /** Folder of a lane that holds no message any more: whoever finds it may delete it. */
 export const retiredName = (lane: string): string => `${lane}.retired`;
 

@@ -11,7 +11,7 @@ import type { Clock } from '../clock.ts';
 import { PostriderError } from '../errors.ts';
 import type { Random } from '../random.ts';
 import type { Disk } from './disk.ts';
-import { type LeaseName, leaseName, randomName } from './layout.ts';
+import { type LeaseName, leaseName, RETIRED, randomName } from './layout.ts';
 
 export interface LeaseDeps {
   readonly disk: Disk;
@@ -19,8 +19,9 @@ export interface LeaseDeps {
   readonly random: Random;
 }
 
-async function renamed(disk: Disk, folder: string, from: LeaseName, to: LeaseName): Promise<boolean> {
-  const target = join(folder, leaseName(to));
+/** @param to a name that nobody else gives */
+async function renamed(disk: Disk, folder: string, from: LeaseName, to: string): Promise<boolean> {
+  const target = join(folder, to);
   try {
     await disk.rename(join(folder, leaseName(from)), target);
     return true;
@@ -72,7 +73,7 @@ export class Lease {
     const since = deps.clock.monotonic();
     const nonce = randomName(deps.random, 40);
     const name = { number: source.number + 1, nonce, segment: source.segment };
-    if (!(await renamed(deps.disk, folder, source, name))) return undefined;
+    if (!(await renamed(deps.disk, folder, source, leaseName(name)))) return undefined;
     await deps.disk.syncDirectory(folder);
     const lease = new Lease(deps, folder, name, since);
     await lease.renew().catch(() => undefined);
@@ -113,12 +114,25 @@ export class Lease {
     const since = this.#deps.clock.monotonic();
     const from = this.#name;
     const to = { number: from.number + 1, nonce: from.nonce, segment: this.segment };
-    if (this.#lost || !(await renamed(this.#deps.disk, this.#folder, from, to))) {
+    if (this.#lost || !(await renamed(this.#deps.disk, this.#folder, from, leaseName(to)))) {
       this.#lost = true;
-      throw new PostriderError('LaneLost', 'the lease of the lane has been claimed by another owner');
+      throw lost();
     }
     this.#name = to;
     this.#renewedAt = since;
+  }
+
+  /**
+   * Takes the lane from everybody, for good, on stable storage: who still sees its folder, under whatever name, finds
+   * nothing to claim. Rejects with `LaneLost` where it was not ours any more.
+   */
+  async retire(): Promise<void> {
+    await this.#turn;
+    const { disk } = this.#deps;
+    const ours = !this.#lost && (await renamed(disk, this.#folder, this.#name, RETIRED));
+    this.#lost = true;
+    if (!ours) throw lost();
+    await disk.syncDirectory(this.#folder);
   }
 
   /** Resolves when no renewal is in flight. */
@@ -131,3 +145,6 @@ export class Lease {
     this.#lost = true;
   }
 }
+
+const lost = (): Error =>
+  new PostriderError('LaneLost', 'the lease of the lane has been claimed by another owner');

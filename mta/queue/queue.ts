@@ -19,7 +19,7 @@ import type { Lane } from './lane.ts';
 import { lanesPath, newWorkerId, parseQueueId } from './layout.ts';
 import { claimLane, createLane } from './open-lane.ts';
 import { Space } from './space.ts';
-import { deleteFolder } from './sweep.ts';
+import { deleteFolder, removeLane } from './sweep.ts';
 import { countsOf, destinationsOf, recipientsOf, selectFrom, summaryOf } from './totals.ts';
 import type { LaneTransfers } from './transfer/lane-transfers.ts';
 import type {
@@ -154,8 +154,7 @@ class ProcessQueue implements LaneQueue {
     const found = shuffled(await this.#watch.all(new Set()), this.#context.random);
     let lane: Lane | undefined;
     while (!lane && found.length > 0) {
-      const claimed = await this.#claim(found.shift()!);
-      if (!claimed?.retired) lane = claimed;
+      lane = await this.#claim(found.shift()!);
     }
     this.#home = lane ?? (await this.#createLane());
     this.#adopter.hear(found);
@@ -395,6 +394,7 @@ class ProcessQueue implements LaneQueue {
       }
       this.#forget(lane);
     }
+    for (const lane of this.#watch.ended) await removeLane(disk, config.path, lane);
     for (const name of this.#watch.retired) await deleteFolder(disk, `${lanesPath(config.path)}/${name}`);
   }
 }

@@ -31,7 +31,6 @@ export interface Recovered {
   readonly groupSequence: number;
   /** Highest sequence that a message bears. */
   readonly highest: number;
-  readonly retired: boolean;
   readonly transfers: TransferState;
   readonly damage: readonly Damage[];
 }
@@ -229,7 +228,6 @@ async function replayAll(
     ends: living.map(({ end }) => end),
     groupSequence,
     highest: replay.highest,
-    retired: replay.retired,
     transfers: replay.transfers,
     damage: counted,
   };

@@ -20,7 +20,6 @@ export class Replay {
   highest = 0;
   /** Segments below this have been given up. */
   firstSegment = 1;
-  retired = false;
   readonly transfers = new TransferState();
 
   constructor(index: MessageIndex) {
@@ -43,7 +42,6 @@ export class Replay {
         this.firstSegment = Math.max(this.firstSegment, decodeLaneRecord(payload));
         return;
       case 'retired':
-        this.retired = true;
         return;
       case 'reserved':
         this.highest = Math.max(this.highest, decodeLaneRecord(payload));

@@ -55,14 +55,14 @@ async function recover(disk: MemoryDisk, folder: string): Promise<Outcome | unde
     clock: new TestClock(),
     snapshots,
   });
-  const { index, first, ends, groupSequence, highest, retired, damage } = recovered;
+  const { index, first, ends, groupSequence, highest, damage } = recovered;
   return {
     used: present - ignored.length,
     state: {
       messages: [...index.values()].sort((a, b) => a.sequence - b.sequence),
       live: ends.map((_, i) => index.liveBytes(first + i)),
       bytes: [index.bytes, index.totalLiveBytes],
-      ...{ first, ends, groupSequence, highest, retired, damage },
+      ...{ first, ends, groupSequence, highest, damage },
     },
   };
 }

@@ -13,6 +13,7 @@ import {
   ownerName,
   parseSegmentName,
   parseSnapshotName,
+  RETIRED,
   retiredName,
 } from './layout.ts';
 import type { MessageIndex } from './message-index.ts';
@@ -49,21 +50,26 @@ export async function sweepLane(disk: Disk, folder: string, kept: Kept): Promise
 }
 
 /**
- * Takes a retired lane from everybody by one rename, and deletes it. Where something damaged was kept aside, its folder
- * stays under a name that is no lane's.
+ * Removes a lane whose lease is retired; others may be doing the same. Its folder is renamed first, so that one look at
+ * all lanes shows what is left to delete. Where something damaged was kept aside, it stays under a name that is no lane's.
  */
 export async function removeLane(disk: Disk, root: string, lane: string): Promise<void> {
   const folder = join(lanesPath(root), lane);
-  if ((await disk.list(folder)).includes(DAMAGED)) {
-    await disk.rename(folder, join(lanesPath(root), damagedName(lane)));
-    return;
-  }
   const gone = join(lanesPath(root), retiredName(lane));
-  await disk.rename(folder, gone);
+  try {
+    const damaged = (await disk.list(folder)).includes(DAMAGED);
+    await disk.rename(folder, damaged ? join(lanesPath(root), damagedName(lane)) : gone);
+    if (damaged) return;
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
   await deleteFolder(disk, gone);
 }
 
-/** Deletes a retired lane's folder; others may be doing the same. */
+/**
+ * Deletes a retired lane's folder; others may be doing the same. What says that it is retired goes last: a crash may bring
+ * back the folder's former name.
+ */
 export async function deleteFolder(disk: Disk, folder: string): Promise<void> {
   let names: string[];
   try {
@@ -72,7 +78,7 @@ export async function deleteFolder(disk: Disk, folder: string): Promise<void> {
     if (errorCode(error) === 'ENOENT') return;
     throw error;
   }
-  for (const name of names) {
+  for (const name of names.sort((a, b) => Number(a === RETIRED) - Number(b === RETIRED))) {
     const path = join(folder, name);
     try {
       await unlinkIfThere(disk, path);

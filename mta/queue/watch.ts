@@ -18,6 +18,7 @@ import {
   leaseName,
   ownerName,
   parseLeaseName,
+  RETIRED,
   releaseName,
 } from './layout.ts';
 import { forgetRelease, listReleases } from './releases.ts';
@@ -63,6 +64,8 @@ export class LaneWatch {
 
   /** Folders of removed lanes that the last listing showed. */
   retired: readonly string[] = [];
+  /** Lanes that nobody can own any more, whose folder has its name still: their remover has died. */
+  ended: readonly string[] = [];
 
   constructor(parts: WatchParts) {
     this.#parts = parts;
@@ -145,6 +148,7 @@ export class LaneWatch {
   async #list(): Promise<void> {
     const names = await this.#parts.disk.list(lanesPath(this.#parts.root));
     this.#lanes = names.filter(isLaneId);
+    this.ended = [];
     this.retired = names.filter((name) => name.endsWith('.retired'));
     const there = new Set(this.#lanes);
     for (const lane of this.#seen.keys()) if (!there.has(lane)) this.#seen.delete(lane);
@@ -179,6 +183,7 @@ export class LaneWatch {
     const leases = names.flatMap((name) => parseLeaseName(name) ?? []);
     // A listing made during a rename may show both names, or neither.
     const lease = leases.sort((a, b) => b.number - a.number)[0];
+    if (!lease && names.includes(RETIRED)) this.ended = [...this.ended, lane];
     const now = clock.monotonic();
     const name = lease ? leaseName(lease) : '';
     const before = this.#seen.get(lane);

@@ -162,7 +162,7 @@ function bareMessage(payload: Buffer, at: number): Buffer {
 
 /** A record about the lane itself: one number. */
 export function encodeLaneRecord(
-  type: Extract<RecordType, 'dropped' | 'retired' | 'reserved'>,
+  type: Extract<RecordType, 'dropped' | 'reserved'>,
   value: number,
 ): EncodedRecord {
   const head = Buffer.alloc(RECORD_HEADER + 8);

@@ -20,7 +20,7 @@ export const recordTypes = {
   relocated: 3,
   /** Segments below a number are no longer needed, and are being unlinked. */
   dropped: 4,
-  /** The lane is empty and is being removed. */
+  /** Said that a lane is being removed, which its lease says now: read, and written no more. */
   retired: 5,
   /** Sequence numbers below one are given away, though no message may bear them. */
   reserved: 6,

@@ -109,19 +109,19 @@ export const removal: readonly Mutant[] = [
     ],
   },
   {
-    name: 'retired-lane-used-again',
-    rule: 'A lane that is being removed is used for nothing else.',
-    file: 'mta/queue/queue.ts',
-    edits: [{ find: 'if (!claimed?.retired) lane = claimed;', replace: 'lane = claimed;' }],
+    name: 'retired-lane-left-claimable',
+    rule: 'A lane that is removed is taken from everybody before anything of it goes.',
+    file: 'mta/queue/lane.ts',
+    edits: [{ find: 'await this.#lease.retire();', replace: 'this.#lease.abandon();' }],
   },
   {
-    name: 'retired-without-its-record',
-    rule: 'The removal of a lane is recorded, and the lease renewed, before its folder goes.',
-    file: 'mta/queue/lane.ts',
+    name: 'retirement-not-synced',
+    rule: 'That a lane is retired is synced before anything of it is unlinked.',
+    file: 'mta/queue/lease.ts',
     edits: [
       {
-        find: "    await this.#journal.append(encodeLaneRecord('retired', 0), { keep: true });\n",
-        replace: '',
+        find: '    if (!ours) throw lost();\n    await disk.syncDirectory(this.#folder);',
+        replace: '    if (!ours) throw lost();',
       },
     ],
   },
