@@ -139,6 +139,7 @@ export type ErrorCode =
   | 'ConfigVersionUnsupported'
   | 'PortInUse'
   | 'QueueUnwritable'
+  | 'QueueUnreachable'
   | 'QueueVersionUnsupported'
   | 'QueueDamaged'
   | 'LaneLost'

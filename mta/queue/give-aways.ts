@@ -58,6 +58,11 @@ export class GiveAways {
     return parsed !== undefined && this.#yielding.has(parsed.lane);
   }
 
+  /** Resolves when no attempt for any message of the lane is under way; nothing keeps new ones from beginning. */
+  async quiet(lane: string): Promise<void> {
+    await Promise.all(this.#listeners.map((listener) => listener(lane)));
+  }
+
   /** Resolves when no lane is past the point at which it could stay. */
   async settled(): Promise<void> {
     for (const lane of this.#yielding) await this.#giving.get(lane);
@@ -67,7 +72,7 @@ export class GiveAways {
     const { clock, log, isOurs, takeMailFrom, letGo, onStay } = this.#parts;
     await takeMailFrom(lane);
     const finished = await within(clock, DRAFTS_MS, lane.drafts.allEnded());
-    const given = finished && isOurs(lane) && (await this.#quiet(lane.id)) && isOurs(lane);
+    const given = finished && isOurs(lane) && (await this.#yield(lane.id)) && isOurs(lane);
     if (given) await letGo(lane, to);
     this.#yielding.delete(lane.id);
     if (given) log.info({ lane: lane.id, to, messages: lane.index.size }, 'lane given away');
@@ -76,9 +81,8 @@ export class GiveAways {
   }
 
   /** Nothing new is begun; resolves with whether nothing is under way any more. */
-  #quiet(lane: string): Promise<boolean> {
+  #yield(lane: string): Promise<boolean> {
     this.#yielding.add(lane);
-    const ended = Promise.all(this.#listeners.map((listener) => listener(lane)));
-    return within(this.#parts.clock, ATTEMPTS_MS, ended);
+    return within(this.#parts.clock, ATTEMPTS_MS, this.quiet(lane));
   }
 }

@@ -1,6 +1,7 @@
 /**
  * Makes a lane, or claims one and recovers it. Fails with the disk's error, or `QueueVersionUnsupported`; then the lane
- * is nobody's: one of a newer version is let go at once, any other is left alone for a term.
+ * is nobody's: one of a newer version is let go at once, any other is left alone for a term. A disk that doesn't answer
+ * for a term is such a failure: the lane is not kept from others.
  */
 import { join } from 'node:path';
 import { PostriderError } from '../errors.ts';
@@ -13,6 +14,7 @@ import { letGo } from './releases.ts';
 import { removeFormerReserves } from './reserve.ts';
 import { Segments } from './segments.ts';
 import { Snapshots } from './snapshots.ts';
+import { unlessStalled } from './stall.ts';
 import { sweepLane } from './sweep.ts';
 import { renewRegularly } from './tenure.ts';
 
@@ -75,7 +77,13 @@ async function openLane(
       segmentBytes,
       log: (fields, message) => log.warn({ lane: id, ...fields }, message),
     });
-    const recovered = await recoverLane(disk, folder, lease.segment, { clock, snapshots });
+    const termMs = config.leaseTermSeconds * 1000;
+    const recovered = await unlessStalled(clock, termMs, disk, async (noted) => {
+      const found = await recoverLane(noted, folder, lease.segment, { clock, snapshots });
+      if (!lease.lost) return found;
+      await found.next.close();
+      throw new PostriderError('LaneLost', 'the lane was lost while it was being read');
+    });
     const { first, ends, index, damage } = recovered;
     segments = new Segments(
       disk,
@@ -96,7 +104,7 @@ async function openLane(
     }
     lease.abandon();
     context.handles.close(id);
-    await segments?.close();
+    void segments?.close().catch(() => undefined);
     throw error;
   } finally {
     stop();

@@ -10,7 +10,7 @@ import { type Claimable, shuffled } from './claim.ts';
 import type { LaneContext } from './context.ts';
 import { countingDisk } from './counting-disk.ts';
 import type { QueueDeps, QueueStats } from './deps.ts';
-import { messageOf } from './disk.ts';
+import { openFailure } from './failure.ts';
 import { GiveAways } from './give-aways.ts';
 import { Handles } from './handles.ts';
 import { linuxHost } from './host.ts';
@@ -60,7 +60,7 @@ export interface LaneQueue extends Queue {
   retireEmpty(): Promise<void>;
 }
 
-/** Rejects with `PostriderError` QueueUnwritable or QueueVersionUnsupported. */
+/** Rejects with `PostriderError` QueueUnwritable, QueueUnreachable or QueueVersionUnsupported. */
 export async function openQueue(config: QueueConfig, deps: QueueDeps): Promise<LaneQueue> {
   const stats = { syncs: 0, groups: 0, records: 0, bytes: 0, renewals: 0 };
   const disk = countingDisk(deps.disk, () => {
@@ -84,15 +84,7 @@ export async function openQueue(config: QueueConfig, deps: QueueDeps): Promise<L
   try {
     await queue.start();
   } catch (error) {
-    if (error instanceof PostriderError) throw error;
-    throw new PostriderError(
-      'QueueUnwritable',
-      `no lane can be opened in ${config.path}: ${messageOf(error)}`,
-      {
-        hint: 'Check that its volume has room, and that this user may write there.',
-        cause: error,
-      },
-    );
+    throw openFailure(`no lane can be opened in ${config.path}`, error);
   }
   return queue;
 }
@@ -109,6 +101,8 @@ class ProcessQueue implements LaneQueue {
   readonly #loss: ((ids: readonly QueueId[]) => void)[] = [];
   readonly #released: ((release: LaneRelease) => void)[] = [];
   readonly #giveAways: GiveAways;
+  /** Lanes that were lost while they were worked on: not ours again before that has ended. */
+  readonly #unquiet = new Set<string>();
   #home: Lane | undefined;
   #homeFailures = 0;
   /** Monotonic ms before which no lane is made. */
@@ -128,7 +122,7 @@ class ProcessQueue implements LaneQueue {
       random,
       log,
       termMs,
-      ours: () => new Set([...this.#lanes.keys(), ...this.#refused]),
+      ours: () => new Set([...this.#lanes.keys(), ...this.#refused, ...this.#unquiet]),
       adopted: () => this.#lanes.size - (this.#home ? 1 : 0),
       claim: async (claimable) => void (await this.#claim(claimable)),
       onTurn: () => this.#tidy(),
@@ -293,7 +287,8 @@ class ProcessQueue implements LaneQueue {
   }
 
   #homeLane(): Lane {
-    if (this.#home) return this.#home;
+    // A lane that could not be renewed for a term, as the disk doesn't answer, would keep the client waiting.
+    if (this.#home?.owned) return this.#home;
     throw smtpError(this.#closed || this.#leaving ? 'serviceShutdown' : 'leaseLost');
   }
 
@@ -355,6 +350,11 @@ class ProcessQueue implements LaneQueue {
     const ids = Array.from(lane.index.sequences(), (sequence) => lane.idOf(sequence));
     if (this.#home === lane) this.#home = undefined;
     for (const listener of this.#loss) listener(ids);
+    this.#unquiet.add(lane.id);
+    void this.#giveAways.quiet(lane.id).then(() => {
+      this.#unquiet.delete(lane.id);
+      this.#watch.remember(lane.id, lane.nonce);
+    });
     this.#adopter.hurry();
   }
 

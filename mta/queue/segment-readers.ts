@@ -19,8 +19,22 @@ export class SegmentReaders {
     this.#folder = folder;
   }
 
-  /** The bytes of a record; fewer where the segment is shorter. */
+  /**
+   * The bytes of a record; fewer where the segment is shorter. What fails is tried once more with the file opened anew:
+   * over a network, a descriptor may be bad for good after its server was away.
+   */
   async read(where: RecordLocation): Promise<Buffer> {
+    const used = this.#readers.get(where.segment);
+    try {
+      return await this.#read(where);
+    } catch (error) {
+      if (used === undefined) throw error;
+      if (this.#readers.get(where.segment) === used) void this.close(where.segment).catch(() => undefined);
+      return this.#read(where);
+    }
+  }
+
+  async #read(where: RecordLocation): Promise<Buffer> {
     const reader = this.#open(where.segment);
     const reading = reader.file.then(async (file) => {
       const bytes = Buffer.allocUnsafeSlow(where.length);
@@ -54,7 +68,9 @@ export class SegmentReaders {
       reads: new Set<Promise<unknown>>(),
     };
     this.#readers.set(segment, reader);
-    reader.file.catch(() => this.#readers.delete(segment));
+    reader.file.catch(() => {
+      if (this.#readers.get(segment) === reader) this.#readers.delete(segment);
+    });
     return reader;
   }
 }

@@ -1,8 +1,9 @@
-/** The `VERSION` file of a queue's folder. Fails with `QueueVersionUnsupported` or `QueueUnwritable`. */
+/** The `VERSION` file of a queue's folder. Fails with `QueueVersionUnsupported`, `QueueUnwritable` or `QueueUnreachable`. */
 import { dirname, join, resolve } from 'node:path';
 import { PostriderError } from '../errors.ts';
 import type { Random } from '../random.ts';
-import { type Disk, errorCode, messageOf } from './disk.ts';
+import { type Disk, errorCode } from './disk.ts';
+import { openFailure } from './failure.ts';
 import { lanesPath, QUEUE_FORMAT, randomName, releasesPath } from './layout.ts';
 
 const PREFIX = 'postrider queue ';
@@ -21,15 +22,7 @@ export async function openFolder(disk: Disk, random: Random, root: string): Prom
     // Whoever made it may have died before its sync.
     await disk.syncDirectory(root);
   } catch (error) {
-    if (error instanceof PostriderError) throw error;
-    throw new PostriderError(
-      'QueueUnwritable',
-      `the queue's folder ${root} can't be used: ${messageOf(error)}`,
-      {
-        hint: 'Check that it exists, that its volume has room, and that this user may write there.',
-        cause: error,
-      },
-    );
+    throw openFailure(`the queue's folder ${root} can't be used`, error);
   }
 }
 

@@ -30,6 +30,8 @@ const ROUND = 3;
 const AT_ONCE = 8;
 /** What is of no use for so long isn't somebody's who is slow, nor in a listing that is old. */
 const RUBBISH_MS = 600_000;
+/** For a lane that can't be opened. */
+const LONGEST_WAIT_MS = 600_000;
 
 interface Seen {
   /** Empty where there was none. */
@@ -55,6 +57,8 @@ export class LaneWatch {
   #markers = new Map<string, number>();
   /** Names that were tried in vain, and the monotonic ms until which they aren't tried again. */
   readonly #failed = new Map<string, number>();
+  /** Lanes that we couldn't open, and the monotonic ms until which we leave them to others. */
+  readonly #unreadable = new Map<string, { readonly wait: number; readonly until: number }>();
   /** Lanes that a failing disk took from us, with the nonce of our lease. */
   readonly #former = new Map<string, string>();
   #lanes: string[] = [];
@@ -108,9 +112,15 @@ export class LaneWatch {
     this.#failed.set(`${lane} ${leaseName(lease)}`, this.#parts.clock.monotonic() + this.#parts.termMs);
   }
 
-  /** It was claimed and can't be opened: it waits for a term, as any lane of a dead owner. */
+  /**
+   * It was claimed and can't be opened: perhaps by others it can, who see it unchanged for a term. We try again later than
+   * that, each time twice as late.
+   */
   unreadable(lane: string): void {
     this.#former.delete(lane);
+    const { clock, termMs } = this.#parts;
+    const wait = Math.min(2 * (this.#unreadable.get(lane)?.wait ?? termMs), LONGEST_WAIT_MS);
+    this.#unreadable.set(lane, { wait, until: clock.monotonic() + termMs + wait });
   }
 
   /** The lane was ours, and was not taken by anybody as far as we know: it is ours again where that is so. */
@@ -151,7 +161,9 @@ export class LaneWatch {
     this.ended = [];
     this.retired = names.filter((name) => name.endsWith('.retired'));
     const there = new Set(this.#lanes);
-    for (const lane of this.#seen.keys()) if (!there.has(lane)) this.#seen.delete(lane);
+    for (const known of [this.#seen, this.#unreadable]) {
+      for (const lane of known.keys()) if (!there.has(lane)) known.delete(lane);
+    }
     const now = this.#parts.clock.monotonic();
     for (const [name, until] of this.#failed) if (until <= now) this.#failed.delete(name);
   }
@@ -208,8 +220,12 @@ export class LaneWatch {
   }
 
   #unlessFailed(claimable: Claimable): Claimable | undefined {
-    const until = this.#failed.get(`${claimable.lane} ${leaseName(claimable.lease)}`);
-    return until !== undefined && this.#parts.clock.monotonic() < until ? undefined : claimable;
+    const { lane, lease } = claimable;
+    const until = Math.max(
+      this.#failed.get(`${lane} ${leaseName(lease)}`) ?? -Infinity,
+      this.#unreadable.get(lane)?.until ?? -Infinity,
+    );
+    return this.#parts.clock.monotonic() < until ? undefined : claimable;
   }
 
   /**

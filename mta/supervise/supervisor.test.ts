@@ -135,6 +135,23 @@ describe('start', () => {
     expect(living()).toEqual([]);
   });
 
+  it('waits for a queue that can not be reached, and says so', async () => {
+    let reachable = false;
+    const { supervisor, clock, living } = world({}, () => ({
+      start: async () => {
+        if (!reachable) throw new PostriderError('QueueUnreachable', 'the volume does not answer');
+      },
+    }));
+    await supervisor.start();
+    await clock.advance(60_000);
+    expect(supervisor.notReady()).toEqual(['the volume does not answer']);
+    expect(supervisor.live()).toBe(true);
+    reachable = true;
+    await clock.advance(5000);
+    expect(supervisor.notReady()).toEqual([]);
+    expect(living()).toHaveLength(2);
+  });
+
   it('rejects where a process dies while it starts', async () => {
     const { supervisor, living } = world({}, (process) => ({
       start: async (worker) => {

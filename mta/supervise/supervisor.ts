@@ -45,6 +45,8 @@ interface Worker {
 /** A worker that dies is started again after this, doubled with each death in a row. */
 const RESTART_MS = 250;
 const LONGEST_RESTART_MS = 30_000;
+/** A queue that can't be reached is asked for more often: nothing is wrong with the worker. */
+const LONGEST_WAIT_MS = 4000;
 /** A worker that has served for so long starts its count of deaths anew. */
 const STEADY_MS = 60_000;
 const PING_MS = 1000;
@@ -64,6 +66,8 @@ export class Supervisor {
   readonly #draining = new Set<Promise<void>>();
   #config: MtaConfig;
   #deaths = 0;
+  /** Why the queue can't be reached: waited for, as nobody else can do better. */
+  #unreachable: string | undefined;
   #stopping = false;
   #refused: ConfigStatus['refused'];
   /** Loads one after the other, in the order in which they came. */
@@ -77,13 +81,16 @@ export class Supervisor {
     this.exchange = new Exchange({ workers, shared: config.queue.mode === 'Shared', clock, logger });
   }
 
-  /** Rejects where the config can't be served at all: a port that is taken, a queue that can't be written. */
+  /**
+   * Rejects where the config can't be served at all: a port that is taken, a queue that can't be written. A queue that
+   * can't be reached is waited for: `notReady` says so.
+   */
   async start(): Promise<void> {
     checkSetup(this.#config, this.#deps.verifier);
     await checkFree(listenerBindings(this.#config));
     const indexes = Array.from({ length: this.#config.workers }, (_, index) => index);
     try {
-      await Promise.all(indexes.map((index) => this.#startWorker(index)));
+      await Promise.all(indexes.map((index) => this.#startOrWait(index)));
     } catch (error) {
       this.#stopping = true;
       for (const { process } of this.#workers.values()) process.kill();
@@ -111,7 +118,9 @@ export class Supervisor {
   notReady(): string[] {
     if (this.#stopping) return ['shutting down'];
     const ready = [...this.#workers.values()].filter((worker) => worker.ready).length;
-    return ready === this.#config.workers ? [] : [`${ready} of ${this.#config.workers} workers are ready`];
+    if (ready === this.#config.workers) return [];
+    if (this.#unreachable !== undefined) return [this.#unreachable];
+    return [`${ready} of ${this.#config.workers} workers are ready`];
   }
 
   /** Asks every worker that is ready; one that dies meanwhile is left out. */
@@ -273,25 +282,40 @@ export class Supervisor {
     } catch (error) {
       if (this.#workers.get(index) === worker) this.#workers.delete(index);
       process.kill();
+      if (isUnreachable(error)) this.#unreachable = error.message;
       throw error;
     }
     if (this.#workers.get(index) !== worker) return;
     worker.ready = true;
+    this.#unreachable = undefined;
     worker.seen = clock.monotonic();
     logger.info({ worker: index }, 'worker ready');
     this.#catchUp(worker);
   }
 
-  #startOrRestart(index: number): void {
-    this.#startWorker(index).catch((error: unknown) => {
-      if (!this.#stopping) this.#restart(index, error instanceof Error ? error.message : String(error), 0);
-    });
+  async #startOrWait(index: number): Promise<void> {
+    try {
+      await this.#startWorker(index);
+    } catch (error) {
+      if (!isUnreachable(error)) throw error;
+      this.#restartFailed(index, error);
+    }
   }
 
-  #restart(index: number, how: string, lived: number): void {
+  #startOrRestart(index: number): void {
+    this.#startWorker(index).catch((error: unknown) => this.#restartFailed(index, error));
+  }
+
+  #restartFailed(index: number, error: unknown): void {
+    if (this.#stopping) return;
+    const longest = isUnreachable(error) ? LONGEST_WAIT_MS : LONGEST_RESTART_MS;
+    this.#restart(index, error instanceof Error ? error.message : String(error), 0, longest);
+  }
+
+  #restart(index: number, how: string, lived: number, longest = LONGEST_RESTART_MS): void {
     const { clock, logger } = this.#deps;
     if (lived > STEADY_MS) this.#deaths = 0;
-    const wait = Math.min(RESTART_MS * 2 ** this.#deaths, LONGEST_RESTART_MS);
+    const wait = Math.min(RESTART_MS * 2 ** this.#deaths, longest);
     this.#deaths += 1;
     logger.error({ worker: index, how, restartInMs: wait }, 'worker ended unexpectedly');
     clock.after(wait, () => {
@@ -317,4 +341,8 @@ export class Supervisor {
     }
     if (!this.#stopping) clock.after(PING_MS, () => this.#watch());
   }
+}
+
+function isUnreachable(error: unknown): error is PostriderError {
+  return error instanceof PostriderError && error.code === 'QueueUnreachable';
 }
