@@ -1,0 +1,32 @@
+/** Whether a message that is answered 250 is on the server's stable storage at this moment, looked up in its state. */
+import { DirectoryNode, FileNode } from '../../mta/queue/testing/volume.ts';
+import type { View } from './server.ts';
+
+/** Says what is missing; undefined where nothing is. @param view of the node that answers */
+export function durability(view: View, id: string): string | undefined {
+  const dash = id.indexOf('-');
+  const lane = id.slice(0, dash);
+  const lanes = view.server.find('/queue/lanes');
+  if (!(lanes instanceof DirectoryNode)) return 'there is no folder of lanes';
+  const folder = lanes.synced.get(lane);
+  // Another owner may have removed the lane since: then it has seen the message end.
+  if (!lanes.names.has(lane)) return undefined;
+  if (!(folder instanceof DirectoryNode)) return 'the name of its lane is not synced';
+  const segments = [...folder.names.keys()].filter((name) => name.startsWith('segment.')).sort();
+  const last = view.lastWritten(segments.map((name) => folder.names.get(name)));
+  if (last !== undefined) {
+    const name = segments[last]!;
+    if (!folder.synced.has(name)) return `the name of ${name} is not synced`;
+    const file = folder.names.get(name);
+    if (file instanceof FileNode && view.hasUnsynced(file)) return `${name} is not synced`;
+  }
+  const bodies = folder.names.get('body');
+  if (!(bodies instanceof DirectoryNode)) return 'there is no folder of bodies';
+  const prefix = `${id.slice(dash + 1)}.`;
+  for (const [name, file] of bodies.names) {
+    if (!name.startsWith(prefix) || !(file instanceof FileNode)) continue;
+    if (!bodies.synced.has(name)) return `the name of body ${name} is not synced`;
+    if (view.hasUnsynced(file)) return `body ${name} is not synced`;
+  }
+  return undefined;
+}

@@ -1,0 +1,231 @@
+/**
+ * The account of every message: what clients were told, what next hops were given, what the queue recorded; and what
+ * must never be. `docs/queue.md` says which duplicates are allowed; here is the same, to be computed.
+ */
+import type { EndedRecipient, QueueId } from '../../mta/queue/types.ts';
+import type { Worker } from './worker.ts';
+
+export class Violation extends Error {
+  readonly invariant: string;
+
+  constructor(invariant: string, text: string) {
+    super(text);
+    this.invariant = invariant;
+  }
+}
+
+/** A final dot that a next hop has answered 250 for. */
+interface Delivery {
+  readonly worker: Worker;
+  readonly lane: string;
+  /** Claims of the lane before it. */
+  readonly claims: number;
+  /** Its reply was lost, or its settlement refused: a fault that allows another. */
+  interrupted: boolean;
+}
+
+interface RecipientAccount {
+  readonly deliveries: Delivery[];
+  /** Permanent refusals and expiries that the sender must hear of. */
+  failures: number;
+  /** Recorded ends: synced, and the lease renewed after that. */
+  ends: number;
+}
+
+export interface MessageAccount {
+  readonly key: string;
+  readonly content: Buffer;
+  readonly bounces: boolean;
+  readonly recipients: readonly RecipientAccount[];
+  id: QueueId;
+  answered: boolean;
+  /** Reports about each recipient that were delivered, by their ids. */
+  readonly reports: Map<number, Set<QueueId>>;
+}
+
+/** Longest time, as a part of the term, in which two clocks that drift may both see a lease as theirs. */
+const DRIFT = 0.03;
+
+export interface LaneAccount {
+  claims: number;
+  claimedAt: number;
+  /** Order of the last sync of a segment, and of the last renewal, by each process. */
+  readonly synced: Map<Worker, number>;
+  readonly renewed: Map<Worker, number>;
+}
+
+export class Ledger {
+  readonly #messages = new Map<string, MessageAccount>();
+  readonly #lanes = new Map<string, LaneAccount>();
+  readonly #termMs: number;
+  #order = 0;
+  /** Recipients that got a message twice, within what is allowed. */
+  duplicates = 0;
+  answered = 0;
+
+  constructor(termMs: number) {
+    this.#termMs = termMs;
+  }
+
+  open(key: string, content: Buffer, bounces: boolean, recipients: number): MessageAccount {
+    const account: MessageAccount = {
+      key,
+      content,
+      bounces,
+      recipients: Array.from({ length: recipients }, () => ({ deliveries: [], failures: 0, ends: 0 })),
+      id: '',
+      answered: false,
+      reports: new Map(),
+    };
+    this.#messages.set(key, account);
+    return account;
+  }
+
+  message(key: string): MessageAccount {
+    const account = this.#messages.get(key);
+    if (!account) throw new Violation('content', `a message turned up that nobody sent: ${key}`);
+    return account;
+  }
+
+  lane(lane: string): LaneAccount {
+    let account = this.#lanes.get(lane);
+    if (!account) {
+      account = { claims: 0, claimedAt: 0, synced: new Map(), renewed: new Map() };
+      this.#lanes.set(lane, account);
+    }
+    return account;
+  }
+
+  /** A lease was renamed at the server. */
+  leased(lane: string, worker: Worker, claims: boolean, now: number): void {
+    const account = this.lane(lane);
+    this.#order += 1;
+    account.renewed.set(worker, this.#order);
+    if (!claims) return;
+    account.claims += 1;
+    account.claimedAt = now;
+  }
+
+  synced(lane: string, worker: Worker): void {
+    this.#order += 1;
+    this.lane(lane).synced.set(worker, this.#order);
+  }
+
+  /** The client hears 250. */
+  accepted(account: MessageAccount, worker: Worker): void {
+    account.answered = true;
+    this.answered += 1;
+    const lane = this.lane(laneOfId(account.id));
+    if ((lane.renewed.get(worker) ?? 0) < (lane.synced.get(worker) ?? 0)) {
+      throw new Violation(
+        'renewed before 250',
+        `${account.id} was answered without a renewal after its sync`,
+      );
+    }
+    const why = worker.whyNotDurable(account.id);
+    if (why) throw new Violation('durable before 250', `${account.id} was answered, but ${why}`);
+  }
+
+  /** A worker that takes itself for the owner sends MAIL or the final dot. */
+  tries(id: QueueId, worker: Worker, others: readonly Worker[], now: number): void {
+    for (const other of others) {
+      if (other === worker || !other.process.alive || !other.owns(id)) continue;
+      if (this.#mayBothOwn(id, worker, other, now)) continue;
+      throw new Violation('two owners', `${worker.name} tries ${id}, which ${other.name} owns`);
+    }
+  }
+
+  /** The final dot is sent for these recipients. */
+  dot(
+    account: MessageAccount,
+    id: QueueId,
+    recipients: readonly number[],
+    worker: Worker,
+    now: number,
+  ): void {
+    if (this.#isGhost(id, worker, now)) return;
+    const lane = laneOfId(id);
+    const { claims } = this.lane(lane);
+    for (const index of recipients) {
+      const { deliveries, ends } = account.recipients[index]!;
+      if (ends > 0) {
+        throw new Violation(
+          'ended once',
+          `${id} recipient ${index} is tried by ${worker.name} after its end`,
+        );
+      }
+      for (const earlier of deliveries) {
+        const disturbed = earlier.interrupted || !earlier.worker.process.alive || earlier.claims !== claims;
+        if (disturbed || earlier.lane !== lane) continue;
+        throw new Violation('delivered once', `${id} recipient ${index} is delivered again, without a fault`);
+      }
+    }
+  }
+
+  delivered(account: MessageAccount, id: QueueId, index: number, worker: Worker): Delivery {
+    const lane = laneOfId(id);
+    const recipient = account.recipients[index]!;
+    const delivery = { worker, lane, claims: this.lane(lane).claims, interrupted: false };
+    if (recipient.deliveries.length > 0) this.duplicates += 1;
+    recipient.deliveries.push(delivery);
+    return delivery;
+  }
+
+  reported(report: QueueId, key: string, recipients: readonly number[]): void {
+    const { reports } = this.message(key);
+    for (const index of recipients) {
+      const ids = reports.get(index) ?? new Set();
+      reports.set(index, ids.add(report));
+      if (ids.size > 1) {
+        throw new Violation(
+          'one report',
+          `two reports for ${key} recipient ${index}: ${[...ids].join(', ')}`,
+        );
+      }
+    }
+  }
+
+  /** The queue says that these ends are recorded. */
+  ended(account: MessageAccount, ended: readonly EndedRecipient[], worker: Worker): void {
+    for (const { recipient: index } of ended) {
+      const recipient = account.recipients[index]!;
+      recipient.ends += 1;
+      if (recipient.ends > 1) {
+        throw new Violation(
+          'ended once',
+          `${account.id} recipient ${index} has a second end, by ${worker.name}`,
+        );
+      }
+    }
+  }
+
+  /** Everything has been healed and drained: every recipient that was answered for has reached an end. */
+  close(): void {
+    for (const account of this.#messages.values()) {
+      if (!account.answered) continue;
+      for (const [index, { deliveries, failures }] of account.recipients.entries()) {
+        if (deliveries.length > 0 || account.reports.has(index)) continue;
+        if (failures > 0 && !account.bounces) continue;
+        const what = failures > 0 ? 'failed, and nobody was told' : 'is lost';
+        throw new Violation('nothing lost', `${account.id} (${account.key}) recipient ${index} ${what}`);
+      }
+    }
+  }
+
+  /** Clocks that drift, or have stood still with their machine, may leave two owners for a while: as documented. */
+  #mayBothOwn(id: QueueId, one: Worker, other: Worker, now: number): boolean {
+    const { claimedAt } = this.lane(laneOfId(id));
+    if (now - claimedAt <= DRIFT * this.#termMs) return true;
+    const since = now - 2 * this.#termMs;
+    return [one, other].some(({ process }) => process.paused || process.machine.stoppedUntil > since);
+  }
+
+  #isGhost(id: QueueId, worker: Worker, now: number): boolean {
+    const { claimedAt } = this.lane(laneOfId(id));
+    return (
+      now - claimedAt <= DRIFT * this.#termMs || worker.process.machine.stoppedUntil > now - 2 * this.#termMs
+    );
+  }
+}
+
+export const laneOfId = (id: QueueId): string => id.slice(0, id.indexOf('-'));

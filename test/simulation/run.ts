@@ -1,0 +1,83 @@
+/** Runs many schedules, adds up what they met, and prints it. */
+import { Table } from './faults.ts';
+import { planOf } from './plan.ts';
+import { LEAST_STEPS, runSchedule } from './schedule.ts';
+import { shrink } from './shrink.ts';
+
+export interface RunOptions {
+  readonly seed: number;
+  readonly schedules: number;
+  /** Prints one last line of JSON, and doesn't shrink. */
+  readonly json?: boolean;
+  /** Prints every event of every schedule. */
+  readonly trace?: boolean;
+  readonly keepGoing?: boolean;
+  print(line: string): void;
+}
+
+export interface RunReport {
+  /** With 200 steps and a fault at least; others aren't counted. */
+  readonly schedules: number;
+  readonly steps: number;
+  readonly faults: number;
+  readonly seconds: number;
+  readonly violations: readonly {
+    readonly seed: number;
+    readonly invariant: string;
+    readonly text: string;
+  }[];
+  readonly table: Table;
+}
+
+const PROGRESS_MS = 10_000;
+
+export async function runAll(options: RunOptions): Promise<RunReport> {
+  const { seed: first, schedules: wanted, json = false, trace = false, keepGoing = false, print } = options;
+  const began = performance.now();
+  const table = new Table();
+  const totals = { schedules: 0, steps: 0, faults: 0, answered: 0, duplicates: 0, tooSmall: 0 };
+  const violations: { seed: number; invariant: string; text: string }[] = [];
+  const secondsSoFar = (): number => Math.round((performance.now() - began) / 100) / 10;
+  let told = began;
+  Error.stackTraceLimit = 6;
+  for (let seed = first; seed < first + wanted; seed += 1) {
+    const outcome = await runSchedule(planOf(seed), trace);
+    if (trace) for (const line of outcome.trace) print(line);
+    totals.steps += outcome.steps;
+    totals.faults += outcome.faults;
+    totals.answered += outcome.answered;
+    totals.duplicates += outcome.duplicates;
+    table.addAll(outcome.table);
+    if (outcome.steps >= LEAST_STEPS && outcome.faults > 0) totals.schedules += 1;
+    else totals.tooSmall += 1;
+    if (outcome.violation) {
+      violations.push({ seed, ...outcome.violation });
+      print(`seed ${seed}: ${outcome.violation.invariant}: ${outcome.violation.text}`);
+      if (!keepGoing) break;
+    }
+    if (performance.now() - told > PROGRESS_MS && !json) {
+      told = performance.now();
+      print(`${seed - first + 1} of ${wanted} after ${secondsSoFar()} s, ${violations.length} violations`);
+    }
+  }
+  const seconds = secondsSoFar();
+  if (!json) {
+    print(table.print());
+    const empty = table.empty();
+    print(
+      empty.length === 0
+        ? 'no cell is empty'
+        : `empty: ${empty.map(({ kind, state }) => `${kind} × ${state}`).join(', ')}`,
+    );
+    print(
+      `seeds ${first} to ${first + wanted - 1}: ${totals.schedules} schedules (${totals.tooSmall} too small to count), ` +
+        `${totals.steps} steps, ${totals.faults} faults, ${totals.answered} messages answered, ` +
+        `${totals.duplicates} allowed duplicates, ${violations.length} violations, ${seconds} s`,
+    );
+    const [violation] = violations;
+    if (violation) await shrink(planOf(violation.seed), violation.invariant, print);
+  }
+  const { schedules, steps, faults } = totals;
+  if (json) print(JSON.stringify({ schedules, steps, faults, seconds, violations }));
+  return { schedules, steps, faults, seconds, violations, table };
+}

@@ -1,0 +1,34 @@
+/**
+ * Some thousand schedules of seeds that nobody has tried. `POSTRIDER_SEED=n POSTRIDER_SCHEDULES=1` replays one; with
+ * `node test/simulation/main.ts --seed n --schedules 1 --trace` every event of it is printed.
+ */
+import { randomInt } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { planOf } from './plan.ts';
+import { runAll } from './run.ts';
+import { runSchedule } from './schedule.ts';
+
+const SCHEDULES = Number(process.env.POSTRIDER_SCHEDULES ?? 3000);
+/** New ones each time, unless one is given. */
+const FIRST = Number(process.env.POSTRIDER_SEED ?? randomInt(1_000_000_000));
+
+describe('a schedule', () => {
+  it('is the same each time, event by event', async () => {
+    for (let seed = FIRST; seed < FIRST + 20; seed += 1) {
+      const one = await runSchedule(planOf(seed), true);
+      const other = await runSchedule(planOf(seed), true);
+      expect(one.trace.length).toBeGreaterThan(100);
+      expect(other.trace, `seed ${seed}`).toEqual(one.trace);
+    }
+  });
+});
+
+describe('a fleet on one volume', () => {
+  it(`breaks no invariant in ${SCHEDULES} schedules, and meets every fault in every state`, async () => {
+    const report = await runAll({ seed: FIRST, schedules: SCHEDULES, print: (line) => console.log(line) });
+    expect(report.violations).toEqual([]);
+    if (SCHEDULES < 3000) return;
+    expect(report.schedules).toBeGreaterThan(0.99 * SCHEDULES);
+    expect(report.table.empty()).toEqual([]);
+  });
+});

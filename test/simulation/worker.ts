@@ -1,0 +1,443 @@
+/**
+ * One worker process of the fleet: the queue's own code and the scheduler's, over a simulated disk, clock and network.
+ * Accepts and attempts as `mta/flow.ts` does, with the ledger looking on.
+ */
+import type { Delivery, QueueConfig } from '../../mta/config.ts';
+import { PostriderError, SmtpError } from '../../mta/errors.ts';
+import { planJobs } from '../../mta/plan.ts';
+import { type LaneQueue, openQueue } from '../../mta/queue/queue.ts';
+import type {
+  Job,
+  LaneRelease,
+  NewMessage,
+  QueueId,
+  StoredMessage,
+  StoredReply,
+} from '../../mta/queue/types.ts';
+import { expiryOf, retryDelay } from '../../mta/schedule/backoff.ts';
+import { ClockWatch } from '../../mta/schedule/clock-watch.ts';
+import type { Work } from '../../mta/schedule/destination.ts';
+import { Scheduler } from '../../mta/schedule/scheduler.ts';
+import type { AttemptReport } from '../../mta/schedule/types.ts';
+import { type Decision, decide, forAll, reconcile } from '../../mta/settle.ts';
+import type { Dice } from './dice.ts';
+import { durability } from './durability.ts';
+import type { Ledger, MessageAccount } from './ledger.ts';
+import type { Process } from './machine.ts';
+import { destinationKey, indexOf, LOCAL, type NextHops, NO_REPLY, UNREACHABLE } from './next-hop.ts';
+import type { PlannedMessage } from './plan.ts';
+import { type DiskWorld, ProcessDisk } from './process-disk.ts';
+import type { State } from './states.ts';
+
+export const TERM_MS = 10_000;
+
+export const CONFIG: QueueConfig = {
+  mode: 'Shared',
+  path: '/queue',
+  leaseTermSeconds: TERM_MS / 1000,
+  inlineBodyBytes: 512,
+  segmentBytes: 4096,
+  minFreeBytes: 1 << 20,
+};
+
+const DELIVERY: Delivery = {
+  retry: { initialSeconds: 1, factor: 2, maxSeconds: 6, jitter: 0.3 },
+  lifetimeSeconds: 4 * 3600,
+  bounceLifetimeSeconds: 4 * 3600,
+  delayWarningSeconds: 0,
+  connectionsPerDestination: 8,
+  messagesPerConnection: 100,
+  idleConnectionSeconds: 30,
+  mxPort: 25,
+  addressFamilies: ['ipv4'],
+  defaultTls: 'default',
+  timeouts: { connect: 30, greeting: 300, command: 300, dataBlock: 180, finalReply: 600 },
+};
+
+/** What the workers of a schedule share. */
+export interface WorkerWorld extends DiskWorld {
+  readonly dice: Dice;
+  readonly ledger: Ledger;
+  readonly hops: NextHops;
+  readonly workers: readonly Worker[];
+  readonly now: number;
+  /** Something broke an invariant, or was never to happen. */
+  violated(error: unknown): void;
+  trace(line: () => string): void;
+  /** A worker tells the others that it has let a lane go; the notice may get lost. */
+  released(release: LaneRelease, by: Worker): void;
+  /** A delivery is in a state in which a fault may strike. */
+  delivering(process: Process, state: State): void;
+}
+
+const UNTRIED: AttemptReport = { destination: 'untried', stored: Promise.resolve() };
+
+export class Worker {
+  readonly name: string;
+  readonly process: Process;
+  readonly #world: WorkerWorld;
+  #queue: LaneQueue | undefined;
+  #scheduler: Scheduler | undefined;
+  #clockWatch: ClockWatch;
+  #stopping = false;
+  /** Settlements that have been asked for, and neither been stored nor refused. */
+  unstored = 0;
+
+  constructor(name: string, process: Process, world: WorkerWorld) {
+    this.name = name;
+    this.process = process;
+    this.#world = world;
+    this.#clockWatch = new ClockWatch(process.clock, () => undefined);
+  }
+
+  /** Opens the queue; a supervisor tries again where that fails. */
+  start(): void {
+    this.#open().catch((error: unknown) => {
+      if (!(error instanceof PostriderError)) return this.#world.violated(error);
+      this.#world.trace(() => `${this.name} can't open: ${error.message}`);
+      this.process.clock.after(500 + this.#world.dice.fraction() * 2000, () => this.start());
+    });
+  }
+
+  get messages(): number | undefined {
+    return this.#queue?.counts().messages;
+  }
+
+  owns(id: QueueId): boolean {
+    return this.#queue?.owns(id) ?? false;
+  }
+
+  whyNotDurable(id: QueueId): string | undefined {
+    return durability(this.process.machine.view, id);
+  }
+
+  async #open(): Promise<void> {
+    const { process } = this;
+    const { dice, trace, violated } = this.#world;
+    const line = (_fields: object, message: string): void => trace(() => `${this.name}: ${message}`);
+    const queue = await openQueue(CONFIG, {
+      disk: new ProcessDisk(process, this.#world),
+      clock: process.clock,
+      random: dice,
+      host: process.host,
+      log: {
+        info: line,
+        warn: line,
+        error: (fields, message) => {
+          trace(() => `${this.name}: ${message} ${JSON.stringify(fields)} ${errorIn(fields)}`);
+          if (/damaged/.test(message))
+            violated(new Error(`nothing was damaged: ${message} ${JSON.stringify(fields)}`));
+        },
+      },
+    });
+    this.#queue = queue;
+    queue.onReleased((release) => this.#world.released(release, this));
+    const scheduler = new Scheduler({
+      queue,
+      clock: process.clock,
+      random: dice,
+      attempt: (work) => this.#attempt(queue, work),
+      lapse: (work, reply) => this.#lapse(queue, work, reply),
+      delivery: () => DELIVERY,
+      perDestination: () => DELIVERY.connectionsPerDestination,
+      onDefect: (error) => violated(error),
+    });
+    this.#scheduler = scheduler;
+    await scheduler.addAll(queue.entries());
+  }
+
+  /** As `worker.ts` drains: what is under way has some time to end. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const scheduler = this.#scheduler;
+    const queue = this.#queue;
+    if (!scheduler || !queue) return;
+    await Promise.race([
+      scheduler.drain(),
+      new Promise<void>((resolve) => this.process.clock.after(3000, resolve)),
+    ]);
+    await queue.release();
+  }
+
+  /** Tries every destination again that is down. */
+  wake(): void {
+    this.#scheduler?.wakeThose(() => true).catch(this.#world.violated);
+  }
+
+  /** A notice of the fleet channel. */
+  noticed(release: LaneRelease): void {
+    this.#queue?.noticed(release);
+  }
+
+  // ---- accept -----------------------------------------------------------------------------------------------------
+
+  /** Resolves with whether the client heard 250. */
+  async accept(key: string, message: PlannedMessage): Promise<boolean> {
+    const queue = this.#queue;
+    if (!queue || this.#stopping) return false;
+    const { ledger, trace } = this.#world;
+    const content = contentOf(key, message.size);
+    const account = ledger.open(key, content, message.bounces, message.recipients.length);
+    try {
+      const draft = queue.draft();
+      account.id = draft.id;
+      const middle = message.size > CONFIG.inlineBodyBytes ? message.size >> 1 : message.size;
+      await draft.write(content.subarray(0, middle));
+      if (middle < message.size) {
+        await this.#network();
+        await draft.write(content.subarray(middle));
+      }
+      const arrivedAt = this.process.clock.now();
+      await draft.commit(
+        {
+          from: message.bounces ? `${key}@sender.test` : '',
+          recipients: message.recipients.map((to, i) => ({ address: `${key}.${i}@d${to}.test` })),
+          arrivedAt,
+          origin: { listener: 'smtp', protocol: 'ESMTP' },
+        },
+        planJobs(
+          message.recipients.map((_, i) => i),
+          (i) => destinationKey(message.recipients[i]!),
+          { attempts: 0, dueAt: arrivedAt },
+        ),
+      );
+      trace(() => `${this.name} answers 250 for ${key} ${draft.id}`);
+      ledger.accepted(account, this);
+      return true;
+    } catch (error) {
+      if (!(error instanceof SmtpError)) this.#world.violated(error);
+      trace(() => `${this.name} refuses ${key}: ${(error as Error).message}`);
+      return false;
+    }
+  }
+
+  // ---- attempt ----------------------------------------------------------------------------------------------------
+
+  async #attempt(queue: LaneQueue, work: Work): Promise<AttemptReport> {
+    let message: StoredMessage | undefined;
+    try {
+      message = await queue.read(work.id);
+    } catch (error) {
+      if (!isDiskError(error)) throw error;
+      return UNTRIED;
+    }
+    if (!message) return UNTRIED;
+    return this.#in('before dot', () => this.#transaction(queue, message, work.job));
+  }
+
+  async #transaction(queue: LaneQueue, message: StoredMessage, job: Job): Promise<AttemptReport> {
+    const { hops, ledger } = this.#world;
+    const { id } = message;
+    const destination = indexOf(job.destination);
+    await this.#network();
+    if (!hops.reachable(destination, this.#world.now)) {
+      if (!queue.owns(id)) return UNTRIED;
+      return this.#settle(queue, message, job, forAll(job, UNREACHABLE), {
+        destination: 'unreachable',
+        reply: UNREACHABLE,
+      });
+    }
+    if (!queue.owns(id)) return UNTRIED;
+    ledger.tries(id, this, this.#world.workers, this.#world.now);
+    await this.#network();
+    const content = await bytesOf(message).catch(() => undefined);
+    if (!content) return this.#settle(queue, message, job, forAll(job, LOCAL), { destination: 'untried' });
+    if (!queue.owns(id)) return UNTRIED;
+    const results = await this.#in('after dot', () => this.#finalDot(message, job, content));
+    return this.#settle(
+      queue,
+      message,
+      job,
+      results.results,
+      { destination: 'answered' },
+      results.deliveries,
+    );
+  }
+
+  /** The dot is on the wire: from here on it is the next hop's, whatever becomes of this process. */
+  async #finalDot(message: StoredMessage, job: Job, content: Buffer): Promise<Answered> {
+    const { hops, ledger, workers, now, trace, violated } = this.#world;
+    const { id, envelope } = message;
+    const destination = indexOf(job.destination);
+    ledger.tries(id, this, workers, now);
+    const report = reportIn(content);
+    const account = report ? undefined : this.#accountOf(message, content);
+    if (account) ledger.dot(account, id, job.recipients, this, now);
+    const lost = hops.losesReply(destination);
+    const answered = await new Promise<Answered>((resolve) => {
+      this.#later(() => {
+        const replies = hops.answers(destination, job.recipients);
+        const results = job.recipients.map((recipient, i) => ({ recipient, reply: replies[i]! }));
+        const taken = results.filter(({ reply }) => reply.code === 250).map(({ recipient }) => recipient);
+        trace(
+          () =>
+            `next hop takes ${id} from ${this.name}: ${taken.join(' ') || 'nobody'}${lost ? ', reply lost' : ''}`,
+        );
+        const deliveries: Answered['deliveries'] = [];
+        try {
+          for (const index of taken) {
+            if (account) deliveries.push(ledger.delivered(account, id, index, this));
+            else if (report) ledger.reported(id, report.key, report.recipients);
+          }
+        } catch (error) {
+          violated(error);
+        }
+        if (lost) for (const delivery of deliveries) delivery.interrupted = true;
+        const answer = { results: lost ? forAll(job, NO_REPLY) : results, deliveries };
+        this.#later(() => this.process.deliver(() => resolve(answer)));
+      });
+    });
+    if (envelope.recipients.length < job.recipients.length) violated(new Error(`${id} has lost recipients`));
+    return answered;
+  }
+
+  #accountOf(message: StoredMessage, content: Buffer): MessageAccount {
+    const key = content.toString('latin1', 0, content.indexOf(' '));
+    const account = this.#world.ledger.message(key);
+    if (!content.equals(account.content))
+      this.#world.violated(new Error(`content of ${message.id} has changed`));
+    return account;
+  }
+
+  async #lapse(queue: LaneQueue, work: Work, reply: StoredReply): Promise<AttemptReport> {
+    const message = await queue.read(work.id).catch(() => undefined);
+    if (!message) return UNTRIED;
+    const decision = this.#decide(message, work.job, forAll(work.job, work.job.lastReply ?? reply));
+    if (decision.ended.length === 0) return UNTRIED;
+    return this.#record(queue, message, decision, { destination: 'untried' });
+  }
+
+  #settle(
+    queue: LaneQueue,
+    message: StoredMessage,
+    job: Job,
+    results: Answered['results'],
+    seen: Omit<AttemptReport, 'stored'>,
+    deliveries: Answered['deliveries'] = [],
+  ): AttemptReport {
+    return this.#record(queue, message, this.#decide(message, job, results), seen, deliveries);
+  }
+
+  #decide(message: StoredMessage, job: Job, results: Answered['results']): Decision {
+    const { clock } = this.process;
+    const { from, arrivedAt } = message.envelope;
+    return decide(job, results, {
+      now: clock.now(),
+      arrivedAt,
+      expiresAt: this.#clockWatch.trusted() ? expiryOf(DELIVERY, { from, arrivedAt }) : undefined,
+      delay: retryDelay(DELIVERY.retry, job.attempts + 1, this.#world.dice.fraction()),
+      warnAfter: 0,
+    });
+  }
+
+  #record(
+    queue: LaneQueue,
+    message: StoredMessage,
+    { ended, deferred }: Decision,
+    seen: Omit<AttemptReport, 'stored'>,
+    deliveries: Answered['deliveries'] = [],
+  ): AttemptReport {
+    const { ledger, violated } = this.#world;
+    const { id, envelope } = message;
+    const failed = ended.filter(({ outcome }) => outcome !== 'delivered').map(({ recipient }) => recipient);
+    const account = envelope.recipients[0]!.address.startsWith('report.')
+      ? undefined
+      : ledger.message(envelope.recipients[0]!.address.split('.')[0]!);
+    for (const index of failed) if (account) account.recipients[index]!.failures += 1;
+    const report = failed.length > 0 && account?.bounces ? this.#bounce(account.key, failed) : undefined;
+    const settlement = {
+      ended,
+      deferred: reconcile(queue.entry(id)?.jobs ?? [], deferred),
+      ...(report ? { report } : {}),
+    };
+    this.unstored += 1;
+    const stored = queue.settle(id, settlement).then(
+      () => {
+        this.unstored -= 1;
+        if (account) ledger.ended(account, ended, this);
+      },
+      (error: unknown) => {
+        this.unstored -= 1;
+        for (const delivery of deliveries) delivery.interrupted = true;
+        const isGone = error instanceof PostriderError && error.code === 'NoSuchMessage';
+        if (!isGone && !(error instanceof SmtpError)) violated(error);
+      },
+    );
+    return { ...seen, stored: stored.catch(violated) };
+  }
+
+  #bounce(key: string, recipients: readonly number[]): NewMessage {
+    const arrivedAt = this.process.clock.now();
+    const content = Buffer.from(`report ${key} ${recipients.join(',')} `);
+    return {
+      envelope: {
+        from: '',
+        recipients: [{ address: `report.${key}@sender.test` }],
+        arrivedAt,
+        origin: { listener: 'report', protocol: 'local' },
+      },
+      // Nobody refuses a report here: whether it gets there is what is looked at.
+      jobs: [{ destination: destinationKey(99), recipients: [0], attempts: 0, dueAt: arrivedAt }],
+      content,
+    };
+  }
+
+  async #in<T>(state: State, work: () => Promise<T>): Promise<T> {
+    this.process.enter(state);
+    this.#world.delivering(this.process, state);
+    try {
+      return await work();
+    } catch (error) {
+      this.#world.violated(error);
+      throw error;
+    } finally {
+      this.process.leave(state);
+    }
+  }
+
+  #network(): Promise<void> {
+    return new Promise((resolve) => this.#later(() => this.process.deliver(resolve)));
+  }
+
+  #later(run: () => void): void {
+    const { loop } = this.process.machine;
+    const { dice } = this.#world;
+    loop.at(loop.now + 1 + dice.fraction() * (dice.chance(0.05) ? 3000 : 20), run);
+  }
+}
+
+interface Answered {
+  readonly results: { readonly recipient: number; readonly reply: StoredReply }[];
+  readonly deliveries: { interrupted: boolean }[];
+}
+
+function contentOf(key: string, size: number): Buffer {
+  return Buffer.alloc(Math.max(size, key.length + 1), `${key} `);
+}
+
+function reportIn(content: Buffer): { readonly key: string; readonly recipients: number[] } | undefined {
+  if (!content.subarray(0, 7).equals(REPORT)) return undefined;
+  const [, key, recipients] = content.toString('latin1').split(' ');
+  return { key: key!, recipients: recipients!.split(',').map(Number) };
+}
+
+const REPORT = Buffer.from('report ');
+
+async function bytesOf({ content }: StoredMessage): Promise<Buffer> {
+  if (content.bytes) return content.bytes;
+  const chunks: Buffer[] = [];
+  for await (const chunk of content.stream()) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+const isDiskError = (error: unknown): boolean => {
+  const code = (error as { code?: unknown }).code;
+  return typeof code === 'string' && /^E[A-Z]+$/.test(code);
+};
+
+function errorIn(fields: object): string {
+  const { err } = fields as { err?: unknown };
+  return err instanceof Error
+    ? `${err.message} ${String((err as { cause?: Error }).cause?.message ?? '')}`
+    : '';
+}
