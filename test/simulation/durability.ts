@@ -1,6 +1,6 @@
 /** Whether a message that is answered 250 is on the server's stable storage at this moment, looked up in its state. */
 import { DirectoryNode, FileNode } from '../../mta/queue/testing/volume.ts';
-import type { View } from './server.ts';
+import type { View } from './view.ts';
 
 /** Says what is missing; undefined where nothing is. @param view of the node that answers */
 export function durability(view: View, id: string): string | undefined {

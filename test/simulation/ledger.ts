@@ -3,6 +3,8 @@
  * must never be. `docs/queue.md` says which duplicates are allowed; here is the same, to be computed.
  */
 import type { EndedRecipient, QueueId } from '../../mta/queue/types.ts';
+import type { Operation } from './process-disk.ts';
+import { laneOf, nonceOf } from './states.ts';
 import type { Worker } from './worker.ts';
 
 export class Violation extends Error {
@@ -96,19 +98,21 @@ export class Ledger {
     return account;
   }
 
-  /** A lease was renamed at the server. */
-  leased(lane: string, worker: Worker, claims: boolean, now: number): void {
-    const account = this.lane(lane);
+  /** Something has been done at the server. @param worker whose it is; undefined where that has died meanwhile */
+  landed({ kind, path, to }: Operation, worker: Worker | undefined, now: number): void {
+    const place = kind === 'rename' || kind === 'sync' ? laneOf(path) : undefined;
+    if (!place) return;
     this.#order += 1;
-    account.renewed.set(worker, this.#order);
-    if (!claims) return;
+    const account = this.lane(place.lane);
+    if (kind === 'sync') {
+      if (worker && place.name.startsWith('segment.')) account.synced.set(worker, this.#order);
+      return;
+    }
+    if (!place.name.startsWith('lease.') || to === undefined) return;
+    if (worker) account.renewed.set(worker, this.#order);
+    if (nonceOf(place.name) === nonceOf(to.slice(to.lastIndexOf('/') + 1))) return;
     account.claims += 1;
     account.claimedAt = now;
-  }
-
-  synced(lane: string, worker: Worker): void {
-    this.#order += 1;
-    this.lane(lane).synced.set(worker, this.#order);
   }
 
   /** The client hears 250. */

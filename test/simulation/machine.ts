@@ -5,9 +5,9 @@
 import type { Clock } from '../../mta/clock.ts';
 import type { Host, Owner } from '../../mta/queue/host.ts';
 import type { Loop } from './loop.ts';
-import type { View } from './server.ts';
 import type { State } from './states.ts';
 import { Tracker } from './states.ts';
+import type { View } from './view.ts';
 
 const EPOCH = 1_700_000_000_000;
 

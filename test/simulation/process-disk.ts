@@ -6,8 +6,8 @@ import type { Disk, DiskFile } from '../../mta/queue/disk.ts';
 import { diskError } from '../../mta/queue/testing/memory-disk.ts';
 import type { OperationFault } from './faults.ts';
 import type { Process } from './machine.ts';
-import type { Handle, View } from './server.ts';
 import type { OperationKind, State } from './states.ts';
+import type { Handle, View } from './view.ts';
 
 export interface Operation {
   readonly process: Process;

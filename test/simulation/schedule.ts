@@ -3,7 +3,9 @@
  * outcome depends on the plan alone.
  */
 import type { LaneRelease } from '../../mta/queue/types.ts';
+import { Aims } from './aims.ts';
 import { Dice } from './dice.ts';
+import { whyNotDrained } from './drained.ts';
 import { befalls, type FaultKind, isOperationFault, Table } from './faults.ts';
 import { Ledger, Violation } from './ledger.ts';
 import { Loop } from './loop.ts';
@@ -11,9 +13,11 @@ import { Machine, Process } from './machine.ts';
 import { NextHops } from './next-hop.ts';
 import type { Plan, PlannedFault } from './plan.ts';
 import type { Operation } from './process-disk.ts';
-import { Server, View } from './server.ts';
-import { laneOf, nonceOf, type State } from './states.ts';
-import { TERM_MS, Worker, type WorkerWorld } from './worker.ts';
+import { Server } from './server.ts';
+import { TERM_MS } from './settings.ts';
+import type { State } from './states.ts';
+import { View } from './view.ts';
+import { Worker, type WorkerWorld } from './worker.ts';
 
 /** How long the quiet end may take. */
 const DRAIN_MS = 240_000;
@@ -48,11 +52,6 @@ export async function runSchedule(plan: Plan, tracing = false): Promise<Outcome>
   return schedule.outcome();
 }
 
-interface Aim {
-  readonly fault: PlannedFault;
-  left: number;
-}
-
 class Schedule implements WorkerWorld {
   readonly dice: Dice;
   readonly ledger = new Ledger(TERM_MS);
@@ -67,7 +66,7 @@ class Schedule implements WorkerWorld {
   readonly #places: (Worker | undefined)[];
   readonly #table = new Table();
   readonly #trace: string[] | undefined;
-  #aims: Aim[];
+  readonly #aims = new Aims();
   #faults = 0;
   #pids = 100;
   #quiet = false;
@@ -86,9 +85,7 @@ class Schedule implements WorkerWorld {
       (rate, i) => new Machine(`node${i}`, this.#loop, new View(this.#server), rate),
     );
     this.#places = plan.processes.map(() => undefined);
-    this.#aims = plan.faults
-      .filter(({ state }) => state !== undefined)
-      .map((fault) => ({ fault, left: fault.nth }));
+    for (const fault of plan.faults) if (fault.state !== undefined) this.#aims.add(fault);
     this.#trace = tracing ? [] : undefined;
   }
 
@@ -205,51 +202,28 @@ class Schedule implements WorkerWorld {
       () =>
         `${process.pid} ${state}: ${kind} ${path.slice(6)}${to ? ` -> ${to.slice(to.lastIndexOf('/') + 1)}` : ''}`,
     );
-    if (this.#quiet || this.#aims.length === 0) return;
-    for (const aim of this.#aims) {
-      const { fault } = aim;
-      if (fault.at > this.#loop.now || !this.#isAimedAt(fault, process)) continue;
-      if (fault.state !== undefined && fault.state !== state) continue;
-      if (isOperationFault(fault.kind) && !befalls(fault.kind, kind)) continue;
-      aim.left -= 1;
-      if (aim.left > 0) continue;
-      this.#aims = this.#aims.filter((each) => each !== aim);
-      if (isOperationFault(fault.kind)) {
-        if (operation.fault !== undefined) continue;
+    if (this.#quiet) return;
+    const hit = this.#aims.hit(
+      (fault) =>
+        this.#isAimedAt(fault, process) &&
+        (fault.state === undefined || fault.state === state) &&
+        (!isOperationFault(fault.kind) || befalls(fault.kind, kind)),
+    );
+    for (const fault of hit) {
+      if (!isOperationFault(fault.kind)) {
+        const moment = this.#loop.now + this.dice.fraction() * 1.2 * (landsAt - this.#loop.now);
+        this.#loop.at(moment, () => this.#strike(fault, process));
+      } else if (operation.fault === undefined) {
         operation.fault = fault.kind;
         this.#struck(fault.kind, [state]);
         this.trace(() => `FAULT ${fault.kind} of ${kind} by ${process.pid}`);
-      } else {
-        const moment = this.#loop.now + this.dice.fraction() * 1.2 * (landsAt - this.#loop.now);
-        this.#loop.at(moment, () => this.#strike(fault, process));
       }
     }
   }
 
-  landed({ process, kind, path, to }: Operation): void {
-    if (kind !== 'rename' && kind !== 'sync') return;
-    const place = laneOf(path);
-    if (!place) return;
-    const worker = this.workers.find((each) => each.process === process);
-    if (!worker) {
-      if (kind === 'rename' && to && place.name.startsWith('lease.'))
-        this.#claimedByGhost(place.lane, path, to);
-      return;
-    }
-    if (kind === 'sync') {
-      if (place.name.startsWith('segment.')) this.ledger.synced(place.lane, worker);
-    } else if (to && place.name.startsWith('lease.')) {
-      const claims = nonceOf(place.name) !== nonceOf(to.slice(to.lastIndexOf('/') + 1));
-      this.ledger.leased(place.lane, worker, claims, this.#loop.now);
-    }
-  }
-
-  #claimedByGhost(lane: string, path: string, to: string): void {
-    const from = nonceOf(path.slice(path.lastIndexOf('/') + 1));
-    if (from === nonceOf(to.slice(to.lastIndexOf('/') + 1))) return;
-    const account = this.ledger.lane(lane);
-    account.claims += 1;
-    account.claimedAt = this.#loop.now;
+  landed(operation: Operation): void {
+    const worker = this.workers.find((each) => each.process === operation.process);
+    this.ledger.landed(operation, worker, this.#loop.now);
   }
 
   released(release: LaneRelease, by: Worker): void {
@@ -262,12 +236,7 @@ class Schedule implements WorkerWorld {
 
   delivering(process: Process, state: State): void {
     if (this.#quiet) return;
-    for (const aim of this.#aims) {
-      const { fault } = aim;
-      if (fault.state !== state || fault.at > this.#loop.now || !this.#isAimedAt(fault, process)) continue;
-      aim.left -= 1;
-      if (aim.left > 0) continue;
-      this.#aims = this.#aims.filter((each) => each !== aim);
+    for (const fault of this.#aims.hit((each) => each.state === state && this.#isAimedAt(each, process))) {
       this.#loop.at(this.#loop.now + this.dice.fraction() * 30, () => this.#strike(fault, process));
     }
   }
@@ -282,7 +251,7 @@ class Schedule implements WorkerWorld {
   #aimAtNext(fault: PlannedFault): void {
     if (this.#quiet) return;
     if (isOperationFault(fault.kind)) {
-      this.#aims.push({ fault: { ...fault, process: undefined }, left: 1 });
+      this.#aims.add({ ...fault, process: undefined });
       return;
     }
     const worker = this.#places[fault.process ?? 0];
@@ -403,7 +372,7 @@ class Schedule implements WorkerWorld {
   }
 
   #look(until: number): void {
-    const why = this.#whyNotDrained();
+    const why = whyNotDrained(this.workers, this.#server);
     if (why === undefined) {
       this.#finished = true;
       return;
@@ -414,24 +383,6 @@ class Schedule implements WorkerWorld {
     }
     for (const worker of this.workers) worker.wake();
     this.#loop.at(this.#loop.now + 1000, () => this.#look(until));
-  }
-
-  #whyNotDrained(): string | undefined {
-    for (const worker of this.workers) {
-      const { messages } = worker;
-      if (messages === undefined) return `${worker.name} has no queue`;
-      if (messages > 0) return `${worker.name} holds ${messages} messages`;
-      if (worker.unstored > 0) return `${worker.name} waits for ${worker.unstored} settlements`;
-    }
-    const lanes = this.#server.find('/queue/lanes');
-    if (lanes?.kind !== 'directory') return 'there is no queue';
-    for (const [lane, folder] of lanes.names) {
-      if (lane.endsWith('.retired') || folder.kind !== 'directory') continue;
-      // Its maker died before it was a lane.
-      if (![...folder.names.keys()].some((name) => name.startsWith('lease.'))) continue;
-      if (!this.workers.some((worker) => worker.owns(`${lane}-0`))) return `nobody owns lane ${lane}`;
-    }
-    return undefined;
   }
 
   #check(look: () => void): void {

@@ -85,7 +85,7 @@ export class Tracker {
     const { lane, name } = place;
     if (lane.endsWith('.retired') || to?.endsWith('.retired')) return 'retiring';
     const track = this.#tracks.get(lane);
-    if (kind === 'makeDirectory' && name === 'body') {
+    if (kind === 'makeDirectory' && name === 'body' && track?.phase !== 'claiming') {
       this.#tracks.set(lane, fresh('creating'));
       this.#opening = 'creating';
       return 'creating';

@@ -2,7 +2,6 @@
  * One worker process of the fleet: the queue's own code and the scheduler's, over a simulated disk, clock and network.
  * Accepts and attempts as `mta/flow.ts` does, with the ledger looking on.
  */
-import type { Delivery, QueueConfig } from '../../mta/config.ts';
 import { PostriderError, SmtpError } from '../../mta/errors.ts';
 import { planJobs } from '../../mta/plan.ts';
 import { type LaneQueue, openQueue } from '../../mta/queue/queue.ts';
@@ -20,6 +19,7 @@ import type { Work } from '../../mta/schedule/destination.ts';
 import { Scheduler } from '../../mta/schedule/scheduler.ts';
 import type { AttemptReport } from '../../mta/schedule/types.ts';
 import { type Decision, decide, forAll, reconcile } from '../../mta/settle.ts';
+import { bytesOf, contentOf, errorIn, isDiskError, reportIn } from './content.ts';
 import type { Dice } from './dice.ts';
 import { durability } from './durability.ts';
 import type { Ledger, MessageAccount } from './ledger.ts';
@@ -27,32 +27,8 @@ import type { Process } from './machine.ts';
 import { destinationKey, indexOf, LOCAL, type NextHops, NO_REPLY, UNREACHABLE } from './next-hop.ts';
 import type { PlannedMessage } from './plan.ts';
 import { type DiskWorld, ProcessDisk } from './process-disk.ts';
+import { CONFIG, DELIVERY } from './settings.ts';
 import type { State } from './states.ts';
-
-export const TERM_MS = 10_000;
-
-export const CONFIG: QueueConfig = {
-  mode: 'Shared',
-  path: '/queue',
-  leaseTermSeconds: TERM_MS / 1000,
-  inlineBodyBytes: 512,
-  segmentBytes: 4096,
-  minFreeBytes: 1 << 20,
-};
-
-const DELIVERY: Delivery = {
-  retry: { initialSeconds: 1, factor: 2, maxSeconds: 6, jitter: 0.3 },
-  lifetimeSeconds: 4 * 3600,
-  bounceLifetimeSeconds: 4 * 3600,
-  delayWarningSeconds: 0,
-  connectionsPerDestination: 8,
-  messagesPerConnection: 100,
-  idleConnectionSeconds: 30,
-  mxPort: 25,
-  addressFamilies: ['ipv4'],
-  defaultTls: 'default',
-  timeouts: { connect: 30, greeting: 300, command: 300, dataBlock: 180, finalReply: 600 },
-};
 
 /** What the workers of a schedule share. */
 export interface WorkerWorld extends DiskWorld {
@@ -409,35 +385,4 @@ export class Worker {
 interface Answered {
   readonly results: { readonly recipient: number; readonly reply: StoredReply }[];
   readonly deliveries: { interrupted: boolean }[];
-}
-
-function contentOf(key: string, size: number): Buffer {
-  return Buffer.alloc(Math.max(size, key.length + 1), `${key} `);
-}
-
-function reportIn(content: Buffer): { readonly key: string; readonly recipients: number[] } | undefined {
-  if (!content.subarray(0, 7).equals(REPORT)) return undefined;
-  const [, key, recipients] = content.toString('latin1').split(' ');
-  return { key: key!, recipients: recipients!.split(',').map(Number) };
-}
-
-const REPORT = Buffer.from('report ');
-
-async function bytesOf({ content }: StoredMessage): Promise<Buffer> {
-  if (content.bytes) return content.bytes;
-  const chunks: Buffer[] = [];
-  for await (const chunk of content.stream()) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
-}
-
-const isDiskError = (error: unknown): boolean => {
-  const code = (error as { code?: unknown }).code;
-  return typeof code === 'string' && /^E[A-Z]+$/.test(code);
-};
-
-function errorIn(fields: object): string {
-  const { err } = fields as { err?: unknown };
-  return err instanceof Error
-    ? `${err.message} ${String((err as { cause?: Error }).cause?.message ?? '')}`
-    : '';
 }

@@ -1,0 +1,35 @@
+/** Contents that tell whose they are, and what errors say. */
+import type { StoredMessage } from '../../mta/queue/types.ts';
+
+export function contentOf(key: string, size: number): Buffer {
+  return Buffer.alloc(Math.max(size, key.length + 1), `${key} `);
+}
+
+export function reportIn(
+  content: Buffer,
+): { readonly key: string; readonly recipients: number[] } | undefined {
+  if (!content.subarray(0, 7).equals(REPORT)) return undefined;
+  const [, key, recipients] = content.toString('latin1').split(' ');
+  return { key: key!, recipients: recipients!.split(',').map(Number) };
+}
+
+const REPORT = Buffer.from('report ');
+
+export async function bytesOf({ content }: StoredMessage): Promise<Buffer> {
+  if (content.bytes) return content.bytes;
+  const chunks: Buffer[] = [];
+  for await (const chunk of content.stream()) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+export const isDiskError = (error: unknown): boolean => {
+  const code = (error as { code?: unknown }).code;
+  return typeof code === 'string' && /^E[A-Z]+$/.test(code);
+};
+
+export function errorIn(fields: object): string {
+  const { err } = fields as { err?: unknown };
+  return err instanceof Error
+    ? `${err.message} ${String((err as { cause?: Error }).cause?.message ?? '')}`
+    : '';
+}
