@@ -28,6 +28,32 @@ describe('a full volume', () => {
     expect([...last.queue.entries()].map(({ id }) => id)).toEqual([ids[0]]);
   });
 
+  it('is met with the same head each time, so that no part of one that failed can show', async () => {
+    const test = await openTestQueue();
+    const id = await accept(test.queue, 'message');
+    const heads: string[] = [];
+    const [lane] = await test.disk.list('/queue/lanes');
+    for (const name of await test.disk.list(`/queue/lanes/${lane}`)) {
+      if (name.startsWith('reserve')) await test.disk.unlink(`/queue/lanes/${lane}/${name}`);
+    }
+    test.disk.capacity = test.disk.used;
+    const settled = test.queue.settle(id, deferredUntil(7, 1));
+    await test.clock.advance(1000);
+    test.disk.capacity = test.disk.used + 100;
+    for (let i = 0; i < 5; i += 1) {
+      await test.clock.advance(1000);
+      const newest = (await test.disk.list(`/queue/lanes/${lane}`))
+        .filter((name) => name.startsWith('seg'))
+        .sort();
+      heads.push(test.disk.bytesOf(`/queue/lanes/${lane}/${newest.at(-1)}`).toString('hex'));
+    }
+    expect(heads[0]).toHaveLength(200);
+    expect(new Set(heads).size).toBe(1);
+    test.disk.capacity = Number.POSITIVE_INFINITY;
+    await test.clock.advance(2000);
+    await settled;
+  });
+
   it('does not collect segments while there is no reserve either', async () => {
     const test = await openTestQueue();
     const id = await accept(test.queue, 'message');

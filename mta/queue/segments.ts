@@ -27,6 +27,11 @@ export interface SegmentsStart {
   readonly ends: readonly number[];
 }
 
+interface Spare {
+  readonly file: DiskFile;
+  readonly groupMagic: Buffer;
+}
+
 interface Current {
   readonly number: number;
   readonly file: DiskFile;
@@ -54,8 +59,8 @@ export class Segments {
   #ends: number[];
   #current: Current | undefined;
   #onReserve = false;
-  /** Created under the next number, but not begun for want of space. */
-  #spare: DiskFile | undefined;
+  /** Created under the next number, but not begun for want of space. Tried again with the very same head. */
+  #spare: Spare | undefined;
 
   constructor(
     disk: Disk,
@@ -106,7 +111,7 @@ export class Segments {
 
   /** Begins in a file that recovery has created exclusively under the next number. */
   async begin(file: DiskFile): Promise<void> {
-    await this.#begin(this.currentNumber, file, this.#capacity);
+    await this.#begin(this.currentNumber, this.#spareOf(file), this.#capacity);
     await this.#reserve.ensure();
   }
 
@@ -117,7 +122,9 @@ export class Segments {
   async roll({ mayUseReserve }: { mayUseReserve: boolean }): Promise<void> {
     if (this.#current) await this.#seal(this.#current);
     try {
-      this.#spare ??= await this.#disk.create(this.#pathOf(this.currentNumber), { synchronous: true });
+      this.#spare ??= this.#spareOf(
+        await this.#disk.create(this.#pathOf(this.currentNumber), { synchronous: true }),
+      );
       await this.#begin(this.currentNumber, this.#spare, this.#capacity);
       this.#spare = undefined;
       this.#onReserve = false;
@@ -140,8 +147,8 @@ export class Segments {
     });
     if (!reserve) throw cause;
     await this.#passOver();
-    this.#spare = reserve;
-    await this.#begin(number, reserve, RESERVE_BYTES);
+    this.#spare = this.#spareOf(reserve);
+    await this.#begin(number, this.#spare, RESERVE_BYTES);
     this.#spare = undefined;
     this.#onReserve = true;
   }
@@ -150,9 +157,13 @@ export class Segments {
   async #passOver(): Promise<void> {
     if (!this.#spare) return;
     this.#ends.push(0);
-    const spare = this.#spare;
+    const { file } = this.#spare;
     this.#spare = undefined;
-    await spare.close().catch(() => undefined);
+    await file.close().catch(() => undefined);
+  }
+
+  #spareOf(file: DiskFile): Spare {
+    return { file, groupMagic: this.#random.bytes(8) };
   }
 
   /** Makes a reserve, where there is none and there is room for it. */
@@ -219,19 +230,13 @@ export class Segments {
       await this.#snapshots.write(snapshot, { segment: number, groupMagic, end, lastGroup });
   }
 
-  async #begin(number: number, file: DiskFile, capacity: number): Promise<void> {
-    const header = {
-      lane: this.#start.lane,
-      number,
-      epoch: this.#start.epoch,
-      groupMagic: this.#random.bytes(8),
-      seal: this.#ends,
-    };
+  async #begin(number: number, { file, groupMagic }: Spare, capacity: number): Promise<void> {
+    const { lane, epoch } = this.#start;
+    const header = { lane, number, epoch, groupMagic, seal: this.#ends };
     await file.write([encodeSegmentHeader(header)], 0);
     await file.sync();
     await this.#disk.syncDirectory(this.#start.folder);
     const end = dataStart(header);
-    const { groupMagic } = header;
     const snapshot = this.#snapshots.builder();
     this.#current = { number, file, groupMagic, start: end, end, capacity, snapshot, lastGroup: 0 };
   }

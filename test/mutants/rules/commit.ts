@@ -5,7 +5,9 @@ const JOURNAL = 'mta/queue/journal.ts';
 
 const RENEWAL = `    await this.#lease.renew();
     return places;`;
-const SYNC = '      await current.file.sync();\n';
+const WRITE = `      await current.file.write(buffers, current.end);
+      await current.file.sync();
+`;
 const KEPT = '    this.#waiting.unshift(...kept);\n';
 
 export const commit: readonly Mutant[] = [
@@ -13,7 +15,14 @@ export const commit: readonly Mutant[] = [
     name: '250-before-the-sync',
     rule: 'A message is answered 250 only after it is on stable storage.',
     file: JOURNAL,
-    edits: [{ find: SYNC, replace: '      current.file.sync().catch(() => undefined);\n' }],
+    edits: [
+      {
+        find: WRITE,
+        replace: `      const { file, end } = current;
+      file.write(buffers, end).then(() => file.sync()).catch(() => undefined);
+`,
+      },
+    ],
   },
   {
     name: '250-before-the-renewal',
@@ -32,7 +41,7 @@ export const commit: readonly Mutant[] = [
     rule: 'Each group commit ends with a renewal, so a claim can only come after the record it would miss.',
     file: JOURNAL,
     edits: [
-      { find: SYNC, replace: `      await this.#lease.renew();\n${SYNC}` },
+      { find: WRITE, replace: `      await this.#lease.renew();\n${WRITE}` },
       { find: RENEWAL, replace: '    return places;' },
     ],
   },
@@ -74,9 +83,16 @@ export const commit: readonly Mutant[] = [
   },
   {
     name: 'sync-tried-again-and-believed',
-    rule: 'After a failed sync: never sync again and believe it.',
+    rule: 'After a failed write or sync: never sync again and believe it.',
     file: JOURNAL,
-    edits: [{ find: SYNC, replace: '      await current.file.sync().catch(() => current.file.sync());\n' }],
+    edits: [
+      {
+        find: WRITE,
+        replace: `      await current.file.write(buffers, current.end).catch(() => current.file.sync());
+      await current.file.sync().catch(() => current.file.sync());
+`,
+      },
+    ],
   },
   {
     name: 'same-segment-after-a-failure',
