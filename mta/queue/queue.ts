@@ -132,7 +132,9 @@ class ProcessQueue implements LaneQueue {
       log,
       isOurs: (lane) => !this.#closed && this.#lanes.get(lane.id) === lane,
       takeMailFrom: async (lane) => {
-        if (this.#home === lane) this.#home = await this.#createLane();
+        if (this.#home !== lane) return;
+        const made = await this.#createLane();
+        if (!this.#leaving) this.#home = made;
       },
       letGo: async (lane, to) => {
         this.#forget(lane);

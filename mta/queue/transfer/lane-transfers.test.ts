@@ -216,4 +216,13 @@ describe('a queue that leaves', () => {
     await again.clock.advance(30_000);
     expect(again.queue.counts()).toMatchObject({ lanes: 1, messages: 0 });
   });
+
+  it('adopts a lane whose folder of bodies was lost with its maker', async () => {
+    const { queue, disk } = await openTestQueue();
+    const id = await accept(queue, 'm');
+    await disk.removeDirectory(`/queue/lanes/${queue.home()}/body`);
+    const again = await openTestQueue({ disk: disk.reopen(), seed: 2 });
+    expect(again.queue.entry(id)).toBeDefined();
+    expect(await contentOf(again.queue, await accept(again.queue, 'l', Buffer.alloc(5000)))).toHaveLength(5000);
+  });
 });
