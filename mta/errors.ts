@@ -145,6 +145,8 @@ export type ErrorCode =
   | 'LaneLost'
   | 'NoSuchMessage'
   | 'MessageMoving'
+  | 'TransferDamaged'
+  | 'TransferOver'
   | 'CertificateInvalid'
   | 'ManifestInvalid'
   | 'UsageError'

@@ -27,6 +27,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   // Somebody else owns the message now: asking again finds them
   LaneLost: 409,
   MessageMoving: 409,
+  TransferOver: 409,
 };
 
 /** What a client is told of `error`; what isn't ours to explain is `InternalError`, without its text. */

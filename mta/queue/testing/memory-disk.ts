@@ -58,6 +58,11 @@ export class MemoryDisk implements Disk {
     this.#file(path, { operation: 'damage', path }).replace(change(this.bytesOf(path)));
   }
 
+  /** Whether the machine has stopped. */
+  get down(): boolean {
+    return this.#down;
+  }
+
   get used(): number {
     return usedBy(this.#root);
   }

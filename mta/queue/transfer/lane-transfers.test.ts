@@ -223,6 +223,8 @@ describe('a queue that leaves', () => {
     await disk.removeDirectory(`/queue/lanes/${queue.home()}/body`);
     const again = await openTestQueue({ disk: disk.reopen(), seed: 2 });
     expect(again.queue.entry(id)).toBeDefined();
-    expect(await contentOf(again.queue, await accept(again.queue, 'l', Buffer.alloc(5000)))).toHaveLength(5000);
+    expect(await contentOf(again.queue, await accept(again.queue, 'l', Buffer.alloc(5000)))).toHaveLength(
+      5000,
+    );
   });
 });

@@ -84,6 +84,14 @@ export class LaneTransfers {
     await this.#home.append(encodeFacts(facts));
   }
 
+  /**
+   * Resolves when the lane has been ours up to now, and everything that was written before is decided: what was refused
+   * then is refused for good. Of two that take a lane for theirs, the former fails here.
+   */
+  async confirm(): Promise<void> {
+    await this.#say({});
+  }
+
   // ---- as a sender ------------------------------------------------------------------------------------------------
 
   /** Batches that are not over, of former owners of the lane too. */
