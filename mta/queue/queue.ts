@@ -387,14 +387,13 @@ class ProcessQueue implements LaneQueue {
     for (const lane of this.#lanes.values()) {
       const isKept = lane === this.#home || this.#giveAways.has(lane) || (lane.drafts.any && !this.#leaving);
       if (isKept || !lane.idle || this.#closed) continue;
+      let stays = false;
       try {
-        if (!(await lane.retire())) continue;
-        log.info({ lane: lane.id }, 'empty lane removed');
-      } catch (error) {
-        this.#forget(lane);
-        throw error;
+        stays = !(await lane.retire());
+      } finally {
+        if (!stays) this.#forget(lane);
       }
-      this.#forget(lane);
+      if (!stays) log.info({ lane: lane.id }, 'empty lane removed');
     }
     for (const lane of this.#watch.ended) await removeLane(disk, config.path, lane);
     for (const name of this.#watch.retired) await deleteFolder(disk, `${lanesPath(config.path)}/${name}`);
