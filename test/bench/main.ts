@@ -4,8 +4,8 @@
  */
 import { writeFileSync } from 'node:fs';
 import { findProgram } from '../support/debian.ts';
+import { backlogTable, measureBacklog } from './backlog.ts';
 import { absent } from './contestants.ts';
-import { measureDeferred } from './deferred.ts';
 import { type BenchOptions, type MtaName, parseOptions } from './options.ts';
 import { proveSyncs, syncsPerMessage } from './proof.ts';
 import { type Compared, comparison, measureAll } from './relays.ts';
@@ -47,17 +47,10 @@ async function main(): Promise<void> {
       `\n4k-kept: ${figure(one)} ms of CPU a message with one worker, ${figure(two)} with two: ${figure(two / one)}x`,
     );
   }
-  const deferred = options.sections.has('deferred') ? await measureDeferred(options) : undefined;
-  if (deferred !== undefined) {
-    console.log(
-      `\n${deferred.messages} deferred messages: accepted at ${figure(deferred.acceptPerSecond)}/s, ` +
-        `${figure(deferred.heldMiB)} MiB (${figure(deferred.emptyMiB)} MiB empty: ` +
-        `${figure(deferred.bytesPerMessage)} bytes a message); after SIGKILL ready with all of them in ` +
-        `${figure(deferred.recoverySeconds)} s, ${figure(deferred.recoveredMiB)} MiB`,
-    );
-  }
+  const backlog = options.sections.has('backlog') ? await measureBacklog(options) : undefined;
+  if (backlog !== undefined) console.log(`\n${backlogTable(backlog)}`);
   if (options.json !== undefined) {
-    writeFileSync(options.json, `${JSON.stringify({ ...compared, workers, deferred }, null, 2)}\n`);
+    writeFileSync(options.json, `${JSON.stringify({ ...compared, workers, backlog }, null, 2)}\n`);
   }
 }
 

@@ -2,11 +2,11 @@
 import { parseArgs } from 'node:util';
 import { WORKS, type WorkName } from './works.ts';
 
-export const USAGE = `usage: npm run bench -- [relay|proof|workers|deferred|all] [options]
+export const USAGE = `usage: npm run bench -- [relay|proof|workers|backlog|all] [options]
   relay        rates, CPU, memory and latency of every work (the default, with proof and workers)
   proof        strace: that a sync lies between each final dot and its 250, and syncs per message
   workers      CPU of a message with one worker and with two
-  deferred     memory and recovery time with many deferred messages
+  backlog      a million deferred messages: memory, recovery, and what becomes of fresh mail
   all          all of them
   --json FILE  writes the rows
   --rounds N   alternated rounds, of which the median counts (3)
@@ -14,12 +14,13 @@ export const USAGE = `usage: npm run bench -- [relay|proof|workers|deferred|all]
   --quick      one round of a tenth of the messages
   --sessions N parallel sessions of smtp-source (50)
   --workers N  worker processes of Postrider (2)
-  --messages N deferred messages (200000)
+  --messages N      deferred messages of the backlog (1000000)
+  --destinations N  of the backlog (50000)
   --dir DIR    where both queues are put: a disk, not a tmpfs (/var/tmp)`;
 
 export type MtaName = 'postrider' | 'postfix';
 
-const SECTIONS = ['relay', 'proof', 'workers', 'deferred'] as const;
+const SECTIONS = ['relay', 'proof', 'workers', 'backlog'] as const;
 export type Section = (typeof SECTIONS)[number];
 
 export interface BenchOptions {
@@ -32,7 +33,8 @@ export interface BenchOptions {
   readonly scale: number;
   readonly sessions: number;
   readonly workers: number;
-  readonly deferredMessages: number;
+  readonly backlogMessages: number;
+  readonly destinations: number;
   readonly dir: string;
 }
 
@@ -50,6 +52,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       sessions: { type: 'string' },
       workers: { type: 'string' },
       messages: { type: 'string' },
+      destinations: { type: 'string' },
       dir: { type: 'string' },
     },
   });
@@ -79,7 +82,8 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     scale: quick ? 0.1 : 1,
     sessions: count('sessions', values.sessions, 50),
     workers: count('workers', values.workers, 2),
-    deferredMessages: count('messages', values.messages, quick ? 20_000 : 200_000),
+    backlogMessages: count('messages', values.messages, quick ? 20_000 : 1_000_000),
+    destinations: count('destinations', values.destinations, quick ? 1000 : 50_000),
     dir: values.dir ?? '/var/tmp',
   };
 }
