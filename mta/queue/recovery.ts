@@ -8,7 +8,6 @@
  * segment holds, only its head is read: damage there is found when a message is read.
  */
 import { join } from 'node:path';
-import type { Clock } from '../clock.ts';
 import { PostriderError } from '../errors.ts';
 import { type Damage, keepAside } from './damage.ts';
 import { type Disk, type DiskFile, errorCode } from './disk.ts';
@@ -35,12 +34,6 @@ export interface Recovered {
   readonly damage: readonly Damage[];
 }
 
-/** What an index is made with. */
-interface Rebuilding {
-  readonly clock: Clock;
-  readonly snapshots: Snapshots;
-}
-
 const SCAN_BYTES = 1 << 20;
 
 interface Walked {
@@ -57,11 +50,11 @@ export async function recoverLane(
   disk: Disk,
   folder: string,
   named: number,
-  rebuilding: Rebuilding,
+  snapshots: Snapshots,
 ): Promise<Recovered> {
   const { walked, next } = await walk(disk, folder, named);
   try {
-    return { ...(await replayAll(disk, folder, walked, rebuilding)), next };
+    return { ...(await replayAll(disk, folder, walked, snapshots)), next };
   } catch (error) {
     await next.close();
     throw error;
@@ -179,7 +172,7 @@ async function replayAll(
   disk: Disk,
   folder: string,
   walked: readonly Walked[],
-  { clock, snapshots }: Rebuilding,
+  snapshots: Snapshots,
 ): Promise<Omit<Recovered, 'next'>> {
   const seal = newestHeader(walked);
   const sealedFrom = seal ? seal.number - seal.seal.length : 1;
@@ -206,7 +199,7 @@ async function replayAll(
     }
     const result = await replaySegment(
       { number, file, header, sealed, size: segment.size },
-      { replay, snapshots, clock },
+      { replay, snapshots },
     );
     for (const range of result.damage) damage.push({ segment: number, ...range });
     groupSequence = Math.max(groupSequence, result.lastGroup + 1);

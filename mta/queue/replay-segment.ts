@@ -1,15 +1,10 @@
 /** Replays one segment: from its snapshot as far as that goes, else from its records; makes the snapshot it lacked. */
-import { type Clock, turn } from '../clock.ts';
 import type { DiskFile } from './disk.ts';
 import { RECORD_HEADER } from './format/record.ts';
 import type { SegmentHeader } from './format/segment.ts';
-import type { SnapshotEntry } from './format/snapshot.ts';
 import type { Replay } from './replay.ts';
 import { type DamagedRange, type ScanResult, scanSegment } from './scan.ts';
 import type { Snapshots } from './snapshots.ts';
-
-/** Entries applied in one turn of the event loop. */
-const PORTION = 1000;
 
 export interface SegmentToReplay {
   readonly number: number;
@@ -27,15 +22,15 @@ export interface ReplayedSegment extends ScanResult {
 export interface ReplayInto {
   readonly replay: Replay;
   readonly snapshots: Snapshots;
-  readonly clock: Clock;
 }
 
 export async function replaySegment(
   { number, file, size, header, sealed }: SegmentToReplay,
-  { replay, snapshots, clock }: ReplayInto,
+  { replay, snapshots }: ReplayInto,
 ): Promise<ReplayedSegment> {
-  const snapshot = await snapshots.read(header, Math.min(size, sealed ?? size));
-  if (snapshot) await applyAll(replay, number, snapshot.entries, clock);
+  const snapshot = await snapshots.replay(header, Math.min(size, sealed ?? size), (entry) =>
+    replay.apply(entry, { segment: number, offset: entry.offset, length: entry.length }),
+  );
   const damage: DamagedRange[] = [];
   const builder = snapshot ? undefined : snapshots.builder();
   const scanned = await scanSegment(
@@ -60,16 +55,4 @@ export async function replaySegment(
     await snapshots.write(builder, { segment: number, groupMagic, end: scanned.end, lastGroup });
   }
   return { end: scanned.end, lastGroup, damage };
-}
-
-async function applyAll(
-  replay: Replay,
-  segment: number,
-  entries: readonly SnapshotEntry[],
-  clock: Clock,
-): Promise<void> {
-  for (const [i, entry] of entries.entries()) {
-    replay.apply(entry, { segment, offset: entry.offset, length: entry.length });
-    if (i % PORTION === PORTION - 1) await turn(clock);
-  }
 }

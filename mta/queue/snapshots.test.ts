@@ -1,9 +1,9 @@
 /** Snapshots change how long a recovery takes, and nothing else. */
 import { describe, expect, it } from 'vitest';
-import { parseLeaseName, parseSnapshotName } from './layout.ts';
+import { parseLeaseName, parseSnapshotName, snapshotName } from './layout.ts';
 import { type Recovered, recoverLane } from './recovery.ts';
 import { reasonToIgnore, Snapshots } from './snapshots.ts';
-import { diskError, type MemoryDisk } from './testing/memory-disk.ts';
+import { diskError, MemoryDisk } from './testing/memory-disk.ts';
 import {
   accept,
   contentOf,
@@ -46,15 +46,13 @@ async function recover(disk: MemoryDisk, folder: string): Promise<Outcome | unde
   const ignored: string[] = [];
   const snapshots = new Snapshots({
     disk,
+    clock: new TestClock(),
     folder,
     epoch: 99,
     segmentBytes: TEST_CONFIG.segmentBytes,
     log: (_fields, message) => ignored.push(message),
   });
-  const recovered: Recovered = await recoverLane(disk, folder, leases[0].segment, {
-    clock: new TestClock(),
-    snapshots,
-  });
+  const recovered: Recovered = await recoverLane(disk, folder, leases[0].segment, snapshots);
   const { index, first, ends, groupSequence, highest, damage } = recovered;
   return {
     used: present - ignored.length,
@@ -261,5 +259,59 @@ describe('damage in a segment that is known by its snapshot', () => {
     expect(await after.disk.list(folder!)).not.toContain('segment.0000000001');
     expect(after.queue.counts().damaged).toBe(1);
     expect(after.queue.entry(ids[6]!)).toBeDefined();
+  });
+});
+
+describe('a snapshot of many windows', () => {
+  const groupMagic = Buffer.from('12345678');
+  const header = { lane: 'l', number: 7, epoch: 1, groupMagic, seal: [] };
+  const payloadOf = (n: number) => Buffer.alloc(n === 500 ? 3 << 20 : 900 + (n % 300), n % 256);
+
+  async function written(): Promise<{ disk: MemoryDisk; snapshots: Snapshots; ignored: string[] }> {
+    const disk = new MemoryDisk();
+    await disk.makeDirectory('/l');
+    const ignored: string[] = [];
+    const log = (_fields: object, message: string) => void ignored.push(message);
+    const clock = new TestClock();
+    const snapshots = new Snapshots({ disk, clock, folder: '/l', epoch: 1, segmentBytes: 64 << 20, log });
+    const builder = snapshots.builder();
+    for (let n = 0; n < 3000; n += 1) {
+      builder.add({ type: 'dropped', offset: n, length: n + 1, payload: payloadOf(n) });
+    }
+    await snapshots.write(builder, { segment: 7, groupMagic, end: 60 << 20, lastGroup: 9 });
+    return { disk, snapshots, ignored };
+  }
+
+  it('gives all entries back as they were, in their order', async () => {
+    const { snapshots, ignored } = await written();
+    let n = 0;
+    const about = await snapshots.replay(header, 61 << 20, ({ type, offset, length, payload }) => {
+      expect([type, offset, length]).toEqual(['dropped', n, n + 1]);
+      expect(payload.equals(payloadOf(n))).toBe(true);
+      n += 1;
+    });
+    expect(ignored).toEqual([]);
+    expect(n).toBe(3000);
+    expect(about).toMatchObject({ segment: 7, end: 60 << 20, lastGroup: 9 });
+  });
+
+  it('applies nothing where its last window is damaged, or missing', async () => {
+    for (const change of [
+      (bytes: Buffer) => {
+        bytes[bytes.length - 1]! ^= 1;
+        return bytes;
+      },
+      (bytes: Buffer) => bytes.subarray(0, bytes.length - 1),
+    ]) {
+      const { disk, snapshots, ignored } = await written();
+      disk.damage(`/l/${snapshotName(7)}`, change);
+      let applied = 0;
+      const count = () => {
+        applied += 1;
+      };
+      expect(await snapshots.replay(header, 61 << 20, count)).toBeUndefined();
+      expect(applied).toBe(0);
+      expect(ignored).toEqual(['snapshot ignored']);
+    }
   });
 });

@@ -4,13 +4,18 @@
  * Nothing hangs on them: one that can't be written, or read, costs a longer recovery, and is said.
  */
 import { join } from 'node:path';
-import { type Disk, errorCode, unlinkIfThere } from './disk.ts';
+import { crc32 } from 'node:zlib';
+import { type Clock, turn } from '../clock.ts';
+import { type Disk, type DiskFile, errorCode, unlinkIfThere } from './disk.ts';
 import type { SegmentHeader } from './format/segment.ts';
 import {
-  type DecodedSnapshot,
-  decodeSnapshot,
+  decodeSnapshotEntry,
+  decodeSnapshotHead,
+  SNAPSHOT_HEADER,
   type SnapshotAbout,
   SnapshotBuilder,
+  type SnapshotEntry,
+  type SnapshotHead,
 } from './format/snapshot.ts';
 import { snapshotDraftName, snapshotName } from './layout.ts';
 
@@ -18,8 +23,13 @@ import { snapshotDraftName, snapshotName } from './layout.ts';
 const SHORTEST = 1 / 16;
 /** Of a segment's bytes: where records are nearly all index, their snapshot saves too little for its memory. */
 const LONGEST = 1 / 4;
+/** Bytes read at a time. */
+const WINDOW = 1 << 20;
+/** Entries applied in one turn of the event loop. */
+const PORTION = 1000;
 
 export interface SnapshotsParts {
+  readonly clock: Clock;
   readonly disk: Disk;
   readonly folder: string;
   /** Number of the lease by which its writer claimed the lane. */
@@ -61,29 +71,53 @@ export class Snapshots {
     return this.#writing;
   }
 
-  /** What is known of a segment without reading it; undefined where it must be read. @param most how far it counts */
-  async read({ number, groupMagic }: SegmentHeader, most: number): Promise<DecodedSnapshot | undefined> {
-    const { log } = this.#parts;
-    let found: DecodedSnapshot | string;
+  /**
+   * Tells `apply` what is known of a segment without reading it; undefined where it must be read all the same: applying
+   * a record again comes to the same. Checks first and then applies, a window at a time: never is a whole one in memory.
+   *
+   * @param most how far the segment counts
+   */
+  async replay(
+    { number, groupMagic }: SegmentHeader,
+    most: number,
+    apply: (entry: SnapshotEntry) => void,
+  ): Promise<SnapshotAbout | undefined> {
+    const { disk, folder, log } = this.#parts;
+    let file: DiskFile | undefined;
     try {
-      found = decodeSnapshot(await this.#bytes(number));
+      file = await disk.open(join(folder, snapshotName(number)));
+      const head = await readHead(file);
+      const why = typeof head === 'string' ? head : reasonToIgnore(head, number, groupMagic, most);
+      if (typeof head !== 'string' && why === undefined) {
+        await this.#applyAll(file, head.length, apply);
+        return head;
+      }
+      log({ segment: number, why }, 'snapshot ignored');
     } catch (error) {
       if (errorCode(error) !== 'ENOENT') log({ segment: number, err: error }, 'snapshot can not be read');
-      return undefined;
+    } finally {
+      await file?.close();
     }
-    const why = typeof found === 'string' ? found : reasonToIgnore(found, number, groupMagic, most);
-    if (typeof found !== 'string' && why === undefined) return found;
-    log({ segment: number, why }, 'snapshot ignored');
     return undefined;
   }
 
-  async #bytes(segment: number): Promise<Buffer> {
-    const file = await this.#parts.disk.open(join(this.#parts.folder, snapshotName(segment)));
-    try {
-      const bytes = Buffer.allocUnsafeSlow(await file.size());
-      return bytes.subarray(0, await file.read(bytes, 0));
-    } finally {
-      await file.close();
+  async #applyAll(file: DiskFile, length: number, apply: (entry: SnapshotEntry) => void): Promise<void> {
+    const end = SNAPSHOT_HEADER + length;
+    let size = WINDOW;
+    let applied = 0;
+    for (let at = SNAPSHOT_HEADER; at < end; ) {
+      const window = await readAt(file, at, Math.min(size, end - at));
+      let done = 0;
+      for (let next = decodeSnapshotEntry(window, 0); next; next = decodeSnapshotEntry(window, done)) {
+        apply(next.entry);
+        done += next.length;
+        applied += 1;
+        if (applied % PORTION === 0) await turn(this.#parts.clock);
+      }
+      at += done;
+      if (done > 0) continue;
+      if (window.length < Math.min(size, end - at)) throw new Error(`a snapshot ends at ${at} of ${end}`);
+      size *= 2;
     }
   }
 
@@ -108,6 +142,25 @@ export class Snapshots {
       await disk.unlink(draft).catch(() => undefined);
     }
   }
+}
+
+/** The head of a snapshot whose entries are as they were written, or why it can't be used. */
+async function readHead(file: DiskFile): Promise<SnapshotHead | string> {
+  const head = decodeSnapshotHead(await readAt(file, 0, SNAPSHOT_HEADER));
+  if (typeof head === 'string') return head;
+  const end = SNAPSHOT_HEADER + head.length;
+  let crc = 0;
+  for (let at = SNAPSHOT_HEADER; at < end; at += WINDOW) {
+    const bytes = await readAt(file, at, Math.min(WINDOW, end - at));
+    if (bytes.length < Math.min(WINDOW, end - at)) return 'damaged';
+    crc = crc32(bytes, crc);
+  }
+  return crc === head.crc ? head : 'damaged';
+}
+
+async function readAt(file: DiskFile, at: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafeSlow(length);
+  return bytes.subarray(0, await file.read(bytes, at));
 }
 
 /** Whether a snapshot says what the segment says as far as it counts. Pure. */

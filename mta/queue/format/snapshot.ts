@@ -16,7 +16,7 @@ import { type RecordType, recordTypeOf, recordTypes } from './record.ts';
 
 const MAGIC = Buffer.from('POSTRSNP', 'latin1');
 const VERSION = 1;
-const HEADER = 60;
+export const SNAPSHOT_HEADER = 60;
 const ENTRY = 16;
 const CHUNK = 256 << 10;
 
@@ -85,7 +85,7 @@ export class SnapshotBuilder {
   finish(about: SnapshotAbout): Buffer[] | undefined {
     if (this.#given) return undefined;
     this.#next(0);
-    const header = Buffer.alloc(HEADER);
+    const header = Buffer.alloc(SNAPSHOT_HEADER);
     MAGIC.copy(header);
     header.writeUInt16LE(VERSION, 8);
     header.writeUInt32LE(about.segment, 12);
@@ -111,37 +111,44 @@ export class SnapshotBuilder {
   }
 }
 
-export interface DecodedSnapshot extends SnapshotAbout {
-  readonly entries: readonly SnapshotEntry[];
+/** What stands before the entries. */
+export interface SnapshotHead extends SnapshotAbout {
+  /** Bytes of the entries, which begin at `SNAPSHOT_HEADER`. */
+  readonly length: number;
+  /** CRC-32 of the entries. */
+  readonly crc: number;
 }
 
-/** The snapshot, or why it can't be used. */
-export function decodeSnapshot(bytes: Buffer): DecodedSnapshot | string {
-  if (bytes.length < HEADER || !bytes.subarray(0, 8).equals(MAGIC)) return 'not a snapshot';
+/** The head, or why the snapshot can't be used. */
+export function decodeSnapshotHead(bytes: Buffer): SnapshotHead | string {
+  if (bytes.length < SNAPSHOT_HEADER || !bytes.subarray(0, 8).equals(MAGIC)) return 'not a snapshot';
   const version = bytes.readUInt16LE(8);
   if (version !== VERSION) return `of version ${version}`;
   if (crc32(bytes.subarray(0, 56)) !== bytes.readUInt32LE(56)) return 'damaged';
-  const end = HEADER + bytes.readUInt32LE(48);
-  if (bytes.length < end || crc32(bytes.subarray(HEADER, end)) !== bytes.readUInt32LE(52)) return 'damaged';
-  const entries: SnapshotEntry[] = [];
-  let at = HEADER;
-  for (let left = bytes.readUInt32LE(44); left > 0; left -= 1) {
-    const payloadAt = at + ENTRY;
-    const next = payloadAt + bytes.readUInt32LE(at + 12);
-    entries.push({
-      type: recordTypeOf(bytes.readUInt16LE(at)),
-      offset: bytes.readUIntLE(at + 2, 6),
-      length: bytes.readUInt32LE(at + 8),
-      payload: bytes.subarray(payloadAt, next),
-    });
-    at = next;
-  }
   return {
     segment: bytes.readUInt32LE(12),
     epoch: bytes.readUIntLE(16, 6),
     groupMagic: bytes.subarray(24, 32),
     end: bytes.readUIntLE(32, 6),
     lastGroup: bytes.readUIntLE(38, 6),
-    entries,
+    length: bytes.readUInt32LE(48),
+    crc: bytes.readUInt32LE(52),
   };
+}
+
+/** The entry at `at`, and how long it is; undefined where not all of it is there. */
+export function decodeSnapshotEntry(
+  bytes: Buffer,
+  at: number,
+): { readonly entry: SnapshotEntry; readonly length: number } | undefined {
+  if (at + ENTRY > bytes.length) return undefined;
+  const length = ENTRY + bytes.readUInt32LE(at + 12);
+  if (at + length > bytes.length) return undefined;
+  const entry = {
+    type: recordTypeOf(bytes.readUInt16LE(at)),
+    offset: bytes.readUIntLE(at + 2, 6),
+    length: bytes.readUInt32LE(at + 8),
+    payload: bytes.subarray(at + ENTRY, at + length),
+  };
+  return { entry, length };
 }
