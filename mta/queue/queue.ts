@@ -132,9 +132,7 @@ class ProcessQueue implements LaneQueue {
       log,
       isOurs: (lane) => !this.#closed && this.#lanes.get(lane.id) === lane,
       takeMailFrom: async (lane) => {
-        if (this.#home !== lane) return;
-        const made = await this.#createLane();
-        if (!this.#leaving) this.#home = made;
+        if (this.#home === lane) this.#home = await this.#createLane();
       },
       letGo: async (lane, to) => {
         this.#forget(lane);
@@ -225,12 +223,11 @@ class ProcessQueue implements LaneQueue {
   }
 
   home(): string | undefined {
-    return this.#home?.id;
+    return this.#leaving ? undefined : this.#home?.id;
   }
 
   leave(): void {
     this.#leaving = true;
-    this.#home = undefined;
   }
 
   onArrival(listener: (entry: QueueEntry) => void): void {
@@ -290,7 +287,7 @@ class ProcessQueue implements LaneQueue {
 
   #homeLane(): Lane {
     // A lane that could not be renewed for a term, as the disk doesn't answer, would keep the client waiting.
-    if (this.#home?.owned) return this.#home;
+    if (this.#home?.owned && !this.#leaving) return this.#home;
     throw smtpError(this.#closed || this.#leaving ? 'serviceShutdown' : 'leaseLost');
   }
 
@@ -370,8 +367,7 @@ class ProcessQueue implements LaneQueue {
     const { clock, config, random } = this.#context;
     if (clock.monotonic() < this.#homeAt) return;
     try {
-      const lane = await this.#createLane();
-      if (!this.#leaving) this.#home = lane;
+      this.#home = await this.#createLane();
       this.#homeFailures = 0;
     } catch (error) {
       const longest = config.leaseTermSeconds * 500;
@@ -385,7 +381,8 @@ class ProcessQueue implements LaneQueue {
   async retireEmpty(): Promise<void> {
     const { disk, config, log } = this.#context;
     for (const lane of this.#lanes.values()) {
-      const isKept = lane === this.#home || this.#giveAways.has(lane) || (lane.drafts.any && !this.#leaving);
+      const isHome = lane === this.#home || lane.drafts.any;
+      const isKept = (isHome && !this.#leaving) || this.#giveAways.has(lane);
       if (isKept || !lane.idle || this.#closed) continue;
       let stays = false;
       try {
