@@ -8,7 +8,7 @@ export type Outcome =
       readonly state: 'caught';
       readonly invariant: string;
       readonly seed: number;
-      /** Run until then. */
+      /** Run until then, those too small to count included. */
       readonly schedules: number;
     }
   | { readonly state: 'survived'; readonly schedules: number }
@@ -49,7 +49,7 @@ async function outcomeOf(mutant: Mutant, options: TrialOptions): Promise<Outcome
     return { state: 'failed', reason: `seed ${first.seed} ends in a violation without the mutant too` };
   }
   const { invariant } = first;
-  return { state: 'caught', invariant, seed: first.seed, schedules: verdict.schedules };
+  return { state: 'caught', invariant, seed: first.seed, schedules: first.seed - seed + 1 };
 }
 
 /** Tries all, `atOnce` at a time; tells of each as it ends. The result is in the order of the list. */
