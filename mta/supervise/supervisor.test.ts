@@ -4,9 +4,10 @@ import type { MtaConfig } from '../config.ts';
 import { PostriderError } from '../errors.ts';
 import type { Verifier } from '../policy/verifier.ts';
 import { TestClock } from '../queue/testing/test-queue.ts';
+import type { LaneRelease } from '../queue/types.ts';
 import { testConfig } from '../route/testing/config.ts';
-import type { Place, WorkerCalls } from './calls.ts';
-import { type Channel, serve } from './rpc.ts';
+import type { Place, SupervisorCalls, WorkerCalls } from './calls.ts';
+import { type Channel, remote, serve } from './rpc.ts';
 import { Supervisor } from './supervisor.ts';
 
 const turns = async () => {
@@ -23,6 +24,8 @@ class FakeWorker {
   readonly #closes: (() => void)[] = [];
   readonly #behaviour: Behaviour;
   readonly channel: Channel;
+  readonly supervisor: SupervisorCalls;
+  readonly noticed: LaneRelease[] = [];
 
   constructor(behaviour: Behaviour) {
     this.#behaviour = behaviour;
@@ -39,7 +42,9 @@ class FakeWorker {
       onClose: (listener) => void this.#closes.push(listener),
     });
     this.channel = end(outbox, inbox);
-    serve(end(inbox, outbox), this.#methods());
+    const own = end(inbox, outbox);
+    serve(own, this.#methods());
+    this.supervisor = remote<SupervisorCalls>(own);
   }
 
   end(how: string): void {
@@ -70,6 +75,7 @@ class FakeWorker {
         this.config = config;
         this.place = place;
       },
+      noticed: async (release) => void this.noticed.push(release),
       ping: async () => {
         if (this.#behaviour.stuck === true) await new Promise(() => {});
       },
@@ -161,6 +167,22 @@ describe('start', () => {
     }));
     await expect(supervisor.start()).rejects.toThrow('ended');
     expect(living()).toEqual([]);
+  });
+});
+
+describe('a lane that a worker lets go while it drains', () => {
+  it('is told of to the others', async () => {
+    const release = { lane: 'aaaaaaaaaaaa', lease: 'lease.1.a.1' };
+    const { supervisor, processes } = world({ workers: 3 }, (process) => ({
+      drain: async (worker) => void (process === 2 && (await worker.supervisor.released(release))),
+    }));
+    await supervisor.start();
+    const outside: unknown[] = [];
+    supervisor.exchange.onReleased((each) => outside.push(each));
+    await supervisor.load(next(2, { workers: 2 }));
+    await turns();
+    expect(processes.map(({ noticed }) => noticed)).toEqual([[release], [release], []]);
+    expect(outside).toEqual([release]);
   });
 });
 
