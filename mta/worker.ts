@@ -234,6 +234,7 @@ export function createWorker(
       // What hasn't started yet has nothing to finish.
       if (parts === undefined) return;
       const { queue, log, scheduler, sessions, listeners } = parts;
+      queue.adoptNoMore();
       await loading;
       const deliveries = within(clock, seconds * 1000, scheduler.drain());
       await Promise.all([listeners.stop(seconds), deliveries]);

@@ -45,6 +45,7 @@ export class Adopter {
   #turning: Promise<void> | undefined;
   #cancelTurn: () => void = () => undefined;
   #cancelClaim: () => void = () => undefined;
+  #leaving = false;
   #failing = false;
   #stopped = false;
 
@@ -72,6 +73,7 @@ export class Adopter {
 
   /** These may be claimed. */
   hear(found: readonly Claimable[]): void {
+    if (this.#leaving) return;
     const { clock, random } = this.#parts;
     for (const claimable of found) {
       const before = this.#heard.get(claimable.lane);
@@ -82,6 +84,13 @@ export class Adopter {
       });
     }
     this.#planClaim();
+  }
+
+  /** Claims nothing more: what is found is for others. Turns go on, for the lanes that we have. */
+  leaveToOthers(): void {
+    this.#leaving = true;
+    this.#heard.clear();
+    this.#cancelClaim();
   }
 
   /** Has a turn at once. */

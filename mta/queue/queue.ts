@@ -264,6 +264,10 @@ class ProcessQueue implements LaneQueue {
     this.#giveAways.onYield(listener);
   }
 
+  adoptNoMore(): void {
+    this.#adopter.leaveToOthers();
+  }
+
   async release(): Promise<void> {
     this.#closed = true;
     this.#home = undefined;

@@ -75,6 +75,19 @@ describe('a lane that is let go', () => {
     expect(idsOf(second)).toEqual([id]);
   });
 
+  it('is left to others by who is going to stop too', async () => {
+    const { clock, workers } = await fleet(3);
+    const [first, second, third] = workers as [TestQueue, TestQueue, TestQueue];
+    const id = await accept(first.queue, 'message');
+    first.queue.onReleased((release) => second.queue.noticed(release));
+    second.queue.adoptNoMore();
+    await first.queue.release();
+    await clock.advance(2000);
+    expect(idsOf(second)).toEqual([]);
+    expect(idsOf(third)).toEqual([id]);
+    await accept(second.queue, 'its own lane is as it was');
+  });
+
   it('leaves no marker behind when it has been adopted', async () => {
     const { disk, clock, workers } = await fleet(2);
     await accept(workers[0]!.queue, 'message');

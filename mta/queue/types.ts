@@ -219,6 +219,8 @@ export interface Queue {
   yielding(id: QueueId): boolean;
   /** Called when a lane is to be given away: resolves when no attempt for any of its messages is under way. */
   onYield(listener: (lane: string) => Promise<void>): void;
+  /** This process is going to stop: lanes without an owner are left to those who can work on them. */
+  adoptNoMore(): void;
   /** Syncs, writes the release marker of each lane, closes. */
   release(): Promise<void>;
 }
