@@ -18,6 +18,7 @@ import { HotCache } from './hot-cache.ts';
 import type { Lane } from './lane.ts';
 import { lanesPath, newWorkerId, parseQueueId } from './layout.ts';
 import { claimLane, createLane } from './open-lane.ts';
+import { Retry } from './retry.ts';
 import { Space } from './space.ts';
 import { deleteFolder, removeLane } from './sweep.ts';
 import { countsOf, destinationsOf, recipientsOf, selectFrom, summaryOf } from './totals.ts';
@@ -45,8 +46,6 @@ import { LaneWatch } from './watch.ts';
 /** Messages told of in one turn of the event loop. */
 const PORTION = 1000;
 const HOT_BYTES = 64 << 20;
-/** Between two attempts to make a lane: doubled with each that fails, up to half a term. */
-const HOME_RETRY_MS = 400;
 
 export interface LaneQueue extends Queue {
   stats(): QueueStats;
@@ -104,9 +103,7 @@ class ProcessQueue implements LaneQueue {
   /** Lanes that were lost while they were worked on: not ours again before that has ended. */
   readonly #unquiet = new Set<string>();
   #home: Lane | undefined;
-  #homeFailures = 0;
-  /** Monotonic ms before which no lane is made. */
-  #homeAt = 0;
+  readonly #homeRetry: Retry;
   #closed = false;
   #leaving = false;
 
@@ -127,6 +124,7 @@ class ProcessQueue implements LaneQueue {
       claim: async (claimable) => void (await this.#claim(claimable)),
       onTurn: () => this.#tidy(),
     });
+    this.#homeRetry = new Retry({ clock, random, firstMs: 400, longestMs: termMs / 2 });
     this.#giveAways = new GiveAways({
       clock,
       log,
@@ -368,16 +366,12 @@ class ProcessQueue implements LaneQueue {
   }
 
   async #newHome(): Promise<void> {
-    const { clock, config, random } = this.#context;
-    if (clock.monotonic() < this.#homeAt) return;
+    if (!this.#homeRetry.due) return;
     try {
       this.#home = await this.#createLane();
-      this.#homeFailures = 0;
+      this.#homeRetry.succeeded();
     } catch (error) {
-      const longest = config.leaseTermSeconds * 500;
-      const wait = Math.min(longest, HOME_RETRY_MS * 2 ** this.#homeFailures);
-      this.#homeAt = clock.monotonic() + wait * (0.5 + random.fraction() / 2);
-      this.#homeFailures += 1;
+      this.#homeRetry.failed();
       throw error;
     }
   }
