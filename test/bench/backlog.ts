@@ -8,7 +8,6 @@ import { DELIVERY } from '../support/config.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { type Mta, ROOT, startMta } from '../support/mta.ts';
 import { runOk, tree } from '../support/processes.ts';
-import { queue } from '../support/queue.ts';
 import { waitFor } from '../support/wait.ts';
 import { type AcceptFigures, accept, type DeliveryFigures, delivered } from './backlog-load.ts';
 import { type BacklogWorld, startBacklogWorld } from './backlog-world.ts';
@@ -166,7 +165,8 @@ function freshAddresses(
 }
 
 async function known(mta: Mta, messages: number): Promise<void> {
-  await waitFor(`${messages} messages in the queue`, async () => (await queue(mta)).messages === messages, {
+  const count = () => mta.metric('postrider_queue_messages');
+  await waitFor(`${messages} messages in the queue`, async () => (await count()) === messages, {
     timeoutMs: KNOWN_TIMEOUT_MS,
     everyMs: 100,
   });
