@@ -3,9 +3,7 @@
  * logged. One of the servers is away most of the time, so that there is always mail that waits.
  */
 import { lmtpDomain, relay, testConfig } from '../support/config.ts';
-import { freePort } from '../support/ports.ts';
-import { type Delivered, type Sink, startSink } from '../support/sink.ts';
-import { sleep } from '../support/wait.ts';
+import { type Delivered, startSink } from '../support/sink.ts';
 import type { Account, Copy } from './account.ts';
 import type { Settled } from './duplicates.ts';
 import { type Gluster, startGluster } from './gluster.ts';
@@ -22,7 +20,7 @@ export interface Fleet {
   /** Domain of the server that comes and goes. */
   readonly later: string;
   /** Lets it stay. */
-  openLater(): Promise<void>;
+  stayOpen(): void;
   readLogs(): Promise<{ settled: Settled[]; errors: Record<string, number> }>;
   stop(): Promise<void>;
 }
@@ -69,7 +67,15 @@ export async function startFleet(
   };
   const relayed = await startSink(behaviour);
   const local = await startSink({ ...behaviour, lmtp: true });
-  const comesAndGoes = await startComingAndGoing({ ...behaviour, port: await freePort() });
+  // It ends no transaction that it has begun: a final dot without a reply would be a fault of its own.
+  let away = true;
+  const comingAndGoing = setInterval(() => {
+    away = !away;
+  }, LATER_MS);
+  const comesAndGoes = await startSink({
+    ...behaviour,
+    rcpt: () => (away ? '421 4.3.2 away' : behaviour.rcpt()),
+  });
   const nodes: ChaosNode[] = [];
   for (let number = 0; number < count; number += 1) {
     const node = await ChaosNode.create(`node${number}.test`, (folder, ports) => ({
@@ -98,9 +104,13 @@ export async function startFleet(
     nodes,
     gluster,
     later: LATER,
-    openLater: () => comesAndGoes.stay(),
+    stayOpen() {
+      clearInterval(comingAndGoing);
+      away = false;
+    },
     readLogs: () => readLogs(nodes),
     async stop() {
+      clearInterval(comingAndGoing);
       gluster.resumeBrick();
       for (const node of nodes) node.thaw();
       await gluster.killBrick();
@@ -131,33 +141,4 @@ async function readLogs(nodes: readonly ChaosNode[]) {
     }
   }
   return { settled, errors };
-}
-
-/** A server that listens for a while and is away for a while, over and over. */
-async function startComingAndGoing(options: Parameters<typeof startSink>[0] & { port: number }) {
-  let sink: Sink | undefined;
-  let stays = false;
-  let over = false;
-  const cycle = (async () => {
-    while (!over && !stays) {
-      await sleep(LATER_MS);
-      if (sink !== undefined && !stays) {
-        await sink.close();
-        sink = undefined;
-      } else sink ??= await startSink(options);
-    }
-  })();
-  return {
-    port: options.port,
-    async stay() {
-      stays = true;
-      await cycle;
-      sink ??= await startSink(options);
-    },
-    async close() {
-      over = true;
-      await cycle;
-      await sink?.close();
-    },
-  };
 }

@@ -63,7 +63,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     });
     await new Strikes(fleet, options, nodeFaults, volumeFaults).all();
     await Promise.all(fleet.nodes.map((node) => node.ready()));
-    await fleet.openLater();
+    fleet.stayOpen();
     await load.stop();
     const healed = performance.now();
     await waitFor('everything to arrive', () => account.missing === 0, { timeoutMs: DRAIN_MS }).catch(
