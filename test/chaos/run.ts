@@ -1,7 +1,7 @@
 /**
  * Faults on a fleet that shares one queue over a network file system: nodes killed, stopped for longer than the lease and
  * continued, the volume gone, hanging or full, while mail comes and goes. At the end everything is healed, the queue runs
- * empty, and every recipient that was answered 250 is accounted for. Rejects where the fleet does not recover.
+ * empty, and every recipient that was answered 250 is accounted for.
  */
 import { sleep, waitFor } from '../support/wait.ts';
 import { Account } from './account.ts';
@@ -38,6 +38,8 @@ export interface ChaosReport extends Verdict {
   readonly errors: Readonly<Record<string, number>>;
   /** Ms that the last healing took until nothing was missing. */
   readonly drainMs: number;
+  /** Why the faults ended early, or a node was not ready again after them. */
+  readonly stuck: string | undefined;
 }
 
 const SESSIONS_PER_NODE = 2;
@@ -61,8 +63,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       pauseMs: options.pauseMs,
       later: fleet.later,
     });
-    await new Strikes(fleet, options, nodeFaults, volumeFaults).all();
-    await Promise.all(fleet.nodes.map((node) => node.ready()));
+    const stuck = await recovers(new Strikes(fleet, options, nodeFaults, volumeFaults), fleet);
     fleet.stayOpen();
     await load.stop();
     const healed = performance.now();
@@ -82,12 +83,23 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       exits: fleet.nodes.reduce((sum, { exits }) => sum + exits, 0),
       errors,
       drainMs,
+      stuck,
     };
   } finally {
     // Sessions with a node that is gone end with it.
     const stopped = load?.stop();
     await fleet.stop();
     await stopped;
+  }
+}
+
+async function recovers(strikes: Strikes, { nodes }: Fleet): Promise<string | undefined> {
+  try {
+    await strikes.all();
+    await Promise.all(nodes.map((node) => node.ready()));
+    return undefined;
+  } catch (error) {
+    return String(error);
   }
 }
 

@@ -5,12 +5,13 @@ import type { ChaosReport } from './run.ts';
 const SHOWN = 20;
 
 export function failures(report: ChaosReport): string[] {
-  const { missing, damaged, unaccounted } = report;
+  const { missing, damaged, unaccounted, stuck } = report;
   const told = (what: string, all: readonly string[]) => all.slice(0, SHOWN).map((one) => `${what}: ${one}`);
   return [
     ...told('lost', missing),
     ...told('not as it was sent', damaged),
     ...told('duplicate without a fault', unaccounted),
+    ...told('did not recover', stuck === undefined ? [] : [stuck]),
   ];
 }
 
