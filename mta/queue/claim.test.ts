@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { claimDelayMs, lanesToWatch, reasonToClaim } from './claim.ts';
 
-const lease = { number: 1, nonce: 'a', segment: 1 };
+const lease = { number: 1, nonce: 'a', segment: 1, end: 0 };
 const unsuspicious = { lease, oursBefore: false, ownerGone: false, unchangedFor: 9999 };
 
 describe('a lane may be claimed', () => {

@@ -9,6 +9,7 @@ import {
   envelopeOf,
   jobFor,
   type LogLine,
+  openPatiently,
   openTestQueue,
   settleDown,
   type TestQueue,
@@ -39,13 +40,32 @@ async function reopen({ disk }: TestQueue, lines: LogLine[] = []): Promise<TestQ
 describe('a torn tail', () => {
   it('costs nothing that was answered, and is no damage', async () => {
     const test = await openTestQueue();
-    const id = await accept(test.queue, 'kept');
+    const ids = [await accept(test.queue, 'kept'), await accept(test.queue, 'kept too')];
     const [segment] = await segmentsOf(test.disk);
+    const before = test.disk.bytesOf(segment!);
     await accept(test.queue, 'torn');
-    test.disk.damage(segment!, (bytes) => bytes.subarray(0, bytes.length - 3));
-    const after = await reopen(test);
-    expect([...after.queue.entries()].map((entry) => entry.id)).toEqual([id]);
+    // The group that was on its way, without its last bytes, under the lease of before.
+    const group = test.disk.bytesOf(segment!).subarray(before.length, -3);
+    const torn = await openTestQueue();
+    for (const subject of ['kept', 'kept too']) await accept(torn.queue, subject);
+    const [same] = await segmentsOf(torn.disk);
+    torn.disk.damage(same!, (bytes) => Buffer.concat([bytes, group]));
+    const after = await reopen(torn);
+    expect([...after.queue.entries()].map((entry) => entry.id)).toEqual(ids);
     expect(after.queue.counts().damaged).toBe(0);
+  });
+});
+
+describe('the end of what was answered', () => {
+  it('is damage where it is gone: the lease says how far its segment had been synced', async () => {
+    const test = await openTestQueue();
+    const id = await accept(test.queue, 'kept');
+    await accept(test.queue, 'cut');
+    const [segment] = await segmentsOf(test.disk);
+    test.disk.damage(segment!, (bytes) => bytes.subarray(0, bytes.length - 3));
+    const after = await openPatiently({ disk: test.disk.reopen(), seed: 99 });
+    expect([...after.queue.entries()].map((entry) => entry.id)).toEqual([id]);
+    expect(after.queue.counts().damaged).toBe(1);
   });
 });
 

@@ -202,7 +202,7 @@ export class Journal {
     }
     const places = this.#segments.wrote(this.#sequence, records);
     this.#sequence += 1;
-    this.#lease.segment = current.number;
+    this.#lease.written = { segment: current.number, end: current.end };
     await this.#lease.renew();
     return places;
   }

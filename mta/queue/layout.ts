@@ -70,15 +70,17 @@ export interface LeaseName {
   readonly nonce: string;
   /** The segment that the owner was writing: where a claimant begins to look, whatever a listing says. */
   readonly segment: number;
+  /** How far that segment had been synced at least: what a claimant must see of it, whatever its cache says. */
+  readonly end: number;
 }
 
-export const leaseName = ({ number, nonce, segment }: LeaseName): string =>
-  `lease.${number}.${nonce}.${segment}`;
+export const leaseName = ({ number, nonce, segment, end }: LeaseName): string =>
+  `lease.${number}.${nonce}.${segment}.${end}`;
 
 export function parseLeaseName(name: string): LeaseName | undefined {
-  const match = /^lease\.(\d{1,15})\.([a-z2-7]+)\.(\d{1,10})$/.exec(name);
-  if (!match?.[1] || !match[2] || !match[3]) return undefined;
-  return { number: Number(match[1]), nonce: match[2], segment: Number(match[3]) };
+  const match = /^lease\.(\d{1,15})\.([a-z2-7]+)\.(\d{1,10})\.(\d{1,15})$/.exec(name);
+  if (!match?.[1] || !match[2] || !match[3] || !match[4]) return undefined;
+  return { number: Number(match[1]), nonce: match[2], segment: Number(match[3]), end: Number(match[4]) };
 }
 
 /** Folder of the markers of lanes that were let go: one listing tells of all of them. */
@@ -89,7 +91,8 @@ export const releaseName = ({ lane, lease, to }: LaneRelease): string =>
   to === undefined ? `${lane}.${lease}` : `${lane}.${lease}.${to}`;
 
 export function parseReleaseName(name: string): LaneRelease | undefined {
-  const match = /^([a-z2-7]{12})\.(lease\.\d{1,15}\.[a-z2-7]+\.\d{1,10})(?:\.([a-z2-7]{12}))?$/.exec(name);
+  const match =
+    /^([a-z2-7]{12})\.(lease\.\d{1,15}\.[a-z2-7]+\.\d{1,10}\.\d{1,15})(?:\.([a-z2-7]{12}))?$/.exec(name);
   if (!match?.[1] || !match[2]) return undefined;
   return { lane: match[1], lease: match[2], ...(match[3] === undefined ? {} : { to: match[3] }) };
 }

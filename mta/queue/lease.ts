@@ -38,8 +38,8 @@ export class Lease {
   readonly epoch: number;
   readonly #deps: LeaseDeps;
   readonly #folder: string;
-  /** The segment that is being written, to be named by the next renewal. */
-  segment: number;
+  /** The segment that is being written, and how far it has been synced: to be named by the next renewal. */
+  written: { readonly segment: number; readonly end: number };
   /** What the file is called now. */
   #name: LeaseName;
   #renewedAt: number;
@@ -51,14 +51,14 @@ export class Lease {
     this.#folder = folder;
     this.#name = name;
     this.epoch = name.number;
-    this.segment = name.segment;
+    this.written = { segment: name.segment, end: name.end };
     this.#renewedAt = since;
   }
 
   /** Makes the lease of a new lane. */
   static async create(deps: LeaseDeps, folder: string): Promise<Lease> {
     const since = deps.clock.monotonic();
-    const name = { number: 1, nonce: randomName(deps.random, 40), segment: 0 };
+    const name = { number: 1, nonce: randomName(deps.random, 40), segment: 0, end: 0 };
     const file = await deps.disk.create(join(folder, leaseName(name)));
     await file.close();
     return new Lease(deps, folder, name, since);
@@ -72,7 +72,7 @@ export class Lease {
   static async claim(deps: LeaseDeps, folder: string, source: LeaseName): Promise<Lease | undefined> {
     const since = deps.clock.monotonic();
     const nonce = randomName(deps.random, 40);
-    const name = { number: source.number + 1, nonce, segment: source.segment };
+    const name = { ...source, number: source.number + 1, nonce };
     if (!(await renamed(deps.disk, folder, source, leaseName(name)))) return undefined;
     await deps.disk.syncDirectory(folder);
     const lease = new Lease(deps, folder, name, since);
@@ -113,7 +113,7 @@ export class Lease {
   async #renew(): Promise<void> {
     const since = this.#deps.clock.monotonic();
     const from = this.#name;
-    const to = { number: from.number + 1, nonce: from.nonce, segment: this.segment };
+    const to = { number: from.number + 1, nonce: from.nonce, ...this.written };
     if (this.#lost || !(await renamed(this.#deps.disk, this.#folder, from, leaseName(to)))) {
       this.#lost = true;
       throw lost();

@@ -81,7 +81,7 @@ async function openLane(
     });
     const termMs = config.leaseTermSeconds * 1000;
     const recovered = await unlessStalled(clock, termMs, disk, async (noted) => {
-      const found = await recoverLane(noted, folder, lease.segment, snapshots);
+      const found = await recoverLane(noted, folder, lease.written, { clock, snapshots });
       if (!lease.lost) return found;
       await found.next.close();
       throw new PostriderError('LaneLost', 'the lane was lost while it was being read');

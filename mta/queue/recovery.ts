@@ -8,12 +8,14 @@
  * segment holds, only its head is read: damage there is found when a message is read.
  */
 import { join } from 'node:path';
+import type { Clock } from '../clock.ts';
 import { PostriderError } from '../errors.ts';
 import { type Damage, keepAside } from './damage.ts';
 import { type Disk, type DiskFile, errorCode } from './disk.ts';
 import { dataStart, decodeSegmentHeader, HEADER_WINDOW, type SegmentHeader } from './format/segment.ts';
 import { parseSegmentName, segmentName } from './layout.ts';
 import { MessageIndex } from './message-index.ts';
+import { Patience } from './patience.ts';
 import { Replay } from './replay.ts';
 import { replaySegment } from './replay-segment.ts';
 import type { Snapshots } from './snapshots.ts';
@@ -34,6 +36,19 @@ export interface Recovered {
   readonly damage: readonly Damage[];
 }
 
+/** What an index is made with. */
+interface Rebuilding {
+  readonly clock: Clock;
+  readonly snapshots: Snapshots;
+}
+
+/** What the name of a lease says of the segment that was being written. */
+interface Written {
+  readonly segment: number;
+  /** How far it had been synced at least. */
+  readonly end: number;
+}
+
 const SCAN_BYTES = 1 << 20;
 
 interface Walked {
@@ -45,16 +60,16 @@ interface Walked {
   readonly header: SegmentHeader | undefined;
 }
 
-/** @param named segment that the claimed lease's name says was being written; 0 where there was none yet */
+/** @param written as the claimed lease's name says; segment 0 where there was none yet */
 export async function recoverLane(
   disk: Disk,
   folder: string,
-  named: number,
-  snapshots: Snapshots,
+  written: Written,
+  rebuilding: Rebuilding,
 ): Promise<Recovered> {
-  const { walked, next } = await walk(disk, folder, named);
+  const { walked, next } = await walk(disk, folder, written, rebuilding.clock);
   try {
-    return { ...(await replayAll(disk, folder, walked, snapshots)), next };
+    return { ...(await replayAll(disk, folder, { walked, written }, rebuilding.snapshots)), next };
   } catch (error) {
     await next.close();
     throw error;
@@ -70,8 +85,11 @@ export async function recoverLane(
 async function walk(
   disk: Disk,
   folder: string,
-  named: number,
+  written: Written,
+  clock: Clock,
 ): Promise<{ walked: Walked[]; next: DiskFile }> {
+  const named = written.segment;
+  const patience = new Patience(clock);
   const newer: Walked[] = [];
   const older: Walked[] = [];
   let next: DiskFile | undefined;
@@ -88,11 +106,14 @@ async function walk(
         await created?.close();
         segment = await openSegment(disk, folder, number);
       }
-      newer.push(segment);
+      newer.push(number === named ? await seeWhole(disk, folder, segment, written.end, patience) : segment);
     }
     const oldest = await oldestToRead(disk, folder, newer, named);
     for (let number = named - 1; number >= oldest; number -= 1) {
-      older.unshift(await look(disk, folder, number));
+      const segment = await look(disk, folder, number);
+      older.unshift(
+        await seeWhole(disk, folder, segment, sealOf(newestHeader(newer), number) ?? 0, patience),
+      );
     }
     return { walked: [...older, ...newer], next };
   } catch (error) {
@@ -144,6 +165,28 @@ async function look(disk: Disk, folder: string, number: number): Promise<Walked>
   }
 }
 
+/**
+ * Over a network a file may be seen as it was a while ago, even by who opens it after the other node has synced it
+ * (GlusterFS keeps lengths for a second, and answers from its caches). A segment that is shorter than it is known to be
+ * is opened again, until it is seen whole; only then can it be damage.
+ *
+ * @param least how far it had been synced
+ */
+async function seeWhole(
+  disk: Disk,
+  folder: string,
+  segment: Walked,
+  least: number,
+  patience: Patience,
+): Promise<Walked> {
+  let seen = segment;
+  while (seen.file && seen.size < least && (await patience.more())) {
+    await seen.file.close();
+    seen = await openSegment(disk, folder, seen.number);
+  }
+  return seen;
+}
+
 async function readHeader(file: DiskFile, size: number): Promise<SegmentHeader | undefined> {
   for (const window of [1 << 14, HEADER_WINDOW]) {
     const bytes = Buffer.allocUnsafe(Math.min(size, window));
@@ -168,10 +211,16 @@ function newestHeader(walked: readonly Walked[]): SegmentHeader | undefined {
   return newest;
 }
 
+/** How far a segment counts, where that head seals it. */
+function sealOf(seal: SegmentHeader | undefined, number: number): number | undefined {
+  if (!seal || number >= seal.number) return undefined;
+  return seal.seal[number - (seal.number - seal.seal.length)] ?? 0;
+}
+
 async function replayAll(
   disk: Disk,
   folder: string,
-  walked: readonly Walked[],
+  { walked, written }: { readonly walked: readonly Walked[]; readonly written: Written },
   snapshots: Snapshots,
 ): Promise<Omit<Recovered, 'next'>> {
   const seal = newestHeader(walked);
@@ -184,7 +233,8 @@ async function replayAll(
   for (const segment of walked) {
     const { number, file, header } = segment;
     if (seal && number < sealedFrom) continue;
-    const sealed = seal && number < seal.number ? (seal.seal[number - sealedFrom] ?? 0) : undefined;
+    const sealed = sealOf(seal, number);
+    const synced = number === written.segment ? written.end : 0;
     // A ghost's, begun too late.
     const isBarred = seal !== undefined && number > seal.number && header !== undefined;
     if (sealed === 0 || isBarred) {
@@ -192,13 +242,14 @@ async function replayAll(
       continue;
     }
     if (!file || !header) {
-      const lost = sealed ?? (file ? await writtenBehindHead(file, segment.size, number - sealedFrom) : 0);
+      const behind = file ? await writtenBehindHead(file, segment.size, number - sealedFrom) : 0;
+      const lost = sealed ?? Math.max(behind, synced);
       if (lost > 0) damage.push({ segment: number, from: 0, to: lost });
       ends.push({ number, end: sealed ?? 0 });
       continue;
     }
     const result = await replaySegment(
-      { number, file, header, sealed, size: segment.size },
+      { number, file, header, sealed, synced, size: segment.size },
       { replay, snapshots },
     );
     for (const range of result.damage) damage.push({ segment: number, ...range });

@@ -109,7 +109,7 @@ describe('a lane that is let go', () => {
     second.queue.noticed({ ...release!, to: second.queue.worker });
     await settleDown();
     third.queue.noticed(release!);
-    third.queue.noticed({ lane: 'aaaaaaaaaaaa', lease: 'lease.1.a.1' });
+    third.queue.noticed({ lane: 'aaaaaaaaaaaa', lease: 'lease.1.a.1.0' });
     third.queue.noticed({ lane: '../../elsewhere', lease: 'no lease' });
     await clock.advance(20_000);
     expect(second.queue.owns(id)).toBe(true);

@@ -13,6 +13,8 @@ export interface SegmentToReplay {
   readonly header: SegmentHeader;
   /** How far it counts, where a seal says so. */
   readonly sealed: number | undefined;
+  /** How far it had been synced at least, as the lease says. */
+  readonly synced: number;
 }
 
 export interface ReplayedSegment extends ScanResult {
@@ -25,7 +27,7 @@ export interface ReplayInto {
 }
 
 export async function replaySegment(
-  { number, file, size, header, sealed }: SegmentToReplay,
+  { number, file, size, header, sealed, synced }: SegmentToReplay,
   { replay, snapshots }: ReplayInto,
 ): Promise<ReplayedSegment> {
   const snapshot = await snapshots.replay(header, Math.min(size, sealed ?? size), (entry) =>
@@ -44,7 +46,7 @@ export async function replaySegment(
       },
       damage: (range) => damage.push(range),
     },
-    { ...(snapshot ? { from: snapshot.end } : {}), ...(sealed === undefined ? {} : { sealed }) },
+    { synced, ...(snapshot ? { from: snapshot.end } : {}), ...(sealed === undefined ? {} : { sealed }) },
   );
   // What is served from now on must be there after the next crash too: its writer may have died before its sync.
   if (sealed === undefined) await file.sync();

@@ -57,17 +57,19 @@ class WindowReader {
 /**
  * @param from offset to begin at, a group's; the first group where absent
  * @param sealed how far the segment counts, where a seal says so
+ * @param synced how far it had been synced at least: damage below that is none of a torn tail
  */
 export async function scanSegment(
   file: DiskFile,
   header: SegmentHeader,
   sink: ScanSink,
-  { from, sealed }: { from?: number; sealed?: number },
+  { from, sealed, synced = 0 }: { from?: number; sealed?: number; synced?: number },
 ): Promise<ScanResult> {
   const size = Math.min(await file.size(), sealed ?? Number.POSITIVE_INFINITY);
   const reader = new WindowReader(file, size);
   const magic = header.groupMagic;
   let at = from ?? dataStart(header);
+  const least = sealed ?? synced;
   let lastGroup = 0;
   while (at < size) {
     const group = decodeGroupHeader(await reader.bytes(at, GROUP_HEADER), 0, magic);
@@ -77,7 +79,7 @@ export async function scanSegment(
       let decoded = decodeGroup(group, bytes);
       const whole = decoded.intact;
       if (!whole) decoded = decodeGroup(group, Buffer.from(bytes));
-      if (whole || sealed !== undefined || (await proven(reader, next, size, magic, at))) {
+      if (whole || sealed !== undefined || at < synced || (await proven(reader, next, size, magic, at))) {
         for (const record of decoded.records) sink.record(record, at + GROUP_HEADER + record.offset);
         if (!whole) sink.damage({ from: at, to: next });
         lastGroup = group.sequence;
@@ -87,14 +89,16 @@ export async function scanSegment(
       return { end: at, lastGroup };
     }
     const found = await findGroup(reader, at + 1, size, magic);
-    const isProven = sealed !== undefined || (found !== undefined && found.proven > at);
+    const isProven = sealed !== undefined || at < synced || (found !== undefined && found.proven > at);
     if (!isProven) return { end: at, lastGroup };
-    sink.damage({ from: at, to: found?.at ?? size });
-    at = found?.at ?? size;
+    const intact = found?.at ?? Math.max(size, least);
+    sink.damage({ from: at, to: intact });
+    at = intact;
   }
-  // A sealed segment that is shorter than its seal has lost its end.
-  if (sealed !== undefined && at < sealed) sink.damage({ from: at, to: sealed });
-  return { end: sealed ?? at, lastGroup };
+  // A segment that is shorter than it was has lost its end.
+  if (at < least) sink.damage({ from: at, to: least });
+  // A head that was cut short is all that there is.
+  return { end: sealed ?? Math.min(at, size), lastGroup };
 }
 
 /** Whether a group from `from` on says that the place `at` had been synced. */

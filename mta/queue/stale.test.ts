@@ -1,7 +1,7 @@
 /** What a node sees late over a network: names that it believes not to exist, which another node has made. */
 import { describe, expect, it } from 'vitest';
 import { diskError, type MemoryDisk } from './testing/memory-disk.ts';
-import { accept, openTestQueue, type TestQueue } from './testing/test-queue.ts';
+import { accept, openPatiently, openTestQueue, type TestQueue } from './testing/test-queue.ts';
 import type { QueueId } from './types.ts';
 
 async function several(): Promise<{ disk: MemoryDisk; ids: QueueId[]; segments: string[] }> {
@@ -48,6 +48,43 @@ describe('a segment that is there, but not seen by the next owner at first,', ()
     await next.clock.advance(20_000);
     expect(served(next, ids)).toBe(ids.length);
     expect(next.queue.counts().damaged).toBe(0);
+  });
+});
+
+/**
+ * Opens of this file show the length that it had, until it has been opened so often: GlusterFS and others answer from
+ * caches that are a second old.
+ */
+function shorten(disk: MemoryDisk, segment: string, length: number, opens: number): void {
+  const open = disk.open.bind(disk);
+  let left = opens;
+  disk.open = async (path) => {
+    const file = await open(path);
+    if (!path.endsWith(segment) || left === 0) return file;
+    left -= 1;
+    const read = file.read.bind(file);
+    file.size = async () => length;
+    file.read = (target, position) => read(target.subarray(0, Math.max(0, length - position)), position);
+    return file;
+  };
+}
+
+describe('a segment whose end is not seen by the next owner at first', () => {
+  it.each(['the one that the lease names', 'an older one'])('loses nothing: %s', async (which) => {
+    const { disk, ids, segments } = await several();
+    const segment = which === 'an older one' ? segments[1]! : segments.at(-1)!;
+    shorten(disk, segment, 1600, 5);
+    const next = await openPatiently({ disk, seed: 2 });
+    expect(served(next, ids)).toBe(ids.length);
+    expect(next.queue.counts().damaged).toBe(0);
+  });
+
+  it('is damage when it has not come in some seconds', async () => {
+    const { disk, ids, segments } = await several();
+    shorten(disk, segments.at(-1)!, 1600, Number.POSITIVE_INFINITY);
+    const next = await openPatiently({ disk, seed: 2 });
+    expect(served(next, ids)).toBeLessThan(ids.length);
+    expect(next.queue.counts().damaged).toBe(1);
   });
 });
 

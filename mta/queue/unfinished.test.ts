@@ -26,10 +26,10 @@ describe('a folder without a lease', () => {
     await test.disk.makeDirectory(UNFINISHED);
     const { list } = test.disk;
     test.disk.list = async (path) => (path === UNFINISHED ? [] : list.call(test.disk, path));
-    const lease = await test.disk.create(`${UNFINISHED}/lease.1.a.0`);
+    const lease = await test.disk.create(`${UNFINISHED}/lease.1.a.0.0`);
     await lease.close();
     await test.clock.advance(15 * MINUTE);
-    expect(await test.disk.exists(`${UNFINISHED}/lease.1.a.0`)).toBe(true);
+    expect(await test.disk.exists(`${UNFINISHED}/lease.1.a.0.0`)).toBe(true);
   });
 
   it('costs a slow maker nothing but another try', async () => {
@@ -51,9 +51,9 @@ describe('a lease without anything else', () => {
   it('becomes the home of a process that starts', async () => {
     const disk = new MemoryDisk();
     await disk.makeDirectory(UNFINISHED);
-    await (await disk.create(`${UNFINISHED}/lease.1.a.0`)).close();
+    await (await disk.create(`${UNFINISHED}/lease.1.a.0.0`)).close();
     await disk.makeDirectory('/queue/released');
-    await (await disk.create('/queue/released/aaaaaaaaaaaa.lease.1.a.0')).close();
+    await (await disk.create('/queue/released/aaaaaaaaaaaa.lease.1.a.0.0')).close();
     const test = await openTestQueue({ disk });
     const id = await accept(test.queue, 'large', LARGE);
     expect(id.split('-')[0]).toBe('aaaaaaaaaaaa');

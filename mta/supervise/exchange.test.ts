@@ -26,7 +26,7 @@ class Peer {
 }
 
 const home = (due: number): LaneSummary => ({ id: 'home', messages: due, bytes: due, due, home: true });
-const release: LaneRelease = { lane: 'l', lease: 'lease.1.a.1' };
+const release: LaneRelease = { lane: 'l', lease: 'lease.1.a.1.0' };
 
 function pod(names: readonly string[], { shared = true } = {}) {
   const clock = new TestClock();

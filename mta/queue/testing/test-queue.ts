@@ -134,6 +134,17 @@ export async function openTestQueue(options: TestQueueOptions = {}): Promise<Tes
   return { queue, disk: deps.disk, clock: deps.clock };
 }
 
+/** As `openTestQueue`, where recovery has to wait: its clock is moved until it has opened. */
+export async function openPatiently(options: TestQueueOptions): Promise<TestQueue> {
+  const clock = options.clock ?? new TestClock();
+  let opened = false;
+  const opening = openTestQueue({ ...options, clock }).finally(() => {
+    opened = true;
+  });
+  while (!opened) await clock.advance(100);
+  return opening;
+}
+
 export function envelopeOf(name: string, recipients = 1): Envelope {
   return {
     from: `${name}@sender.test`,

@@ -48,8 +48,8 @@ export const adoption: readonly Mutant[] = [
     file: RECOVERY,
     edits: [
       {
-        find: 'seal && number < seal.number ? (seal.seal[number - sealedFrom] ?? 0) : undefined;',
-        replace: 'seal && number < seal.number && seal.seal[number - sealedFrom] === 0 ? 0 : undefined;',
+        find: 'const sealed = sealOf(seal, number);',
+        replace: 'const sealed = sealOf(seal, number) === 0 ? 0 : undefined;',
       },
     ],
   },

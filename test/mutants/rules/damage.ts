@@ -11,7 +11,7 @@ export const damage: readonly Mutant[] = [
     file: SCAN,
     edits: [
       {
-        find: 'const isProven = sealed !== undefined || (found !== undefined && found.proven > at);',
+        find: 'const isProven = sealed !== undefined || at < synced || (found !== undefined && found.proven > at);',
         replace: 'const isProven = true;',
       },
     ],
@@ -22,7 +22,7 @@ export const damage: readonly Mutant[] = [
     file: SCAN,
     edits: [
       {
-        find: 'if (whole || sealed !== undefined || (await proven(reader, next, size, magic, at))) {',
+        find: 'if (whole || sealed !== undefined || at < synced || (await proven(reader, next, size, magic, at))) {',
         replace: 'if (group) {',
       },
     ],

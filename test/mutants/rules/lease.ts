@@ -37,9 +37,9 @@ export const lease: readonly Mutant[] = [
     edits: [
       {
         find: `    const nonce = randomName(deps.random, 40);
-    const name = { number: source.number + 1, nonce, segment: source.segment };`,
+    const name = { ...source, number: source.number + 1, nonce };`,
         replace: `    const nonce = source.nonce;
-    const name = { number: source.number + 1, nonce, segment: source.segment };`,
+    const name = { ...source, number: source.number + 1, nonce };`,
       },
     ],
   },
@@ -47,7 +47,7 @@ export const lease: readonly Mutant[] = [
     name: 'segment-of-the-lease-left-behind',
     rule: "The lease's name says which segment is written: dropped ones lie before it.",
     file: LEASE,
-    edits: [{ find: 'segment: this.segment };', replace: 'segment: from.segment };' }],
+    edits: [{ find: '...this.written };', replace: 'segment: from.segment, end: from.end };' }],
   },
   {
     name: 'owner-without-a-term',
