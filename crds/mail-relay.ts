@@ -14,6 +14,7 @@ import {
 import { attachedColumns, type Kind } from './kind.ts';
 import { atomicList, mapList, setList, withRules } from './rules.ts';
 import { attachedStatus } from './status.ts';
+import { parseDuration } from './units.ts';
 
 const rewriteRules = (what: string) =>
   mapList(
@@ -130,20 +131,34 @@ const spec = z.strictObject({
     .describe('Senders that the relay would refuse, such as root@some-pod, replaced by ones that it takes.'),
   limits: z
     .strictObject({
-      connections: z.int().min(1).max(10_000).default(10).describe('Connections at a time, for each pod.'),
+      connections: z
+        .int()
+        .min(1)
+        .max(10_000)
+        .default(10)
+        .describe('Connections at a time, of the whole fleet.'),
       messagesPerConnection: z
         .int()
         .min(1)
         .max(1_000_000)
         .default(100)
         .describe('Messages after which a connection is closed.'),
-      rate: z
-        .strictObject({
+      rate: withRules(
+        z.strictObject({
           messages: z.int().min(1).max(1_000_000_000).describe('Messages.'),
-          per: duration().describe('In how long a time.'),
-        })
+          per: duration().describe('In how long a time; at least 1s.'),
+        }),
+        [
+          {
+            rule: "duration(self.per) >= duration('1s')",
+            message: 'per must be at least 1s',
+            fieldPath: '.per',
+            holds: (self) => parseDuration(self.per) >= 1,
+          },
+        ],
+      )
         .optional()
-        .describe('How fast the whole fleet may send to it. Not yet supported.'),
+        .describe('How many messages the whole fleet may send to it, in any such time.'),
     })
     .prefault({})
     .describe('What the relay can bear.'),

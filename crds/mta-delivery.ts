@@ -47,7 +47,7 @@ export const delivery = withRules(
       .min(1)
       .max(10_000)
       .default(20)
-      .describe('Connections at a time to one next hop, for each pod.'),
+      .describe('Connections at a time to one next hop, of the whole fleet.'),
     messagesPerConnection: z
       .int()
       .min(1)

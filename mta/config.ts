@@ -167,7 +167,12 @@ export const relaySchema = z.strictObject({
     /** Replaces the address in the From header field, keeping the display name. */
     headerFrom: z.array(z.strictObject({ from: z.string().min(1), to: z.string().min(1) })),
   }),
-  limits: z.strictObject({ connections: count, messagesPerConnection: count }),
+  /** Connections and rate are the whole fleet's. */
+  limits: z.strictObject({
+    connections: count,
+    messagesPerConnection: count,
+    rate: z.strictObject({ messages: count, seconds: z.number().positive() }).optional(),
+  }),
   unavailable,
 });
 export type Relay = z.infer<typeof relaySchema>;
@@ -198,6 +203,7 @@ export const deliverySchema = z.strictObject({
   bounceLifetimeSeconds: seconds,
   /** A delay warning is sent once after this long; 0 is never. */
   delayWarningSeconds: seconds,
+  /** Of the whole fleet. */
   connectionsPerDestination: count,
   messagesPerConnection: count,
   idleConnectionSeconds: seconds,
@@ -241,6 +247,29 @@ export const logSchema = z.strictObject({
   historyDays: z.number().nonnegative(),
 });
 
+/** A member of a fleet: one DNS label in lower case, as its certificate bears it. */
+export const memberName = z
+  .string()
+  .max(63)
+  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/);
+
+/** How pods reach each other (docs/fleet.md). Which of the members a process is, it is told by `--name`. */
+export const peersSchema = z.strictObject({
+  /** Where each listens. */
+  address: z.union([z.ipv4(), z.ipv6()]),
+  port,
+  members: z.discriminatedUnion('source', [
+    z.strictObject({
+      source: z.literal('list'),
+      /** All of them, oneself too; `host` is a name or an address. */
+      list: z.array(z.strictObject({ name: memberName, host: z.string().min(1), port })).min(1),
+    }),
+    /** A name whose addresses are those of all members, as a headless Service has it; all on the same `port`. */
+    z.strictObject({ source: z.literal('dns'), name: z.string().min(1), port }),
+  ]),
+});
+export type Peers = z.infer<typeof peersSchema>;
+
 export const mtaConfigSchema = z.strictObject({
   version: z.literal(CONFIG_VERSION),
   /** Monotonic; what a pod reports as loaded. */
@@ -262,6 +291,8 @@ export const mtaConfigSchema = z.strictObject({
   health: z.strictObject({ address: z.string(), port }),
   /** Local mode: loopback, a bearer token, and a check of the Host header. */
   control: z.strictObject({ address: z.string(), port, token: secretId }),
+  /** Absent where there is nobody else. */
+  peers: peersSchema.optional(),
   queue: queueSchema,
   log: logSchema,
   delivery: deliverySchema,

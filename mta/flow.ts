@@ -213,7 +213,9 @@ export class Flow implements Acceptor {
     let spoke = false;
     for (const hop of hops) {
       last = hop;
-      const session = await this.#deps.sessions.acquire(hop).catch((error) => this.#failure(error));
+      const session = await this.#deps.sessions
+        .acquire(hop, destination.key)
+        .catch((error) => this.#failure(error));
       if (session instanceof SmtpError) {
         this.#deps.metrics.outbound('failed');
         // A host that wants no mail at all bounces none while another may only be down.
@@ -246,7 +248,7 @@ export class Flow implements Acceptor {
     job: Job,
   ): Promise<Outcome> {
     const { queue, sessions } = this.#deps;
-    for (let session = first; ; session = await sessions.acquire(first.hop)) {
+    for (let session = first; ; session = await sessions.acquire(first.hop, destination.key)) {
       try {
         const { envelope, content } = rewriteFor(destination, message);
         const transaction = session.transaction();

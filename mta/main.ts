@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /**
- * `node mta/main.ts --config FILE`: the supervisor of a group of workers, and with `--worker`, one of them.
+ * `node mta/main.ts --config FILE`: the supervisor of a group of workers, and with `--worker`, one of them. `--name` and
+ * `--identity` say who it is among the members of its fleet.
  *
  * SIGTERM and SIGINT drain and end it; a second one ends it at once. SIGHUP loads FILE again. Exit codes: 0 after a
  * drain, 1 where it could not start or serve on, 64 for wrong arguments (EX_USAGE), 78 for a config that is refused
@@ -8,6 +9,7 @@
  */
 import { fork } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
 import { systemClock } from './clock.ts';
 import type { MtaConfig } from './config.ts';
@@ -20,6 +22,7 @@ import { systemRandom } from './random.ts';
 import { parseConfig } from './setup.ts';
 import { controlBackend } from './supervise/backend.ts';
 import type { SupervisorCalls } from './supervise/calls.ts';
+import { joinFleet } from './supervise/fleet.ts';
 import { type Channel, remote, serve } from './supervise/rpc.ts';
 import { Supervisor, type WorkerProcess } from './supervise/supervisor.ts';
 import { createWorker } from './worker.ts';
@@ -27,9 +30,20 @@ import { createWorker } from './worker.ts';
 /** How long a process that has drained may take to end, and a worker without a supervisor. */
 const CLOSING_MS = 2000;
 
-const USAGE = 'usage: node mta/main.ts --config FILE';
+const USAGE = `usage: node mta/main.ts --config FILE [--name NAME] [--identity FOLDER]
 
-async function supervise(file: string): Promise<void> {
+  --config FILE      the config, JSON
+  --name NAME        which member of its fleet this is, where the config has peers; the host's name otherwise
+  --identity FOLDER  its tls.crt and tls.key, and the ca.crt of the fleet; needed where the config has peers
+  --help             this text`;
+
+interface Flags {
+  readonly config: string;
+  readonly name: string;
+  readonly identity: string | undefined;
+}
+
+async function supervise({ config: file, name, identity }: Flags): Promise<void> {
   const config = await readConfig(file);
   const destination = standardOutput();
   const logger = createLogger(config.log.level, 'supervisor', destination);
@@ -38,12 +52,15 @@ async function supervise(file: string): Promise<void> {
     clock: systemClock,
     logger,
     verifier: createVerifier({ clock: systemClock, random: systemRandom }),
+    name,
   });
-  const backend = controlBackend(supervisor, { clock: systemClock, random: systemRandom });
+  const onDefect = (error: unknown) => logger.error({ err: error }, 'defect');
+  const fleet = joinFleet(supervisor, { name, folder: identity, clock: systemClock, logger, onDefect });
+  const backend = controlBackend(supervisor, { fleet, clock: systemClock, random: systemRandom });
   const health = createHealthServer(backend);
   const control = createControlServer(backend, {
     token: () => supervisor.config.secrets[supervisor.config.control.token]!,
-    onDefect: (error) => logger.error({ err: error }, 'defect'),
+    onDefect,
   });
 
   let stopping = false;
@@ -54,7 +71,7 @@ async function supervise(file: string): Promise<void> {
     await supervisor.stop();
     // A request that doesn't end, or a reader that has gone, keeps nobody.
     systemClock.after(CLOSING_MS, () => process.exit(0));
-    await Promise.all([health.close(), control.close()]);
+    await Promise.all([health.close(), control.close(), fleet?.stop()]);
     logger.info('ended');
     await destination.flush();
     process.exit(0);
@@ -71,6 +88,7 @@ async function supervise(file: string): Promise<void> {
 
   try {
     await health.listen(config.health.address, config.health.port);
+    await fleet?.start();
     await supervisor.start();
     await control.listen(config.control.address, config.control.port);
   } catch (error) {
@@ -168,14 +186,21 @@ function main(): void {
     work(process.argv[3] ?? 'info');
     return;
   }
-  let file: string | undefined;
+  const text = { type: 'string' } as const;
+  const options = { config: text, name: text, identity: text, help: { type: 'boolean' } } as const;
+  let flags: { config?: string; name?: string; identity?: string; help?: boolean };
   try {
-    file = parseArgs({ options: { config: { type: 'string' } } }).values.config;
+    flags = parseArgs({ options }).values;
   } catch (error) {
     usage((error as Error).message);
   }
-  if (file === undefined) usage('--config is missing');
-  supervise(file).catch((error: unknown) => {
+  if (flags.help === true) {
+    process.stdout.write(`${USAGE}\n`);
+    return;
+  }
+  const { config, name = hostname().split('.')[0]!.toLowerCase(), identity } = flags;
+  if (config === undefined) usage('--config is missing');
+  supervise({ config, name, identity }).catch((error: unknown) => {
     if (error instanceof PostriderError) {
       process.stderr.write(`postrider mta: ${error.message}\n`);
       if (error.hint !== undefined) process.stderr.write(`  ${error.hint}\n`);

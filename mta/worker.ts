@@ -11,8 +11,9 @@ import { Operations } from './control/operations.ts';
 import type { MessageFilter, QueueAction } from './control/types.ts';
 import { createSessions } from './deliver/sessions.ts';
 import type { Sessions } from './deliver/types.ts';
+import type { Grant } from './fleet/fair-split.ts';
+import { WorkerRoom } from './fleet/worker-room.ts';
 import { Flow } from './flow.ts';
-import { shareOf } from './listen/connections.ts';
 import { Listeners } from './listeners.ts';
 import type { LogDestination } from './log/destination.ts';
 import { openMailLog } from './log/open.ts';
@@ -28,6 +29,7 @@ import { systemHosts, systemInterfaces, systemResolver } from './route/system.ts
 import type { Destination, NextHop } from './route/types.ts';
 import { ClockWatch } from './schedule/clock-watch.ts';
 import { Scheduler } from './schedule/scheduler.ts';
+import type { DestinationNews } from './schedule/types.ts';
 import { createSetup, type Setup } from './setup.ts';
 import type { Place, SupervisorCalls, WorkerCalls } from './supervise/calls.ts';
 import { within } from './within.ts';
@@ -64,6 +66,17 @@ export function createWorker(
   /** Loads one after the other. */
   let loading: Promise<void> = Promise.resolve();
 
+  const room = new WorkerRoom({
+    clock,
+    // Without a supervisor this process ends.
+    tell: (needs) => void supervisor.needs(needs).catch(() => {}),
+    period(key) {
+      const destination = loaded.setup.routes.destination(key);
+      return destination?.kind === 'relay' ? destination.relay.limits.rate?.seconds : undefined;
+    },
+    open: (key) => parts?.sessions.openTo(key) ?? 0,
+    trim: (key, most) => parts?.sessions.trim(key, most),
+  });
   const onDefect = (error: unknown) => logger.error({ err: error }, 'defect');
 
   function compile(config: MtaConfig, place: Place): Loaded {
@@ -123,7 +136,8 @@ export function createWorker(
       attempt: (work) => flow.attempt(work),
       lapse: (work, reply) => flow.lapse(work, reply),
       delivery: () => loaded.setup.config.delivery,
-      perDestination,
+      room,
+      learnt: (news) => void supervisor.learnt(news).catch(() => {}),
       onDefect,
     });
     await scheduler.addAll(queue.entries());
@@ -148,17 +162,6 @@ export function createWorker(
       operations: new Operations({ queue, scheduler, log, clock }),
       listeners,
     };
-  }
-
-  /** Connections to one destination are the fleet's limit, of which each worker has its share. */
-  function perDestination(key: string): number {
-    const { setup, place } = loaded;
-    const destination = setup.routes.destination(key);
-    const limit =
-      destination?.kind === 'relay'
-        ? destination.relay.limits.connections
-        : setup.config.delivery.connectionsPerDestination;
-    return shareOf(limit, 1 / place.workers);
   }
 
   /** A destination that is down has earned its back-off on the way that it had. */
@@ -225,6 +228,8 @@ export function createWorker(
     act: async (action: QueueAction, select: readonly QueueId[] | MessageFilter) =>
       running().operations.act(action, select),
 
+    grant: async (grants: readonly Grant[]) => room.grant(grants),
+    heard: async (news: DestinationNews) => parts?.scheduler.heard(news),
     noticed: async (release: LaneRelease) => parts?.queue.noticed(release),
     workload: async () => ({ worker: running().queue.worker, ...running().scheduler.load() }),
     lanes: async () => running().queue.lanes(),

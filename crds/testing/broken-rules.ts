@@ -50,6 +50,16 @@ const rows: readonly (readonly [kind: string, message: string, spec: Readonly<Re
   ['MailDomain', 'list has no use', domain({ recipients: { list: ['a'] } })],
   ['MailDomain', 'subaddressDelimiter has no use', domain({ recipients: { subaddressDelimiter: '+' } })],
   ['MailRelay', 'say which mail goes here', { mtaRefs, match: {}, hosts: [{ host: 'a' }] }],
+  [
+    'MailRelay',
+    'per must be at least 1s',
+    {
+      mtaRefs,
+      match: { recipientDomains: ['*'] },
+      hosts: [{ host: 'a' }],
+      limits: { rate: { messages: 1, per: '0s' } },
+    },
+  ],
   ['MailTLSPolicy', 'fallbackToClear is for', policy({ mode: 'Required', fallbackToClear: false })],
   ['MailTLSPolicy', 'caRef is for mode Verified', policy({ mode: 'Opportunistic', caRef: { name: 'a' } })],
   ['MailTLSPolicy', 'pins are needed', policy({ mode: 'Pinned' })],

@@ -87,6 +87,10 @@ function configRoutes(app: FastifyInstance, backend: ControlBackend): void {
 }
 
 function queueRoutes(app: FastifyInstance, backend: ControlBackend): void {
+  app.get('/v1/fleet', async (request) => {
+    parse(noQuery, request.query);
+    return backend.fleet();
+  });
   app.get('/v1/queue', async (request) => {
     parse(noQuery, request.query);
     return backend.queue();

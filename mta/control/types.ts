@@ -1,4 +1,5 @@
 /** What the HTTP ports ask of the process behind them: the supervisor answers for all of its workers. */
+import type { MemberView } from '../fleet/types.ts';
 import type { HistoryQuery, HistoryRecord } from '../log/types.ts';
 import type { QueueId } from '../queue/types.ts';
 
@@ -64,7 +65,22 @@ export interface ConfigStatus {
   readonly refused?: { readonly revision: number | undefined; readonly reason: string; readonly at: string };
 }
 
+/** How this pod sees its fleet. */
+export interface FleetSummary {
+  /** Its name; undefined where there is nobody else. */
+  readonly member: string | undefined;
+  readonly members: readonly MemberView[];
+  /** Those that are in use in this pod or wanted: what it wants, what it may be using, and what it may use. */
+  readonly budgets: readonly {
+    readonly id: string;
+    readonly want: number;
+    readonly use: number;
+    readonly tokens: number;
+  }[];
+}
+
 export interface ControlBackend {
+  fleet(): FleetSummary;
   /** True while the event loop of every worker answers. Never touches the volume. */
   live(): boolean;
   /** Empty when ready, else what is missing. */

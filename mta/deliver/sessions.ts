@@ -5,7 +5,7 @@
 import { type Clock, systemClock } from '../clock.ts';
 import type { MtaConfig } from '../config.ts';
 import { smtpError } from '../errors.ts';
-import type { NextHop } from '../route/types.ts';
+import type { DestinationKey, NextHop } from '../route/types.ts';
 import { type Dial, tcpDial } from './dial.ts';
 import { sessionOpener } from './open.ts';
 import type { SmtpSession } from './session.ts';
@@ -22,6 +22,7 @@ const SWEEP_MS = 100;
 
 interface Idle {
   readonly session: SmtpSession;
+  readonly destination: DestinationKey;
   /** Monotonic ms until which it is kept. */
   readonly until: number;
 }
@@ -32,7 +33,12 @@ export function createSessions(deps: SessionsDeps): Sessions {
   const open = sessionOpener({ config: deps.config, clock, dial: deps.dial ?? tcpDial(clock) });
   /** Idle sessions by key, the latest last: what is not needed can then go. */
   const idle = new Map<string, Idle[]>();
-  const lent = new Map<Session, { readonly session: SmtpSession; readonly key: string }>();
+  const lent = new Map<
+    Session,
+    { readonly session: SmtpSession; readonly key: string; readonly destination: DestinationKey }
+  >();
+  /** Connections by destination, those among them that are being opened. */
+  const counts = new Map<DestinationKey, number>();
   const { promise: drained, resolve: finish } = Promise.withResolvers<void>();
   let cancelWatch: (() => void) | undefined;
   let opening = 0;
@@ -44,10 +50,19 @@ export function createSessions(deps: SessionsDeps): Sessions {
     }
   };
 
-  const lend = (session: SmtpSession, key: string): Session => {
+  const count = (destination: DestinationKey, by: 1 | -1): void => {
+    const sum = (counts.get(destination) ?? 0) + by;
+    if (sum === 0) {
+      counts.delete(destination);
+    } else {
+      counts.set(destination, sum);
+    }
+  };
+
+  const lend = (session: SmtpSession, key: string, destination: DestinationKey): Session => {
     session.onEnd(undefined);
     session.lend();
-    lent.set(session, { session, key });
+    lent.set(session, { session, key, destination });
     return session;
   };
 
@@ -57,10 +72,18 @@ export function createSessions(deps: SessionsDeps): Sessions {
     if (entries?.length === 0) {
       idle.delete(key);
     }
+    if (entry !== undefined) {
+      count(entry.destination, -1);
+    }
     return entry?.session;
   };
 
   const forget = (session: SmtpSession, key: string): void => {
+    const found = idle.get(key)?.find((entry) => entry.session === session);
+    if (found === undefined) {
+      return;
+    }
+    count(found.destination, -1);
     const left = (idle.get(key) ?? []).filter((entry) => entry.session !== session);
     if (left.length === 0) {
       idle.delete(key);
@@ -88,10 +111,10 @@ export function createSessions(deps: SessionsDeps): Sessions {
     });
   };
 
-  const keep = (session: SmtpSession, key: string): void => {
+  const keep = (session: SmtpSession, key: string, destination: DestinationKey): void => {
     const ms = deps.config().delivery.idleConnectionSeconds * 1000;
     session.onEnd(() => forget(session, key));
-    const entry = { session, until: clock.monotonic() + ms };
+    const entry = { session, destination, until: clock.monotonic() + ms };
     const entries = idle.get(key);
     if (entries === undefined) {
       idle.set(key, [entry]);
@@ -105,18 +128,22 @@ export function createSessions(deps: SessionsDeps): Sessions {
     get open() {
       return lent.size + [...idle.values()].reduce((sum, entries) => sum + entries.length, 0);
     },
-    async acquire(hop) {
+    async acquire(hop, destination = '') {
       if (draining) {
         throw smtpError('serviceShutdown');
       }
       const key = poolKey(hop);
       const kept = takeIdle(key);
+      count(destination, 1);
       if (kept !== undefined) {
-        return lend(kept, key);
+        return lend(kept, key, destination);
       }
       opening += 1;
       try {
-        return lend(await open(hop), key);
+        return lend(await open(hop), key, destination);
+      } catch (error) {
+        count(destination, -1);
+        throw error;
       } finally {
         opening -= 1;
         finishIfDone();
@@ -129,11 +156,24 @@ export function createSessions(deps: SessionsDeps): Sessions {
       }
       lent.delete(session);
       if (session.reusable && !draining) {
-        keep(entry.session, entry.key);
+        keep(entry.session, entry.key, entry.destination);
       } else {
+        count(entry.destination, -1);
         session.close();
       }
       finishIfDone();
+    },
+    openTo: (destination) => counts.get(destination) ?? 0,
+    trim(destination, most) {
+      const all = [...idle].flatMap(([key, entries]) => entries.map((entry) => ({ ...entry, key })));
+      for (const { session, key } of all.filter((entry) => entry.destination === destination)) {
+        if ((counts.get(destination) ?? 0) <= most) {
+          return;
+        }
+        session.onEnd(undefined);
+        forget(session, key);
+        session.close();
+      }
     },
     async drain() {
       draining = true;

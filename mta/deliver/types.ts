@@ -4,7 +4,7 @@
  */
 import type { Envelope, Recipient } from '../envelope.ts';
 import type { MessageContent, StoredReply } from '../queue/types.ts';
-import type { NextHop } from '../route/types.ts';
+import type { DestinationKey, NextHop } from '../route/types.ts';
 
 /** What became of one recipient. */
 export interface RecipientResult {
@@ -47,7 +47,11 @@ export interface Sessions {
   /** Connections at this moment, idle ones among them. */
   readonly open: number;
   /** Rejects with an `SmtpError` whose blame is the next hop's; the caller tries the next address. */
-  acquire(hop: NextHop): Promise<Session>;
+  acquire(hop: NextHop, destination?: DestinationKey): Promise<Session>;
+  /** Connections that serve this destination, or served it last. */
+  openTo(destination: DestinationKey): number;
+  /** Closes idle ones of them until no more than `most` are open, as far as there are idle ones. */
+  trim(destination: DestinationKey, most: number): void;
   /** Gives a session back after its transaction: kept if reusable, closed if not. */
   release(session: Session): void;
   /** Closes what is idle, refuses new ones, resolves when the last one in use has been released. */

@@ -13,6 +13,7 @@ import { type ErrorCode, PostriderError } from '../errors.ts';
 import { encode, readJson } from './body.ts';
 import { type FleetName, type Identity, memberHost, memberOf } from './identity.ts';
 import type { FleetAnswer, FleetCallOptions, MemberName } from './types.ts';
+import { memberUnreachable } from './unreachable.ts';
 import { FLEET_VERSION, peerVersion, VERSION_HEADER } from './version.ts';
 
 export interface Where {
@@ -94,7 +95,7 @@ export function createFleetClient(fleet: FleetName, first: Identity, clock: Cloc
       },
     });
     const unreachable = (cause: unknown) =>
-      new PostriderError('MemberUnreachable', `${member ?? where.host}: ${messageOf(cause)}`, { cause });
+      memberUnreachable(member ?? where.host, `did not answer: ${messageOf(cause)}`, cause);
     const idle = watchIdle(clock, idleMs, () => outgoing.destroy(new Error(`no answer for ${idleMs} ms`)));
     const abort = () => outgoing.destroy(new Error('given up'));
     signal?.addEventListener('abort', abort, { once: true });

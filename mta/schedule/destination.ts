@@ -74,10 +74,16 @@ export class DestinationQueue {
 
   /** Whether an attempt may start now, at most `limit` at once. */
   runnable(now: number, limit: number): boolean {
-    if (this.ready === 0) return false;
+    if (this.ready === 0 || this.active >= limit) return false;
     if (this.failures > 0) return this.active === 0 && now >= this.probeAt;
     if (!this.proven) return this.active === 0;
     return this.active < Math.min(this.#window, limit);
+  }
+
+  /** Attempts that would run if there were room for any number. */
+  get wanted(): number {
+    if (this.failures > 0 || !this.proven) return Math.max(this.active, Math.min(1, this.ready));
+    return Math.max(this.active, Math.min(this.#window, this.active + this.ready));
   }
 
   shift(): Plan | undefined {

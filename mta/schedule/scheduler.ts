@@ -19,7 +19,7 @@ import { DueHeap } from './due-heap.ts';
 import { mayBeLate } from './lateness.ts';
 import { type Plan, plannedJob } from './plan.ts';
 import { type Turn, Turns } from './turns.ts';
-import type { AttemptReport, SchedulerOptions } from './types.ts';
+import type { AttemptReport, DestinationNews, SchedulerOptions } from './types.ts';
 
 /**
  * Attempts in one process that are under way or not stored yet: bounds sockets, memory, and what a crash could repeat.
@@ -56,6 +56,14 @@ export class Scheduler {
   constructor(options: SchedulerOptions) {
     this.#options = options;
     options.queue.onArrival((entry) => this.add(entry, entry.jobs));
+    options.room.onMore((key) => {
+      const destination = this.#destinations.get(key);
+      if (destination === undefined) return;
+      const now = options.clock.monotonic();
+      if (destination.runnable(now, Number.POSITIVE_INFINITY)) this.#offer(destination);
+      else this.#giveBack(destination);
+      this.#pump();
+    });
     options.queue.onYield((lane) => this.#quiet(lane));
   }
 
@@ -73,6 +81,25 @@ export class Scheduler {
       planned += 1;
       if (planned % PORTION === 0) await turn(this.#options.clock);
     }
+  }
+
+  /** What another process has learnt of a destination: it needs no attempts of ours to find that out. */
+  heard({ destination: key, down }: DestinationNews): void {
+    if (down === undefined) {
+      const destination = this.#destinations.get(key);
+      if (destination === undefined || destination.failures === 0) return;
+      destination.answered();
+      this.#offer(destination);
+    } else {
+      const destination = this.#destinations.open(key);
+      const probeAt = this.#options.clock.monotonic() + down.waitMs;
+      if (probeAt > destination.probeAt) {
+        destination.unreachable(probeAt, down.reply);
+        this.#probes.push({ dueAt: probeAt, key: destination.number, detail: 0 });
+      }
+      this.#giveBack(destination);
+    }
+    this.#pump();
   }
 
   /** Tries a destination at its next turn, however long it has been down. */
@@ -159,18 +186,31 @@ export class Scheduler {
   }
 
   #offer(destination: DestinationQueue): void {
-    if (this.#runnable(destination)) this.#turns.offer(destination);
+    const now = this.#options.clock.monotonic();
+    if (destination.runnable(now, Number.POSITIVE_INFINITY)) this.#turns.offer(destination);
   }
 
+  /** Whether it may have another attempt now; where it may not, `onMore` brings it back into its line. */
   #runnable(destination: DestinationQueue): boolean {
-    const { clock, perDestination } = this.#options;
-    return destination.runnable(clock.monotonic(), perDestination(destination.key));
+    const now = this.#options.clock.monotonic();
+    if (!destination.runnable(now, Number.POSITIVE_INFINITY)) return false;
+    return destination.runnable(now, this.#ask(destination, destination.wanted));
+  }
+
+  #ask({ key, active, failures }: DestinationQueue, wanted: number): number {
+    return this.#options.room.of({ key, active, wanted, down: failures > 0 });
+  }
+
+  /** What it no longer wants is for others. */
+  #giveBack(destination: DestinationQueue): void {
+    this.#ask(destination, destination.failures > 0 ? destination.active : destination.wanted);
   }
 
   #pump(): void {
     if (this.#stopping) return;
     let dropped = 0;
-    while (this.#underWay.size + this.#unstored < MAX_ACTIVE) {
+    const { room } = this.#options;
+    while (this.#underWay.size + this.#unstored < MAX_ACTIVE && room.open) {
       const next = this.#turns.next();
       if (next === undefined) break;
       const { destination } = next;
@@ -205,6 +245,7 @@ export class Scheduler {
   #start(next: Turn, work: Work): void {
     const { destination } = next;
     destination.active += 1;
+    this.#options.room.began(destination.key);
     this.#turns.began(next);
     this.#underWay.set(keyOf(work.id, work.job), work);
     this.#options
@@ -221,9 +262,13 @@ export class Scheduler {
     destination.active -= 1;
     this.#underWay.delete(keyOf(work.id, work.job));
     this.#ended();
-    if (report.destination === 'answered') destination.answered();
+    if (report.destination === 'answered') {
+      if (destination.failures > 0) this.#options.learnt({ destination: destination.key });
+      destination.answered();
+    }
     if (report.destination === 'unreachable' && report.reply !== undefined)
       this.#down(destination, report.reply);
+    this.#giveBack(destination);
     this.#offer(destination);
     if (destination.ready === 0) this.#destinations.forget(destination);
     this.#store(report).catch(this.#options.onDefect);
@@ -237,6 +282,10 @@ export class Scheduler {
     if (now >= destination.probeAt) {
       destination.unreachable(now + this.#wait(destination.failures + 1), reply);
       this.#probes.push({ dueAt: destination.probeAt, key: destination.number, detail: 0 });
+      this.#options.learnt({
+        destination: destination.key,
+        down: { waitMs: destination.probeAt - now, reply },
+      });
     }
     this.#lapse(destination, reply).catch(this.#options.onDefect);
   }

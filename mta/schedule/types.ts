@@ -15,6 +15,33 @@ export interface AttemptReport {
   readonly stored: Promise<void>;
 }
 
+export interface RoomAsked {
+  readonly key: DestinationKey;
+  /** Attempts under way. */
+  readonly active: number;
+  /** Attempts that would be under way if there were room. */
+  readonly wanted: number;
+  readonly down: boolean;
+}
+
+/** That a destination answers again, or that it doesn't, and in how long it may be asked next. */
+export interface DestinationNews {
+  readonly destination: DestinationKey;
+  readonly down?: { readonly waitMs: number; readonly reply: StoredReply };
+}
+
+/** How much may go to a destination. Each question also says what is wanted. */
+export interface Room {
+  /** Attempts that may be under way now, in this process. */
+  of(asked: RoomAsked): number;
+  /** An attempt begins. */
+  began(key: DestinationKey): void;
+  /** False while too many questions wait for their answer. */
+  readonly open: boolean;
+  /** There may be more room for this destination than was said last. */
+  onMore(listener: (key: DestinationKey) => void): void;
+}
+
 export interface SchedulerOptions {
   readonly queue: Queue;
   readonly clock: Clock;
@@ -25,7 +52,8 @@ export interface SchedulerOptions {
    */
   readonly lapse: (work: Work, reply: StoredReply) => Promise<AttemptReport>;
   readonly delivery: () => Delivery;
-  /** Attempts at once to one destination, of this process. */
-  readonly perDestination: (key: DestinationKey) => number;
+  readonly room: Room;
+  /** Told what other processes should know of a destination. */
+  readonly learnt: (news: DestinationNews) => void;
   readonly onDefect: (error: unknown) => void;
 }

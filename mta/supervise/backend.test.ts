@@ -70,6 +70,7 @@ describe('controlBackend', () => {
     const all = (ask: (calls: WorkerCalls) => Promise<unknown>) =>
       Promise.all(workers.map((calls) => ask(calls as unknown as WorkerCalls)));
     const backend = controlBackend({ all } as unknown as Supervisor, {
+      fleet: undefined,
       clock: systemClock,
       random: systemRandom,
     });

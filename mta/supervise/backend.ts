@@ -11,19 +11,28 @@ import { searchHistory } from '../log/search.ts';
 import type { HistoryRecord } from '../log/types.ts';
 import type { Random } from '../random.ts';
 import { parseConfig } from '../setup.ts';
+import type { JoinedFleet } from './fleet.ts';
 import type { Supervisor } from './supervisor.ts';
 
 const MOST_DESTINATIONS = 1000;
 
 export function controlBackend(
   supervisor: Supervisor,
-  deps: { clock: Clock; random: Random },
+  deps: { fleet: JoinedFleet | undefined; clock: Clock; random: Random },
 ): ControlBackend {
   const metricsSum = new MetricsSum();
   return {
     live: () => supervisor.live(),
     notReady: () => supervisor.notReady(),
-    metrics: async () => metricsSum.text(await supervisor.all((worker) => worker.metrics())),
+    async metrics() {
+      const ours = await metricsSum.text(await supervisor.all((worker) => worker.metrics()));
+      return ours + ((await deps.fleet?.metrics()) ?? '');
+    },
+    fleet: () => ({
+      member: deps.fleet?.channel.self,
+      members: deps.fleet?.channel.members() ?? [],
+      budgets: supervisor.pod.state(),
+    }),
     config: () => supervisor.status(),
     async load(document) {
       let config: MtaConfig;

@@ -3,8 +3,10 @@ import type { MetricObjectWithValues, MetricValue } from 'prom-client';
 import type { MtaConfig } from '../config.ts';
 import type { WorkerSummary } from '../control/operations.ts';
 import type { MessageFilter, MessageSummary, QueueAction } from '../control/types.ts';
+import type { Grant, WorkerNeed } from '../fleet/fair-split.ts';
 import type { LaneRelease, LaneSummary, QueueId, WorkerId } from '../queue/types.ts';
 import type { WorkerLoad } from '../schedule/balance.ts';
+import type { DestinationNews } from '../schedule/types.ts';
 
 /** A worker's place among the workers of its process group: limits per process are shares of the fleet's. */
 export interface Place {
@@ -31,6 +33,10 @@ export type WorkerCalls = {
   lanes(): Promise<LaneSummary[]>;
   /** As `Queue.giveAway`. */
   giveAway(lane: string, to: WorkerId): Promise<boolean>;
+  /** What it may use of budgets from now on. */
+  grant(grants: readonly Grant[]): Promise<void>;
+  /** Another process has learnt something of a destination. */
+  heard(news: DestinationNews): Promise<void>;
   /** Accepts nothing more, finishes what is in flight within `seconds`, releases the lanes. */
   drain(seconds: number): Promise<void>;
 };
@@ -39,4 +45,8 @@ export type WorkerCalls = {
 export type SupervisorCalls = {
   /** It has let a lane go: others may claim it. */
   released(release: LaneRelease): Promise<void>;
+  /** What it wants and uses of budgets. */
+  needs(needs: readonly WorkerNeed[]): Promise<void>;
+  /** It has learnt something of a destination. */
+  learnt(news: DestinationNews): Promise<void>;
 };

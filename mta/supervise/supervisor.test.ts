@@ -113,6 +113,7 @@ function world(change: Partial<MtaConfig> = {}, behave: (process: number) => Beh
     clock,
     logger,
     verifier,
+    name: 'mta',
   });
   const living = () => processes.filter(({ ended }) => ended === undefined);
   return { clock, processes, supervisor, living };

@@ -9,7 +9,9 @@ import type { Clock } from '../clock.ts';
 import type { MtaConfig } from '../config.ts';
 import type { ConfigStatus } from '../control/types.ts';
 import { PostriderError } from '../errors.ts';
+import { Pod } from '../fleet/pod.ts';
 import type { Verifier } from '../policy/verifier.ts';
+import type { DestinationNews } from '../schedule/types.ts';
 import { checkSetup } from '../setup.ts';
 import type { Place, SupervisorCalls, WorkerCalls } from './calls.ts';
 import { Exchange } from './exchange.ts';
@@ -29,6 +31,8 @@ export interface SupervisorDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly verifier: Verifier;
+  /** Name of this pod among the members of its fleet. */
+  readonly name: string;
 }
 
 interface Worker {
@@ -60,7 +64,11 @@ const STUCK_MS = 30_000;
 export class Supervisor {
   /** What the workers tell each other, and other pods. */
   readonly exchange: Exchange;
+  /** What all of them may use of budgets. */
+  readonly pod: Pod<WorkerCalls>;
   readonly #deps: SupervisorDeps;
+  #onNews: (news: DestinationNews) => void = () => {};
+  #onLoaded: (config: MtaConfig) => void = () => {};
   readonly #workers = new Map<number, Worker>();
   /** Drains under way of workers that are no longer wanted. */
   readonly #draining = new Set<Promise<void>>();
@@ -79,6 +87,13 @@ export class Supervisor {
     const { clock, logger } = deps;
     const workers = () => [...this.#workers.values()].filter(({ ready }) => ready).map(({ calls }) => calls);
     this.exchange = new Exchange({ workers, shared: config.queue.mode === 'Shared', clock, logger });
+    this.pod = new Pod({
+      self: deps.name,
+      config,
+      clock,
+      // A worker that can't be told has ended.
+      send: (calls, grants) => void calls.grant(grants).catch(() => {}),
+    });
   }
 
   /**
@@ -158,6 +173,8 @@ export class Supervisor {
       throw error;
     }
     this.#config = config;
+    this.pod.load(config);
+    this.#onLoaded(config);
     this.#refused = undefined;
     this.#resize();
     this.#deps.logger.info({ revision: config.revision }, 'config loaded');
@@ -174,6 +191,12 @@ export class Supervisor {
       );
     }
     const fixed = ['queue', 'health', 'log'] as const;
+    const ends = ({ peers }: MtaConfig) => peers && `${peers.address} ${peers.port} ${peers.members.source}`;
+    if (ends(old) !== ends(config)) {
+      throw new PostriderError('ConfigInvalid', "peers can't come, go or move while the process runs", {
+        hint: 'restart it with the new config; members in a list may change',
+      });
+    }
     const place = ({ address, port }: MtaConfig['control']) => `${address} ${port}`;
     const changed =
       place(old.control) === place(config.control)
@@ -265,13 +288,21 @@ export class Supervisor {
     const { spawn, clock, logger } = this.#deps;
     const process = spawn();
     const calls = remote<WorkerCalls>(process.channel);
-    const ours: SupervisorCalls = { released: async (release) => this.exchange.released(release, calls) };
+    const ours: SupervisorCalls = {
+      released: async (release) => this.exchange.released(release, calls),
+      needs: async (needs) => this.pod.needs(calls, needs),
+      learnt: async (news) => {
+        this.#tellOthers(news, calls);
+        this.#onNews(news);
+      },
+    };
     serve(process.channel, ours);
     const started = clock.monotonic();
     const config = this.#config;
     const worker: Worker = { index, process, calls, config, ready: false, seen: started };
     this.#workers.set(index, worker);
     process.onExit((how) => {
+      this.pod.gone(calls);
       const expected = this.#stopping || this.#workers.get(index) !== worker;
       if (expected) return;
       this.#workers.delete(index);
@@ -324,6 +355,28 @@ export class Supervisor {
     });
   }
 
+  /** Another pod has learnt something of a destination. */
+  heard(news: DestinationNews): void {
+    this.#tellOthers(news, undefined);
+  }
+
+  /** Called with what a worker has learnt of a destination. */
+  onNews(listener: (news: DestinationNews) => void): void {
+    this.#onNews = listener;
+  }
+
+  /** Called with each new config that is loaded. */
+  onLoaded(listener: (config: MtaConfig) => void): void {
+    this.#onLoaded = listener;
+  }
+
+  #tellOthers(news: DestinationNews, from: WorkerCalls | undefined): void {
+    for (const { ready, calls } of this.#workers.values()) {
+      // Who misses it finds out by itself.
+      if (ready && calls !== from) calls.heard(news).catch(() => {});
+    }
+  }
+
   #place(index: number, config: MtaConfig): Place {
     return { index, workers: config.workers };
   }
@@ -339,6 +392,7 @@ export class Supervisor {
         () => {},
       );
     }
+    this.pod.refresh();
     if (!this.#stopping) clock.after(PING_MS, () => this.#watch());
   }
 }

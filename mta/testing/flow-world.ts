@@ -119,7 +119,8 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     attempt: (work) => flow.attempt(work),
     lapse: (work, reply) => flow.lapse(work, reply),
     delivery: () => setup.config.delivery,
-    perDestination: () => 10,
+    room: { of: () => 10, began: () => {}, open: true, onMore: () => {} },
+    learnt: () => {},
     onDefect,
   });
   return {

@@ -2,6 +2,7 @@
 import { reasons } from '../../crds/conditions.ts';
 import type { MailRelaySpec } from '../../crds/mail-relay.ts';
 import type { MtaSpec } from '../../crds/mta.ts';
+import { parseDuration } from '../../crds/units.ts';
 import type { Relay } from '../../mta/config.ts';
 import { contest, relayClaim, userClaim } from './conflicts.ts';
 import type { Domains } from './domains.ts';
@@ -180,6 +181,9 @@ function build({ ref, id, spec }: Resource<MailRelaySpec>, match: Match, context
     limits: {
       connections: spec.limits.connections,
       messagesPerConnection: spec.limits.messagesPerConnection,
+      ...(spec.limits.rate && {
+        rate: { messages: spec.limits.rate.messages, seconds: parseDuration(spec.limits.rate.per) },
+      }),
     },
     ...(missing && { unavailable: 'its credentials are missing' }),
   };

@@ -35,7 +35,6 @@ export const unsupported: readonly Row[] = [
   { kind: 'MailDomain', field: 'mtaSts', instead: 'leave it out, and publish the policy by other means' },
   { kind: 'MailDomain', field: 'tlsRpt', instead: 'leave it out, and publish the DNS record yourself' },
   { kind: 'MailDomain', field: 'dmarc', instead: 'leave it out, and publish the DNS record yourself' },
-  { kind: 'MailRelay', field: 'limits.rate', instead: 'leave it out, and bound it by limits.connections' },
   {
     kind: 'MailTLSPolicy',
     field: 'mode',

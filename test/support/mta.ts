@@ -43,6 +43,8 @@ export interface MtaOptions {
   /** A program and its arguments before `node`: strace. */
   readonly wrap?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
+  /** Further arguments of the mta. */
+  readonly args?: readonly string[];
 }
 
 export async function pickPorts(): Promise<Ports> {
@@ -63,7 +65,14 @@ export async function startMta(options: MtaOptions = {}): Promise<Mta> {
   const log = join(folder, 'mta.log');
   writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
 
-  const command = [...(options.wrap ?? []), process.execPath, MAIN, '--config', file];
+  const command = [
+    ...(options.wrap ?? []),
+    process.execPath,
+    MAIN,
+    '--config',
+    file,
+    ...(options.args ?? []),
+  ];
   const launch = () =>
     start(command[0]!, command.slice(1), log, { env: { ...process.env, ...options.env }, cwd: folder });
   let running = launch();

@@ -33,6 +33,8 @@ export interface Sink {
   readonly port: number;
   readonly messages: readonly Delivered[];
   connections(): number;
+  /** The most that were open at a time. */
+  mostOpen(): number;
   close(): Promise<void>;
 }
 
@@ -40,10 +42,12 @@ export async function startSink(options: SinkOptions = {}): Promise<Sink> {
   const messages: Delivered[] = [];
   const sockets = new Set<Socket>();
   let connections = 0;
+  let most = 0;
   const onMessage = options.onMessage ?? ((message: Delivered) => messages.push(message));
   const server = createServer((socket) => {
     connections += 1;
     sockets.add(socket);
+    most = Math.max(most, sockets.size);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
     serve(socket, options, onMessage);
@@ -56,6 +60,7 @@ export async function startSink(options: SinkOptions = {}): Promise<Sink> {
     port: portOf(server),
     messages,
     connections: () => connections,
+    mostOpen: () => most,
     async close() {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));

@@ -89,7 +89,8 @@ export function world(
         bounceLifetimeSeconds: 86_400,
         delayWarningSeconds: 0,
       }) as Delivery,
-    perDestination: () => limit,
+    room: { of: () => limit, began: () => {}, open: true, onMore: () => {} },
+    learnt: () => {},
     onDefect: (error) => defects.push(error),
   });
   const add = (id: string, more: Partial<Job> & { sender?: string } = {}) => {

@@ -253,8 +253,16 @@ export const fieldTable: Record<string, Record<string, Row>> = {
     ],
     'limits.connections': ['config', { 'limits.connections': 7 }],
     'limits.messagesPerConnection': ['config', { 'limits.messagesPerConnection': 7 }],
-    'limits.rate.messages': ['notYet', { 'limits.rate': { messages: 7, per: '1m' } }],
-    'limits.rate.per': ['notYet', { 'limits.rate': { messages: 7, per: '1m' } }],
+    'limits.rate.messages': [
+      'config',
+      { 'limits.rate': { messages: 7, per: '1m' } },
+      { 'limits.rate': { messages: 8, per: '1m' } },
+    ],
+    'limits.rate.per': [
+      'config',
+      { 'limits.rate': { messages: 7, per: '1m' } },
+      { 'limits.rate': { messages: 7, per: '1h' } },
+    ],
   },
   MailTLSPolicy: {
     ...mtaRefs,

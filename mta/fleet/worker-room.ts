@@ -1,0 +1,179 @@
+/**
+ * A worker's room at each destination, in tokens that its supervisor has granted: connections, messages of a rate, and
+ * the probe of a destination that is down. Asking for room is wanting it; what isn't used any more goes back. Without a
+ * supervisor's answer there is no room, and a worker without a supervisor ends.
+ */
+import type { Clock } from '../clock.ts';
+import type { DestinationKey } from '../route/types.ts';
+import type { Room, RoomAsked } from '../schedule/types.ts';
+import type { BudgetId } from './budget-types.ts';
+import type { Grant, WorkerNeed } from './fair-split.ts';
+import { SpentTokens } from './spent-tokens.ts';
+
+export interface WorkerRoomOptions {
+  readonly clock: Clock;
+  readonly tell: (needs: readonly WorkerNeed[]) => void;
+  /** Period of the destination's rate in seconds; undefined where it has none. */
+  readonly period: (key: DestinationKey) => number | undefined;
+  /** Connections to the destination, idle ones among them. */
+  readonly open: (key: DestinationKey) => number;
+  /** Closes idle connections to it until no more than this are open, as far as there are idle ones. */
+  readonly trim: (key: DestinationKey, most: number) => void;
+}
+
+interface Entry {
+  readonly key: DestinationKey;
+  readonly use: () => number;
+  want: number;
+  granted: number;
+  number: number;
+  told: WorkerNeed | undefined;
+}
+
+/** Budgets that are asked for and have nothing yet: beyond these, others have to wait. */
+const MOST_ASKED = 256;
+const SWEEP_MS = 1000;
+
+export class WorkerRoom implements Room {
+  readonly #options: WorkerRoomOptions;
+  readonly #entries = new Map<BudgetId, Entry>();
+  readonly #spent = new Map<DestinationKey, SpentTokens>();
+  readonly #active = new Map<DestinationKey, number>();
+  readonly #dirty = new Set<BudgetId>();
+  readonly #asked = new Set<BudgetId>();
+  #listener: (key: DestinationKey) => void = () => {};
+  #flushing = false;
+  #sweeping = false;
+
+  constructor(options: WorkerRoomOptions) {
+    this.#options = options;
+  }
+
+  get open(): boolean {
+    return this.#asked.size < MOST_ASKED;
+  }
+
+  onMore(listener: (key: DestinationKey) => void): void {
+    this.#listener = listener;
+  }
+
+  began(key: DestinationKey): void {
+    this.#spent.get(key)?.spend(this.#options.clock.monotonic());
+  }
+
+  of({ key, active, wanted, down }: RoomAsked): number {
+    if (active === 0) this.#active.delete(key);
+    else this.#active.set(key, active);
+    const { open } = this.#options;
+    const connections = this.#ask(`connections ${key}`, key, wanted, () =>
+      Math.max(this.#active.get(key) ?? 0, open(key)),
+    );
+    const probes = this.#ask(`probe ${key}`, key, down ? wanted : 0, () =>
+      down ? (this.#active.get(key) ?? 0) : 0,
+    );
+    const room = down ? Math.min(connections, probes) : connections;
+    return Math.min(room, this.#ofRate(key, active, wanted));
+  }
+
+  #ofRate(key: DestinationKey, active: number, wanted: number): number {
+    const seconds = this.#options.period(key);
+    if (seconds === undefined) return Number.POSITIVE_INFINITY;
+    let spent = this.#spent.get(key);
+    if (spent === undefined || spent.seconds !== seconds) {
+      spent = new SpentTokens(seconds);
+      this.#spent.set(key, spent);
+    }
+    const now = this.#options.clock.monotonic();
+    const used = spent.count(now);
+    const more = Math.max(0, wanted - active);
+    const granted = this.#ask(`rate ${key}`, key, more === 0 ? 0 : used + more, () =>
+      spent.count(this.#options.clock.monotonic()),
+    );
+    const left = Math.max(0, granted - used);
+    if (left < more && used > 0) {
+      this.#options.clock.after(spent.nextAt(now) - now, () => this.#listener(key));
+    }
+    return active + left;
+  }
+
+  /** What may be used of a budget, which is asked for where it is less than wanted. */
+  #ask(id: BudgetId, key: DestinationKey, want: number, use: () => number): number {
+    let entry = this.#entries.get(id);
+    if (entry === undefined) {
+      if (want === 0) return 0;
+      entry = { key, use, want, granted: 0, number: 0, told: undefined };
+      this.#entries.set(id, entry);
+      this.#watch();
+    }
+    if (want > entry.granted && want !== entry.told?.want) this.#report(id);
+    entry.want = want;
+    if (want > 0 && entry.granted === 0) this.#asked.add(id);
+    else this.#asked.delete(id);
+    // Somebody waits for what is in use beyond it.
+    if (entry.told !== undefined && entry.told.use > entry.granted && entry.use() < entry.told.use)
+      this.#report(id);
+    return entry.granted;
+  }
+
+  /** From the supervisor: what this worker may use from now on. */
+  grant(grants: readonly Grant[]): void {
+    for (const { id, tokens, number } of grants) {
+      const entry = this.#entries.get(id);
+      if (entry === undefined) {
+        this.#options.tell([{ id, want: 0, use: 0, by: number }]);
+        continue;
+      }
+      if (number <= entry.number) continue;
+      const more = tokens > entry.granted;
+      Object.assign(entry, { granted: tokens, number });
+      if (tokens > 0) this.#asked.delete(id);
+      if (more) this.#listener(entry.key);
+      else {
+        if (id.startsWith('connections ')) this.#options.trim(entry.key, tokens);
+        this.#report(id);
+      }
+    }
+  }
+
+  #report(id: BudgetId): void {
+    this.#dirty.add(id);
+    if (this.#flushing) return;
+    this.#flushing = true;
+    this.#options.clock.soon(() => {
+      this.#flushing = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    const needs: WorkerNeed[] = [];
+    for (const id of this.#dirty) {
+      const entry = this.#entries.get(id);
+      if (entry === undefined) continue;
+      entry.told = { id, want: entry.want, use: entry.use(), by: entry.number };
+      needs.push(entry.told);
+    }
+    this.#dirty.clear();
+    if (needs.length > 0) this.#options.tell(needs);
+  }
+
+  /** Once a second what has changed without hurry is told, and what is over forgotten. */
+  #watch(): void {
+    if (this.#sweeping) return;
+    this.#sweeping = true;
+    this.#options.clock.after(SWEEP_MS, () => {
+      this.#sweeping = false;
+      for (const [id, { want, use, number, told }] of this.#entries) {
+        if (told?.want !== want || told.use !== use() || told.by !== number) this.#dirty.add(id);
+      }
+      this.#flush();
+      for (const [id, { told }] of this.#entries) {
+        if (told?.want === 0 && told.use === 0) {
+          this.#entries.delete(id);
+          this.#asked.delete(id);
+        }
+      }
+      if (this.#entries.size > 0) this.#watch();
+    });
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * The pod's place in its fleet: what workers tell each other goes on to the other pods, and what those say comes back to
+ * the workers. Throws `ConfigInvalid` or `CertificateInvalid` where the pod can't be a member as it is started.
+ */
+import { lookup } from 'node:dns/promises';
+import type { Logger } from 'pino';
+import type { Clock } from '../clock.ts';
+import { memberName } from '../config.ts';
+import { PostriderError } from '../errors.ts';
+import { Fleet } from '../fleet/fleet.ts';
+import { readIdentity } from '../fleet/identity.ts';
+import type { FleetChannel } from '../fleet/types.ts';
+import type { Supervisor } from './supervisor.ts';
+
+export interface FleetPlace {
+  readonly name: string;
+  /** Where its certificate, key and authority lie. */
+  readonly folder: string | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly onDefect: (error: unknown) => void;
+}
+
+export interface JoinedFleet {
+  readonly channel: FleetChannel;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** Prometheus text. */
+  metrics(): Promise<string>;
+}
+
+/** Undefined where the config has no peers. */
+export function joinFleet(supervisor: Supervisor, place: FleetPlace): JoinedFleet | undefined {
+  const { config, pod, exchange } = supervisor;
+  const { peers } = config;
+  const { name, folder, ...deps } = place;
+  if (peers === undefined) return undefined;
+  if (!memberName.safeParse(name).success) throw refused(`${name} can't be the name of a member`);
+  if (folder === undefined) throw refused('the config has peers, and this member no identity');
+  if (peers.members.source === 'list' && !peers.members.list.some((member) => member.name === name)) {
+    throw refused(`the list of peers has no ${name}`);
+  }
+  const fleet = new Fleet(config, peers, {
+    self: name,
+    identity: () => readIdentity(folder, name, config.fleet),
+    lookup: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
+    budgets: pod.budgets,
+    ...deps,
+  });
+  pod.onFlush(() => fleet.flush());
+  supervisor.onNews((news) => fleet.tell(news));
+  supervisor.onLoaded((loaded) => loaded.peers && fleet.load(loaded.peers));
+  // What another pod can't see it can't take.
+  if (config.queue.mode === 'Shared') exchange.onReleased((release) => fleet.released(release));
+  const listeners = {
+    budgets: () => pod.refresh(),
+    loads: exchange.heard.bind(exchange),
+    released: exchange.noticed.bind(exchange),
+    news: supervisor.heard.bind(supervisor),
+  };
+  return {
+    channel: fleet,
+    start: async () => void (await fleet.start(peers, listeners, () => exchange.loads())),
+    stop: () => fleet.stop(),
+    metrics() {
+      const state = pod.state();
+      const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+      const wanted = sum(state.map(({ want }) => want));
+      const granted = sum(state.map(({ tokens }) => tokens));
+      return fleet.counts.text({ members: fleet.members(), tokens: { wanted, granted } });
+    },
+  };
+}
+
+const refused = (what: string) =>
+  new PostriderError('ConfigInvalid', what, {
+    hint: 'start it with --name and --identity, as docs/fleet.md says, or take peers out of the config',
+  });

@@ -1,0 +1,134 @@
+/** Pods of a fleet as real processes that reach each other over TLS, and a next hop that counts. */
+import { afterEach, beforeAll, expect, it } from 'vitest';
+import type { Relay } from '../../mta/config.ts';
+import { type Authority, certificateAuthority } from '../support/authority.ts';
+import { relay } from '../support/config.ts';
+import { type Mta, startMta } from '../support/mta.ts';
+import { freePort } from '../support/ports.ts';
+import { type Sink, type SinkOptions, startSink } from '../support/sink.ts';
+import { SmtpClient } from '../support/smtp-client.ts';
+import { waitFor } from '../support/wait.ts';
+
+const TERM_SECONDS = 3;
+let authority: Authority;
+const ends: (() => Promise<unknown>)[] = [];
+
+beforeAll(async () => {
+  authority = await certificateAuthority();
+});
+afterEach(async () => {
+  await Promise.all(ends.splice(0).map((end) => end()));
+});
+
+interface FleetView {
+  readonly members: readonly { readonly name: string; readonly live: boolean }[];
+  readonly budgets: readonly { readonly id: string; readonly tokens: number }[];
+}
+
+const view = async (mta: Mta) => (await mta.control('/v1/fleet')) as FleetView;
+
+async function sinkOf(options: SinkOptions): Promise<Sink> {
+  const sink = await startSink(options);
+  ends.push(() => sink.close());
+  return sink;
+}
+
+/** Pods that know each other, each with a queue of its own, relaying to one port. */
+async function startFleet(pods: number, to: number, limits: Partial<Relay['limits']>): Promise<Mta[]> {
+  const list = await Promise.all(
+    Array.from({ length: pods }, async (_, n) => ({
+      name: `mta-${n}`,
+      host: '127.0.0.1',
+      port: await freePort(),
+    })),
+  );
+  const started = await Promise.all(
+    list.map(async ({ name, port }) => {
+      const identity = await authority.issue(`${name}.test.test.members.postrider.internal`);
+      const mta = await startMta({
+        args: ['--name', name, '--identity', identity],
+        config: (folder) => ({
+          peers: { address: '127.0.0.1', port, members: { source: 'list', list } },
+          queue: {
+            mode: 'PerReplica',
+            path: `${folder}/queue`,
+            leaseTermSeconds: TERM_SECONDS,
+            inlineBodyBytes: 65_536,
+            segmentBytes: 8_000_000,
+            minFreeBytes: 0,
+          },
+          relays: [
+            relay('out', '127.0.0.1', to, {
+              limits: { connections: 20, messagesPerConnection: 1000, ...limits },
+            }),
+          ],
+        }),
+      });
+      ends.push(() => mta.stop());
+      return mta;
+    }),
+  );
+  for (const mta of started) {
+    await waitFor(
+      'the members to hear each other',
+      async () => (await view(mta)).members.filter(({ live }) => live).length === pods - 1,
+    );
+  }
+  return started;
+}
+
+async function send(mta: Mta, messages: number, to = 'x@far.test'): Promise<void> {
+  const { client } = await SmtpClient.connect(mta.ports.smtp);
+  await client.command('EHLO client.test');
+  for (let n = 0; n < messages; n += 1) {
+    const reply = await client.send({ from: 'a@near.test', to: [to], content: `Subject: ${n}\r\n\r\nx\r\n` });
+    expect(reply.code).toBe(250);
+  }
+  client.close();
+}
+
+it('two pods with two workers each never have more connections than the limit, but for one each', async () => {
+  const limit = 4;
+  const sink = await sinkOf({ delayMs: 20 });
+  const fleet = await startFleet(2, sink.port, { connections: limit });
+  await Promise.all(fleet.map((mta) => send(mta, 400)));
+  await waitFor('all to arrive', () => sink.messages.length === 800, { timeoutMs: 60_000 });
+  expect(sink.mostOpen()).toBeLessThanOrEqual(limit + fleet.length);
+  expect(sink.mostOpen()).toBeGreaterThan(1);
+});
+
+it('one pod alone with mail gets all connections, and gives them back', async () => {
+  const limit = 6;
+  const sink = await sinkOf({ delayMs: 50 });
+  const [one, other] = await startFleet(2, sink.port, { connections: limit });
+  const sending = send(one!, 1500);
+  const tokens = async (mta: Mta) =>
+    (await view(mta)).budgets.find(({ id }) => id.startsWith('connections '))?.tokens;
+  await waitFor('all tokens', async () => (await tokens(one!)) === limit);
+  await sending;
+  await send(other!, 50);
+  await waitFor('all to arrive', () => sink.messages.length === 1550, { timeoutMs: 60_000 });
+  expect(sink.mostOpen()).toBeLessThanOrEqual(limit + 2);
+});
+
+it('a rate is the whole fleet’s', async () => {
+  const times: number[] = [];
+  const sink = await sinkOf({ onMessage: () => times.push(performance.now()) });
+  const fleet = await startFleet(2, sink.port, { rate: { messages: 20, seconds: 2 } });
+  await Promise.all(fleet.map((mta) => send(mta, 40)));
+  await waitFor('all to arrive', () => times.length === 80, { timeoutMs: 60_000 });
+  const most = Math.max(...times.map((from) => times.filter((at) => at >= from && at < from + 2000).length));
+  expect(most).toBeLessThanOrEqual(20 + fleet.length);
+});
+
+it('a pod goes on when the others die, and hears them when they are back', async () => {
+  const sink = await sinkOf({});
+  const [one, other] = await startFleet(2, sink.port, { connections: 4 });
+  await other!.kill9();
+  await waitFor('the dead to be missed', async () => !(await view(one!)).members[0]!.live);
+  await send(one!, 100);
+  await waitFor('all to arrive', () => sink.messages.length === 100, { timeoutMs: 30_000 });
+  await other!.restart();
+  await waitFor('it to be heard', async () => (await view(one!)).members[0]!.live);
+  expect(await one!.metric('postrider_fleet_calls_total')).toBeGreaterThan(0);
+});
