@@ -23,7 +23,7 @@ const note = <T>(what: string, args: unknown, answer: T): T => {
 };
 
 const backend: ControlBackend = {
-    fleet: () => ({ member: undefined, members: [], budgets: [] }),
+  fleet: () => ({ member: undefined, members: [], budgets: [] }),
   live: () => true,
   notReady: () => [],
   metrics: async () => '',

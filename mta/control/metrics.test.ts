@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { FleetCounts } from '../fleet/counts.ts';
 import { WORKER_METRIC } from './metrics.ts';
 import { MetricsSum } from './metrics-sum.ts';
 import { json, sources, value, worker } from './testing/workers.ts';
@@ -48,9 +49,12 @@ describe('workerMetrics', () => {
     const documented = [...docs.matchAll(/^\| `(postrider_\w+)` \| (\w+) \|/gm)].map(
       (m) => `${m[1]} ${m[2]}`,
     );
-    const named = (await json(worker()))
+    const ofWorkers = (await json(worker()))
       .filter(({ name }) => name !== WORKER_METRIC)
       .map((m) => `${m.name} ${m.type}`);
+    const fleet = await new FleetCounts().text({ members: [], tokens: { wanted: 0, granted: 0 } });
+    const ofFleet = [...fleet.matchAll(/^# TYPE (\w+) (\w+)$/gm)].map((m) => `${m[1]} ${m[2]}`);
+    const named = [...ofWorkers, ...ofFleet];
     expect(documented.sort()).toEqual(named.sort());
   });
 });

@@ -15,3 +15,13 @@ export function plannedJob(plan: Plan, jobs: readonly Job[]): Job | undefined {
   // One that has been put off since, or held, has been planned anew by whoever did that, or will be.
   return job === undefined || job.held === true || job.dueAt > plan.dueAt ? undefined : job;
 }
+
+/** Whether these are one job, as far as trying it goes: the queue makes equal ones anew. */
+export function isSame(one: Job, other: Job): boolean {
+  return (
+    one.recipients[0] === other.recipients[0] &&
+    one.attempts === other.attempts &&
+    one.dueAt === other.dueAt &&
+    one.destination === other.destination
+  );
+}

@@ -17,9 +17,10 @@ import type { DestinationQueue, Work } from './destination.ts';
 import { Destinations } from './destinations.ts';
 import { DueHeap } from './due-heap.ts';
 import { mayBeLate } from './lateness.ts';
-import { type Plan, plannedJob } from './plan.ts';
+import { isSame, type Plan, plannedJob } from './plan.ts';
 import { type Turn, Turns } from './turns.ts';
 import type { AttemptReport, DestinationNews, SchedulerOptions } from './types.ts';
+import { UnderWay } from './under-way.ts';
 
 /**
  * Attempts in one process that are under way or not stored yet: bounds sockets, memory, and what a crash could repeat.
@@ -42,7 +43,7 @@ export class Scheduler {
   readonly #destinations = new Destinations();
   readonly #turns = new Turns();
   /** Recipients under way, by message and the first recipient of the job. */
-  readonly #underWay = new Map<string, Work>();
+  readonly #underWay = new UnderWay();
   /** Attempts whose outcome is not on stable storage yet: a crash now would repeat them. */
   #unstored = 0;
   #cancelTimer: (() => void) | undefined;
@@ -51,20 +52,16 @@ export class Scheduler {
   #stopping = false;
   #idle: (() => void)[] = [];
   /** Lanes that are to be given away, and who waits for the last attempt of each. */
-  #yielding: { readonly prefix: string; readonly resolve: () => void }[] = [];
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
     options.queue.onArrival((entry) => this.add(entry, entry.jobs));
     options.room.onMore((key) => {
       const destination = this.#destinations.get(key);
-      if (destination === undefined) return;
-      const now = options.clock.monotonic();
-      if (destination.runnable(now, Number.POSITIVE_INFINITY)) this.#offer(destination);
-      else this.#giveBack(destination);
+      if (destination !== undefined && !this.#offer(destination)) this.#giveBack(destination);
       this.#pump();
     });
-    options.queue.onYield((lane) => this.#quiet(lane));
+    options.queue.onYield((lane) => this.#underWay.quiet(lane));
   }
 
   /** Plans these jobs of a message; held ones are left alone. */
@@ -121,7 +118,7 @@ export class Scheduler {
   }
 
   isActive(id: QueueId, job: Job): boolean {
-    return this.#underWay.has(keyOf(id, job));
+    return this.#underWay.has(id, job);
   }
 
   /** Jobs that an attempt works on. */
@@ -149,24 +146,6 @@ export class Scheduler {
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
-  async #quiet(lane: string): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.#yielding.push({ prefix: `${lane}-`, resolve });
-      this.#ended();
-    });
-  }
-
-  /** An attempt has ended: perhaps the last of a lane that waits for that. */
-  #ended(): void {
-    if (this.#yielding.length === 0) return;
-    const waiting = this.#yielding;
-    this.#yielding = waiting.filter(({ prefix, resolve }) => {
-      for (const key of this.#underWay.keys()) if (key.startsWith(prefix)) return true;
-      resolve();
-      return false;
-    });
-  }
-
   #plan({ handle, sender }: Pick<QueueEntry, 'handle' | 'sender'>, job: Job, dueAt: number): void {
     const first = job.recipients[0]!;
     if (dueAt > this.#options.clock.now()) this.#waiting.push({ dueAt, key: handle, detail: first });
@@ -185,9 +164,11 @@ export class Scheduler {
     this.#offer(destination);
   }
 
-  #offer(destination: DestinationQueue): void {
-    const now = this.#options.clock.monotonic();
-    if (destination.runnable(now, Number.POSITIVE_INFINITY)) this.#turns.offer(destination);
+  /** Puts it into its line; false where nothing of it could be tried now, whatever the room. */
+  #offer(destination: DestinationQueue): boolean {
+    const runnable = destination.runnable(this.#options.clock.monotonic(), Number.POSITIVE_INFINITY);
+    if (runnable) this.#turns.offer(destination);
+    return runnable;
   }
 
   /** Whether it may have another attempt now; where it may not, `onMore` brings it back into its line. */
@@ -247,7 +228,7 @@ export class Scheduler {
     destination.active += 1;
     this.#options.room.began(destination.key);
     this.#turns.began(next);
-    this.#underWay.set(keyOf(work.id, work.job), work);
+    this.#underWay.began(work);
     this.#options
       .attempt(work)
       .catch((error: unknown) => this.#defect(error))
@@ -260,8 +241,7 @@ export class Scheduler {
 
   #finish(destination: DestinationQueue, work: Work, report: AttemptReport): void {
     destination.active -= 1;
-    this.#underWay.delete(keyOf(work.id, work.job));
-    this.#ended();
+    this.#underWay.ended(work);
     if (report.destination === 'answered') {
       if (destination.failures > 0) this.#options.learnt({ destination: destination.key });
       destination.answered();
@@ -352,12 +332,11 @@ export class Scheduler {
 
   async #lapseAll(found: readonly Work[], reply: StoredReply): Promise<void> {
     const late = found.filter(({ id, job }) => !this.isActive(id, job) && !this.#options.queue.yielding(id));
-    for (const work of late) this.#underWay.set(keyOf(work.id, work.job), work);
+    for (const work of late) this.#underWay.began(work);
     await Promise.all(
       late.map(async (work) => {
         const report = await this.#options.lapse(work, reply).catch((error) => this.#defect(error));
-        this.#underWay.delete(keyOf(work.id, work.job));
-        this.#ended();
+        this.#underWay.ended(work);
         this.#replan(work, work.job.dueAt);
         await this.#store(report);
       }),
@@ -418,18 +397,4 @@ export class Scheduler {
       }
     }
   }
-}
-
-/** Whether these are one job, as far as trying it goes: the queue makes equal ones anew. */
-function isSame(one: Job, other: Job): boolean {
-  return (
-    one.recipients[0] === other.recipients[0] &&
-    one.attempts === other.attempts &&
-    one.dueAt === other.dueAt &&
-    one.destination === other.destination
-  );
-}
-
-function keyOf(id: QueueId, job: Job): string {
-  return `${id} ${job.recipients[0]}`;
 }

@@ -3,7 +3,6 @@
  * ends them in order. Mail never passes through here; a supervisor that dies takes its workers with it, as they end
  * when their channel closes.
  */
-import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import type { MtaConfig } from '../config.ts';
@@ -14,6 +13,7 @@ import type { Verifier } from '../policy/verifier.ts';
 import type { DestinationNews } from '../schedule/types.ts';
 import { checkSetup } from '../setup.ts';
 import type { Place, SupervisorCalls, WorkerCalls } from './calls.ts';
+import { checkChange } from './change.ts';
 import { Exchange } from './exchange.ts';
 import { checkFree, listenerBindings, newBindings } from './ports.ts';
 import { type Channel, remote, serve } from './rpc.ts';
@@ -164,7 +164,7 @@ export class Supervisor {
     if (this.#stopping) throw new PostriderError('ConfigInvalid', 'no config is loaded while shutting down');
     const old = this.#config;
     try {
-      this.#checkChange(old, config);
+      checkChange(old, config);
       checkSetup(config, this.#deps.verifier);
       await checkFree(newBindings(listenerBindings(old), listenerBindings(config)));
       await this.#loadEverywhere(config, old);
@@ -179,34 +179,6 @@ export class Supervisor {
     this.#resize();
     this.#deps.logger.info({ revision: config.revision }, 'config loaded');
     return this.status();
-  }
-
-  /** What a running process can't change. */
-  #checkChange(old: MtaConfig, config: MtaConfig): void {
-    if (config.revision < old.revision) {
-      throw new PostriderError(
-        'ConfigInvalid',
-        `revision ${config.revision} is older than ${old.revision}, which is loaded`,
-        { hint: 'revisions only go up: write the content that you want with a higher one' },
-      );
-    }
-    const fixed = ['queue', 'health', 'log'] as const;
-    const ends = ({ peers }: MtaConfig) => peers && `${peers.address} ${peers.port} ${peers.members.source}`;
-    if (ends(old) !== ends(config)) {
-      throw new PostriderError('ConfigInvalid', "peers can't come, go or move while the process runs", {
-        hint: 'restart it with the new config; members in a list may change',
-      });
-    }
-    const place = ({ address, port }: MtaConfig['control']) => `${address} ${port}`;
-    const changed =
-      place(old.control) === place(config.control)
-        ? fixed.find((part) => !isDeepStrictEqual(old[part], config[part]))
-        : 'control';
-    if (changed !== undefined) {
-      throw new PostriderError('ConfigInvalid', `${changed} can't change while the process runs`, {
-        hint: 'restart it with the new config',
-      });
-    }
   }
 
   /** Waits for every worker's answer, so that the way back begins when none is still on its way forth. */

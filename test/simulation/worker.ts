@@ -115,7 +115,8 @@ export class Worker {
       attempt: (work) => this.#attempt(queue, work),
       lapse: (work, reply) => this.#lapse(queue, work, reply),
       delivery: () => DELIVERY,
-      perDestination: () => DELIVERY.connectionsPerDestination,
+      room: { of: () => DELIVERY.connectionsPerDestination, began: () => {}, open: true, onMore: () => {} },
+      learnt: () => {},
       onDefect: (error) => violated(error),
     });
     this.#scheduler = scheduler;
