@@ -38,8 +38,7 @@ export async function claimLane(
   const folder = join(lanesPath(context.config.path), id);
   const lease = await Lease.claim(context, folder, source);
   if (!lease) return undefined;
-  // Whoever made the lane may have died before its syncs.
-  await context.disk.makeDirectory(join(folder, BODIES));
+  // Whoever made the lane may have died before its sync.
   await context.disk.syncDirectory(lanesPath(context.config.path));
   return openLane(context, events, { id, folder, lease });
 }

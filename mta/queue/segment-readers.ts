@@ -1,7 +1,4 @@
-/**
- * Open files of segments for reading records back. A file is closed only when nobody reads from it any more. One that
- * fails is opened anew for the next read: over a network, what was open during an outage may be bad for good.
- */
+/** Open files of segments for reading records back. A file is closed only when nobody reads from it any more. */
 import { join } from 'node:path';
 import type { Disk, DiskFile } from './disk.ts';
 import { segmentName } from './layout.ts';
@@ -46,9 +43,6 @@ export class SegmentReaders {
     reader.reads.add(reading);
     try {
       return await reading;
-    } catch (error) {
-      if (this.#readers.get(where.segment) === reader) void this.close(where.segment).catch(() => undefined);
-      throw error;
     } finally {
       reader.reads.delete(reading);
     }

@@ -1,4 +1,8 @@
-/** The file server of a schedule: the one state of the volume that all nodes share. */
+/**
+ * The file server of a schedule: the one state of the volume that all nodes share. A crash loses and reorders what was
+ * not synced. Nodes that live on are told, as they would have taken a later sync for a promise: a file that is gone is
+ * stale, and the next sync of a folder that may have lost names fails.
+ */
 import { DirectoryNode, type FileNode, partsOf } from '../../mta/queue/testing/volume.ts';
 import type { Dice } from './dice.ts';
 import type { Loop } from './loop.ts';
@@ -30,9 +34,10 @@ export class Server {
 
   crash(views: readonly View[]): void {
     const known = new Map<FileNode, FileNode>();
+    const lost = unsyncedBelow(this.root, '');
     this.root = this.root.survivor(this.dice.fraction, known);
     this.crashes.push(known);
-    for (const view of views) view.afterServerCrash(known);
+    for (const view of views) view.afterServerCrash(known, lost);
   }
 
   find(path: string): FileNode | DirectoryNode | undefined {
@@ -40,4 +45,12 @@ export class Server {
     for (const name of partsOf(path)) node = node?.kind === 'directory' ? node.names.get(name) : undefined;
     return node;
   }
+}
+
+/** Paths of the folders of which a crash may lose names. */
+function unsyncedBelow(folder: DirectoryNode, path: string): string[] {
+  const below = [...folder.names].flatMap(([name, node]) =>
+    node.kind === 'directory' ? unsyncedBelow(node, `${path}/${name}`) : [],
+  );
+  return folder.hasUnsynced ? [path || '/', ...below] : below;
 }

@@ -85,7 +85,7 @@ export class Tracker {
     const { lane, name } = place;
     if (lane.endsWith('.retired') || to?.endsWith('.retired')) return 'retiring';
     const track = this.#tracks.get(lane);
-    if (kind === 'makeDirectory' && name === 'body' && track?.phase !== 'claiming') {
+    if (kind === 'makeDirectory' && name === '') {
       this.#tracks.set(lane, fresh('creating'));
       this.#opening = 'creating';
       return 'creating';
@@ -98,7 +98,8 @@ export class Tracker {
   }
 
   #outside(kind: OperationKind, path: string): State {
-    if (path.startsWith(RELEASES)) return kind === 'list' ? 'looking' : 'releasing';
+    if (path.startsWith(RELEASES) && kind !== 'makeDirectory')
+      return kind === 'list' ? 'looking' : 'releasing';
     if (path !== LANES) return 'opening';
     return kind === 'syncDirectory' ? this.#opening : 'looking';
   }
@@ -175,7 +176,10 @@ function otherState(track: Track, kind: OperationKind, name: string, to: string 
     if (kind === 'unlink') return isOpen ? 'dropping' : 'sweeping';
     return isOpen || kind === 'create' || kind === 'write' ? 'snapshot' : 'replaying';
   }
-  if (name === 'body') return kind === 'syncDirectory' ? 'body' : 'sweeping';
+  if (name === 'body') {
+    if (kind === 'syncDirectory') return 'body';
+    return track.phase === 'creating' ? 'creating' : 'sweeping';
+  }
   if (name.startsWith('body/')) {
     if (kind === 'unlink') return isOpen ? 'removing' : 'sweeping';
     return kind === 'open' || kind === 'read' ? 'reading' : 'body';

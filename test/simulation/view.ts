@@ -50,6 +50,8 @@ export class View {
   readonly #cache: PageCache;
   /** What this node takes for the sizes of files: as of its last open, and of what it has written itself. */
   #sizes = new Map<FileNode, number>();
+  /** Folders whose next sync says that names have been lost. */
+  readonly #lostNames = new Set<string>();
   readonly #written = new WeakSet<FileNode>();
   /** Files whose last name another node, or this one, has taken away. */
   static readonly #removed = new WeakMap<FileNode, View>();
@@ -67,7 +69,9 @@ export class View {
     this.#sizes.clear();
   }
 
-  afterServerCrash(known: ReadonlyMap<FileNode, FileNode>): void {
+  /** @param lost folders that may have lost names */
+  afterServerCrash(known: ReadonlyMap<FileNode, FileNode>, lost: readonly string[]): void {
+    for (const path of lost) this.#lostNames.add(path);
     this.#listings.clear();
     this.#directories.clear();
     this.#cache.afterServerCrash(known);
@@ -197,7 +201,9 @@ export class View {
   }
 
   syncDirectory(path: string): void {
-    this.#directory(path, 'fsync').sync();
+    const folder = this.#directory(path, 'fsync');
+    if (this.#lostNames.delete(path)) throw fail('EIO', 'fsync', path);
+    folder.sync();
   }
 
   // ---- bytes ------------------------------------------------------------------------------------------------------

@@ -165,6 +165,11 @@ export class DirectoryNode {
     });
   }
 
+  /** Whether a crash may take or bring back a name. */
+  get hasUnsynced(): boolean {
+    return this.#unsynced.length > 0;
+  }
+
   sync(): void {
     for (const { apply } of this.#unsynced) apply(this.synced);
     this.#unsynced = [];
