@@ -141,6 +141,23 @@ describe('what a person does', () => {
     expect(world.queue.counts().messages).toBe(0);
   });
 
+  it('leaves alone what is being moved to another pod, and nobody attempts it meanwhile', async () => {
+    const world = await open();
+    const id = await deferred(world, 'bob@a.test');
+    const other = await deferred(world, 'bob@b.test');
+    const there = { member: 'pod-1', lane: 'aaaaaaaaaaaa' };
+    const [transfers] = world.queue.transfers();
+    await transfers!.hand(there, { messages: 1, bytes: 1e6 }, (entry) => entry.id === id);
+    const attempts = world.attempted.length;
+    for (const action of ['retry', 'release', 'hold'] as const) {
+      expect(await world.operations.act(action, [id])).toBe(0);
+    }
+    expect(await world.operations.act('remove', { limit: 10 })).toBe(1);
+    expect([...world.queue.entries()].map((entry) => entry.id)).toEqual([id]);
+    expect(other).not.toBe(id);
+    expect(world.attempted.length).toBe(attempts);
+  });
+
   it('leaves alone what arrives while it acts on everything', async () => {
     const world = await open();
     await deferred(world, 'bob@a.test');

@@ -3,7 +3,7 @@
  * addresses reads the messages it shows, one after the other.
  */
 import { type Clock, turn } from '../clock.ts';
-import { PostriderError } from '../errors.ts';
+import { type ErrorCode, PostriderError } from '../errors.ts';
 import type { MailLog } from '../log/types.ts';
 import type {
   DestinationCount,
@@ -51,6 +51,9 @@ export interface OperationsDeps {
   readonly log: MailLog;
   readonly clock: Clock;
 }
+
+/** Of a message that is left as it is, among others that are changed. */
+const UNCHANGEABLE = new Set<ErrorCode>(['NoSuchMessage', 'MessageMoving']);
 
 export class Operations {
   readonly #deps: OperationsDeps;
@@ -157,8 +160,8 @@ export class Operations {
     try {
       return await this.#do(action, entry);
     } catch (error) {
-      // It has ended in the meantime.
-      if (error instanceof PostriderError && error.code === 'NoSuchMessage') return false;
+      // It has ended in the meantime, or is another pod's soon.
+      if (error instanceof PostriderError && UNCHANGEABLE.has(error.code)) return false;
       throw error;
     }
   }

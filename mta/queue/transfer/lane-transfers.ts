@@ -73,7 +73,7 @@ export class LaneTransfers {
   mayChange(sequence: number): void {
     if (!this.#pins.has(sequence)) return;
     throw new PostriderError('MessageMoving', `${this.idOf(sequence)} is being moved to another pod`, {
-      hint: 'GET /v1/drain says which; ask there.',
+      hint: 'Ask again when it has moved.',
     });
   }
 
