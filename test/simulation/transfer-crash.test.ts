@@ -237,7 +237,8 @@ async function move(plan: Plan): Promise<boolean> {
     const { pinned } = handOver.status();
     // A lane that was not adopted yet is no memory's to know of.
     const lanes = await lanesOf(senderDisk);
-    if (stays ? pinned.length === 0 && seconds > 40 : lanes.length === 0) break;
+    const settled = pinned.length === 0 && here.queue.lanes().length >= lanes.length;
+    if (stays ? settled && seconds > 40 : lanes.length === 0) break;
   }
   // What the receiver has may lie in a lane of one of its former lives.
   await revive();
