@@ -226,8 +226,13 @@ export type Delivery = z.infer<typeof deliverySchema>;
 export const queueSchema = z.strictObject({
   /** `Shared`: lanes of all pods in one folder; `PerReplica`: one folder per pod. */
   mode: z.enum(['Shared', 'PerReplica']),
-  /** Folder of the queue; made at first start. */
+  /** Folder of the queue. */
   path: z.string().min(1),
+  /**
+   * Whether a folder without a queue is made one. False where there is one already: an empty folder is then a volume
+   * that isn't mounted, which is waited for.
+   */
+  initialize: z.boolean(),
   /** A lease that has not been renewed for this long may be claimed. */
   leaseTermSeconds: z.number().positive(),
   /** Bodies above this go to files of their own. */

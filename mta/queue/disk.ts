@@ -17,7 +17,7 @@ export interface DiskFile {
 }
 
 export interface Disk {
-  /** Makes a directory and its parents; no error where it exists. */
+  /** Makes a directory in one that exists; no error where it is there. */
   makeDirectory(path: string): Promise<void>;
   /**
    * Creates a file for writing and reading; rejects with EEXIST where the name is taken. Where it is `synchronous`, a
@@ -170,7 +170,9 @@ class NodeFile implements DiskFile {
 /** The file system of this machine. */
 export const nodeDisk: Disk = {
   async makeDirectory(path) {
-    await fs.promises.mkdir(path, { recursive: true, mode: 0o700 });
+    await fs.promises.mkdir(path, { mode: 0o700 }).catch((error: unknown) => {
+      if (errorCode(error) !== 'EEXIST') throw error;
+    });
   },
   async create(path, { synchronous = false } = {}) {
     const { O_RDWR, O_CREAT, O_EXCL, O_DSYNC } = fs.constants;

@@ -228,3 +228,45 @@ describe('a volume that is away when a process starts', () => {
     await expect(openTestQueue({ disk, seed: 2 })).rejects.toMatchObject({ code: expected });
   });
 });
+
+describe('a volume that is not mounted', () => {
+  const unmounted = (): MemoryDisk => new MemoryDisk();
+
+  it('is waited for where the queue is known to be there, and nothing is made in its place', async () => {
+    const disk = unmounted();
+    const opened = openTestQueue({ disk, config: { initialize: false } });
+    await expect(opened).rejects.toMatchObject({ code: 'QueueUnreachable' });
+    expect(disk.steps).toEqual([]);
+  });
+
+  it('is opened once it is', async () => {
+    const { disk, queue } = await openTestQueue();
+    const id = await accept(queue, 'kept');
+    const again = await openTestQueue({ disk: disk.reopen(), seed: 2, config: { initialize: false } });
+    expect(idsOf(again.queue)).toEqual([id]);
+  });
+
+  it('gets no lane below its mount point from a process that had it', async () => {
+    const bare = unmounted();
+    const mounted = new MemoryDisk();
+    let volume = mounted;
+    // Names are looked up anew at each call; open files stay with their file system.
+    const disk = new Proxy(mounted, {
+      get: (_, name) => {
+        const member = volume[name as keyof MemoryDisk];
+        return typeof member === 'function' ? member.bind(volume) : member;
+      },
+    });
+    const { queue, clock } = await openTestQueue({ disk });
+    const id = await accept(queue, 'kept');
+    volume = bare;
+    await expect(accept(queue, 'refused')).rejects.toMatchObject({ code: 451 });
+    await clock.advance(60_000);
+    await expect(accept(queue, 'refused')).rejects.toMatchObject({ code: 451 });
+    expect(await bare.exists('/queue')).toBe(false);
+    volume = mounted;
+    await clock.advance(60_000);
+    await accept(queue, 'afterwards');
+    expect(idsOf(queue)).toContain(id);
+  });
+});

@@ -66,7 +66,7 @@ export async function openQueue(config: QueueConfig, deps: QueueDeps): Promise<L
     stats.syncs += 1;
   });
   const { clock, random, log } = deps;
-  await openFolder(disk, random, config.path);
+  await openFolder(disk, random, config);
   const queue = new ProcessQueue({
     config,
     disk,

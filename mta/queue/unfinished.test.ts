@@ -13,6 +13,7 @@ describe('a folder without a lease', () => {
     'is removed after a long time, and no earlier (%s)',
     async (path) => {
       const test = await openTestQueue();
+      await test.disk.makeDirectory(UNFINISHED);
       await test.disk.makeDirectory(path);
       await test.clock.advance(9 * MINUTE);
       expect(await test.disk.list('/queue/lanes')).toHaveLength(2);
@@ -50,7 +51,7 @@ describe('a folder without a lease', () => {
 describe('a lease without anything else', () => {
   it('becomes the home of a process that starts', async () => {
     const disk = new MemoryDisk();
-    await disk.makeDirectory(UNFINISHED);
+    for (const path of ['/queue', '/queue/lanes', UNFINISHED]) await disk.makeDirectory(path);
     await (await disk.create(`${UNFINISHED}/lease.1.a.0.0`)).close();
     await disk.makeDirectory('/queue/released');
     await (await disk.create('/queue/released/aaaaaaaaaaaa.lease.1.a.0.0')).close();

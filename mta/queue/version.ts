@@ -1,5 +1,6 @@
 /** The `VERSION` file of a queue's folder. Fails with `QueueVersionUnsupported`, `QueueUnwritable` or `QueueUnreachable`. */
 import { dirname, join, resolve } from 'node:path';
+import type { QueueConfig } from '../config.ts';
 import { PostriderError } from '../errors.ts';
 import type { Random } from '../random.ts';
 import { type Disk, errorCode } from './disk.ts';
@@ -8,13 +9,25 @@ import { lanesPath, QUEUE_FORMAT, randomName, releasesPath } from './layout.ts';
 
 const PREFIX = 'postrider queue ';
 
-/** Makes the folder at first start; checks that it is a queue of a format that this program reads. */
-export async function openFolder(disk: Disk, random: Random, root: string): Promise<void> {
+/**
+ * Checks that the folder is a queue of a format that this program reads. Where it is none, it is made one, or waited
+ * for: a volume that is not mounted shows an empty folder, and what went there would vanish below the mount.
+ */
+export async function openFolder(
+  disk: Disk,
+  random: Random,
+  { path: root, initialize }: Pick<QueueConfig, 'path' | 'initialize'>,
+): Promise<void> {
   const path = join(root, 'VERSION');
   try {
+    const isQueue = await disk.exists(path);
+    if (!isQueue) {
+      if (!initialize) throw notThere(root);
+      await makeWithParents(disk, resolve(root));
+    }
     await disk.makeDirectory(lanesPath(root));
     await disk.makeDirectory(releasesPath(root));
-    if (!(await disk.exists(path))) {
+    if (!isQueue) {
       await syncParents(disk, root);
       await writeVersion(disk, random, path);
     }
@@ -23,6 +36,22 @@ export async function openFolder(disk: Disk, random: Random, root: string): Prom
     await disk.syncDirectory(root);
   } catch (error) {
     throw openFailure(`the queue's folder ${root} can't be used`, error);
+  }
+}
+
+function notThere(root: string): PostriderError {
+  return new PostriderError('QueueUnreachable', `there is no queue in ${root}`, {
+    hint: 'Its volume may not be mounted: it is looked for until it is there. Set queue.initialize to make a new one.',
+  });
+}
+
+async function makeWithParents(disk: Disk, path: string): Promise<void> {
+  try {
+    await disk.makeDirectory(path);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT' || dirname(path) === path) throw error;
+    await makeWithParents(disk, dirname(path));
+    await disk.makeDirectory(path);
   }
 }
 

@@ -13,6 +13,11 @@ export function checkChange(old: MtaConfig, config: MtaConfig): void {
     );
   }
   const fixed = ['queue', 'health', 'log'] as const;
+  // What becomes of an empty folder is asked at the start alone.
+  const settled = ({ queue, ...rest }: MtaConfig): MtaConfig => ({
+    ...rest,
+    queue: { ...queue, initialize: false },
+  });
   const ends = ({ peers }: MtaConfig) => peers && `${peers.address} ${peers.port} ${peers.members.source}`;
   if (ends(old) !== ends(config)) {
     throw new PostriderError('ConfigInvalid', "peers can't come, go or move while the process runs", {
@@ -22,7 +27,7 @@ export function checkChange(old: MtaConfig, config: MtaConfig): void {
   const place = ({ address, port }: MtaConfig['control']) => `${address} ${port}`;
   const changed =
     place(old.control) === place(config.control)
-      ? fixed.find((part) => !isDeepStrictEqual(old[part], config[part]))
+      ? fixed.find((part) => !isDeepStrictEqual(settled(old)[part], settled(config)[part]))
       : 'control';
   if (changed !== undefined) {
     throw new PostriderError('ConfigInvalid', `${changed} can't change while the process runs`, {

@@ -63,6 +63,7 @@ export function buildFleet(
     queue: {
       mode: spec.storage.mode,
       path: environment.queuePath,
+      initialize: true,
       leaseTermSeconds: parseDuration(spec.storage.leaseTerm),
       inlineBodyBytes: parseQuantity(spec.storage.inlineMessageSize),
       segmentBytes: parseQuantity(spec.storage.segmentSize),

@@ -47,8 +47,18 @@ export class ChaosNode {
     const ports = await pickPorts();
     const fleet = { namespace: 'test', name: 'test', hostname: name, postmaster: `postmaster@${name}` };
     const config = testConfig(folder, ports, { fleet, ...change(folder, ports) });
-    writeFileSync(join(folder, 'config.json'), JSON.stringify(config), { mode: 0o600 });
-    return new ChaosNode(name, ports, config, folder);
+    const node = new ChaosNode(name, ports, config, folder);
+    node.#write(config);
+    return node;
+  }
+
+  /** From its next start on: the queue is there, and an empty folder is a mount that is not. */
+  expectQueue(): void {
+    this.#write({ ...this.config, queue: { ...this.config.queue, initialize: false } });
+  }
+
+  #write(config: MtaConfig): void {
+    writeFileSync(join(this.#folder, 'config.json'), JSON.stringify(config), { mode: 0o600 });
   }
 
   /** Starts it, and again whenever it ends, until `stop`. */

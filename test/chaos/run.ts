@@ -55,6 +55,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   let load: Load | undefined;
   try {
     await Promise.all(fleet.nodes.map((node) => node.ready()));
+    for (const node of fleet.nodes) node.expectQueue();
     load = startLoad({
       ports: fleet.nodes.map(({ ports }) => ports.smtp),
       sessions: SESSIONS_PER_NODE * fleet.nodes.length,

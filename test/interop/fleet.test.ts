@@ -56,6 +56,7 @@ async function startFleet(pods: number, to: number, limits: Partial<Relay['limit
             inlineBodyBytes: 65_536,
             segmentBytes: 8_000_000,
             minFreeBytes: 0,
+            initialize: true,
           },
           relays: [
             relay('out', '127.0.0.1', to, {

@@ -10,6 +10,7 @@ export const CONFIG: QueueConfig = {
   inlineBodyBytes: 512,
   segmentBytes: 4096,
   minFreeBytes: 1 << 20,
+  initialize: true,
 };
 
 export const DELIVERY: Delivery = {

@@ -11,7 +11,6 @@ import {
   type Names,
   overlay,
   partOf,
-  partsOf,
   type Write,
   writeOf,
 } from '../../mta/queue/testing/volume.ts';
@@ -97,16 +96,10 @@ export class View {
   // ---- names ------------------------------------------------------------------------------------------------------
 
   makeDirectory(path: string): void {
-    let node = this.server.root;
-    for (const name of partsOf(path)) {
-      let child = node.names.get(name);
-      if (!child) {
-        child = new DirectoryNode();
-        node.put(name, child);
-      }
-      if (child.kind !== 'directory') throw fail('ENOTDIR', 'mkdir', path);
-      node = child;
-    }
+    const parent = this.#directory(dirname(path), 'mkdir');
+    const there = parent.names.get(basename(path));
+    if (!there) parent.put(basename(path), new DirectoryNode());
+    else if (there.kind !== 'directory') throw fail('ENOTDIR', 'mkdir', path);
   }
 
   create(path: string): Handle {

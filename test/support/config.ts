@@ -118,6 +118,7 @@ export function testConfig(folder: string, ports: Ports, more: Partial<MtaConfig
       inlineBodyBytes: 256 * 1024,
       segmentBytes: 64 * 1024 * 1024,
       minFreeBytes: 64 * 1024 * 1024,
+      initialize: true,
     },
     log: { level: 'info', redactAddresses: false, historyPath: join(folder, 'history'), historyDays: 7 },
     delivery: DELIVERY,

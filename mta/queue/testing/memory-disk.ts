@@ -68,21 +68,11 @@ export class MemoryDisk implements Disk {
   }
 
   async makeDirectory(path: string): Promise<void> {
-    let node = this.#root;
-    let at = '';
-    for (const name of partsOf(path)) {
-      at += `/${name}`;
-      let child = node.names.get(name);
-      if (!child) {
-        await this.#step('makeDirectory', at);
-        child = node.names.get(name);
-        const made = child ?? new DirectoryNode();
-        if (!child) node.put(name, made);
-        child = made;
-      }
-      if (child.kind !== 'directory') throw diskError('ENOTDIR', { operation: 'makeDirectory', path });
-      node = child;
-    }
+    const step = await this.#step('makeDirectory', path);
+    const parent = this.#directory(dirname(path), step);
+    const there = parent.names.get(basename(path));
+    if (!there) parent.put(basename(path), new DirectoryNode());
+    else if (there.kind !== 'directory') throw diskError('ENOTDIR', step);
   }
 
   async create(path: string): Promise<DiskFile> {

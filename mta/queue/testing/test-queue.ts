@@ -83,6 +83,7 @@ export const TEST_CONFIG: QueueConfig = {
   inlineBodyBytes: 2000,
   segmentBytes: 8192,
   minFreeBytes: 0,
+  initialize: true,
 };
 
 const processOf = (pid: number, gone: boolean): Host => ({

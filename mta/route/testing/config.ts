@@ -19,6 +19,7 @@ export function testConfig(change: Partial<MtaConfig> = {}): MtaConfig {
       inlineBodyBytes: 65_536,
       segmentBytes: 1_000_000,
       minFreeBytes: 0,
+      initialize: true,
     },
     log: { level: 'info', redactAddresses: false, historyPath: '/nowhere', historyDays: 0 },
     delivery: {
