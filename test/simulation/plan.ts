@@ -81,18 +81,20 @@ const NEEDS: Partial<Record<State, FaultKind>> = {
 
 export function planOf(seed: number): Plan {
   const dice = new Dice(seed);
+  // Most bugs need two nodes and a few messages: the small ones are three for the price of one.
+  const small = dice.chance(0.75);
   const nodes = Array.from(
-    { length: dice.pick([2, 2, 2, 3, 3, 4]) },
+    { length: small ? 2 : dice.pick([2, 3, 3, 4]) },
     () => 1 + (dice.fraction() - 0.5) * 0.02,
   );
-  const processes = nodes.flatMap((_, node) => (dice.chance(0.3) ? [node, node] : [node]));
+  const processes = nodes.flatMap((_, node) => (!small && dice.chance(0.4) ? [node, node] : [node]));
   const semantics = dice.chance(0.8) ? 'nfs' : 'coherent';
-  const duration = dice.between(12_000, 30_000);
+  const duration = small ? dice.between(2500, 5000) : dice.between(4000, 9000);
   const destinations = dice.between(2, 4);
   const aim = CELLS[seed % CELLS.length]!;
   const faults: PlannedFault[] = [];
   const needed = NEEDS[aim.state];
-  if (needed) faults.push(timedFault(dice, needed, processes.length, dice.between(200, 2500)));
+  if (needed) faults.push(timedFault(dice, needed, processes.length, dice.between(200, 1500)));
   faults.push(aimedFault(dice, aim, processes.length, needed !== undefined));
   for (let more = dice.between(0, 3); more > 0; more -= 1) {
     const cell = dice.chance(0.5) ? dice.pick(CELLS) : undefined;
@@ -119,9 +121,9 @@ export function planOf(seed: number): Plan {
     })),
     unreachable: Array.from({ length: dice.between(0, 2) }, () => {
       const from = dice.between(0, duration);
-      return { destination: dice.between(0, destinations - 1), from, to: from + dice.between(1000, 15_000) };
+      return { destination: dice.between(0, destinations - 1), from, to: from + dice.between(300, 4500) };
     }),
-    messages: Array.from({ length: dice.between(6, 24) }, () =>
+    messages: Array.from({ length: small ? dice.between(3, 10) : dice.between(6, 24) }, () =>
       messageOf(dice, processes.length, destinations, duration),
     ),
     faults,
@@ -131,7 +133,7 @@ export function planOf(seed: number): Plan {
             {
               at: dice.between(500, duration),
               process: dice.between(0, processes.length - 1),
-              restartAfter: dice.between(100, 15_000),
+              restartAfter: dice.between(100, 4500),
             },
           ]
         : [],
@@ -141,7 +143,7 @@ export function planOf(seed: number): Plan {
 
 function messageOf(dice: Dice, processes: number, destinations: number, duration: number): PlannedMessage {
   return {
-    at: Math.floor(dice.chance(0.7) ? dice.fraction() * 3000 : dice.fraction() * duration),
+    at: Math.floor(dice.chance(0.7) ? dice.fraction() * 1500 : dice.fraction() * duration),
     process: dice.between(0, processes - 1),
     size: dice.chance(0.25) ? dice.between(520, 3000) : dice.between(40, 500),
     bounces: dice.chance(0.7),
@@ -150,7 +152,7 @@ function messageOf(dice: Dice, processes: number, destinations: number, duration
 }
 
 const lastingOf = (dice: Dice, kind: FaultKind): number =>
-  kind === 'server crash' || kind === 'full volume' ? dice.between(200, 12_000) : dice.between(500, 28_000);
+  kind === 'server crash' || kind === 'full volume' ? dice.between(200, 4000) : dice.between(300, 9000);
 
 function timedFault(dice: Dice, kind: FaultKind, processes: number, at: number): PlannedFault {
   return {
@@ -160,7 +162,7 @@ function timedFault(dice: Dice, kind: FaultKind, processes: number, at: number):
     nth: 1,
     process: dice.between(0, processes - 1),
     lasts: lastingOf(dice, kind),
-    restartAfter: dice.between(100, 25_000),
+    restartAfter: dice.between(100, 8000),
   };
 }
 
@@ -178,6 +180,6 @@ function aimedFault(
     nth: dice.between(1, afterAnother ? 2 : often),
     process: afterAnother || dice.chance(0.7) ? undefined : dice.between(0, processes - 1),
     lasts: lastingOf(dice, kind),
-    restartAfter: dice.between(100, 25_000),
+    restartAfter: dice.between(100, 8000),
   };
 }

@@ -139,7 +139,7 @@ export class ProcessDisk implements Disk {
     }
     if (operation.fault === 'slow') {
       operation.fault = undefined;
-      loop.at(loop.now + 1000 + dice.fraction() * 29_000, () => this.#land(flight));
+      loop.at(loop.now + 300 + dice.fraction() * 9000, () => this.#land(flight));
       return;
     }
     const isAway = machine.outageUntil > loop.now;
@@ -154,7 +154,7 @@ export class ProcessDisk implements Disk {
         this.#attempt(operation, () => more.inVain?.());
         return failed('EIO', operation);
       case 'late':
-        loop.at(loop.now + dice.fraction() * 40_000, () => void this.#try(flight));
+        loop.at(loop.now + dice.fraction() * 12_000, () => void this.#try(flight));
         return failed('ETIMEDOUT', operation);
       case 'lost reply':
         this.#try(flight);

@@ -1,7 +1,7 @@
 /** How the queue and the deliveries of a simulated fleet are configured: small, so that everything happens soon. */
 import type { Delivery, QueueConfig } from '../../mta/config.ts';
 
-export const TERM_MS = 10_000;
+export const TERM_MS = 5000;
 
 export const CONFIG: QueueConfig = {
   mode: 'Shared',
@@ -14,7 +14,7 @@ export const CONFIG: QueueConfig = {
 };
 
 export const DELIVERY: Delivery = {
-  retry: { initialSeconds: 1, factor: 2, maxSeconds: 6, jitter: 0.3 },
+  retry: { initialSeconds: 0.5, factor: 2, maxSeconds: 2, jitter: 0.3 },
   lifetimeSeconds: 4 * 3600,
   bounceLifetimeSeconds: 4 * 3600,
   delayWarningSeconds: 0,
