@@ -22,7 +22,7 @@ interface Delivery {
   readonly lane: string;
   /** Claims of the lane before it. */
   readonly claims: number;
-  /** Its reply was lost, or its settlement refused: a fault that allows another. */
+  /** Its reply was lost, its settlement refused, or its sender no longer the owner: a fault that allows another. */
   interrupted: boolean;
 }
 
@@ -51,6 +51,8 @@ const DRIFT = 0.03;
 export interface LaneAccount {
   claims: number;
   claimedAt: number;
+  /** Who made the last claim, where it still runs. */
+  claimant: Worker | undefined;
   /** Order of the last sync of a segment, and of the last renewal, by each process. */
   readonly synced: Map<Worker, number>;
   readonly renewed: Map<Worker, number>;
@@ -92,7 +94,7 @@ export class Ledger {
   lane(lane: string): LaneAccount {
     let account = this.#lanes.get(lane);
     if (!account) {
-      account = { claims: 0, claimedAt: 0, synced: new Map(), renewed: new Map() };
+      account = { claims: 0, claimedAt: 0, claimant: undefined, synced: new Map(), renewed: new Map() };
       this.#lanes.set(lane, account);
     }
     return account;
@@ -113,6 +115,7 @@ export class Ledger {
     if (nonceOf(place.name) === nonceOf(to.slice(to.lastIndexOf('/') + 1))) return;
     account.claims += 1;
     account.claimedAt = now;
+    account.claimant = worker;
   }
 
   /** The client hears 250. */
@@ -169,7 +172,8 @@ export class Ledger {
   delivered(account: MessageAccount, id: QueueId, index: number, worker: Worker): Delivery {
     const lane = laneOfId(id);
     const recipient = account.recipients[index]!;
-    const delivery = { worker, lane, claims: this.lane(lane).claims, interrupted: false };
+    const { claims, claimant } = this.lane(lane);
+    const delivery = { worker, lane, claims, interrupted: claims > 0 && claimant !== worker };
     if (recipient.deliveries.length > 0) this.duplicates += 1;
     recipient.deliveries.push(delivery);
     return delivery;

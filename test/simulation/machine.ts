@@ -65,7 +65,8 @@ export class Process {
   readonly clock: Clock;
   readonly host: Host;
   alive = true;
-  #paused = false;
+  /** Of its own, and of its machine: it goes on when all are over. */
+  #pauses = 0;
   #held: (() => void)[] = [];
   /** States of what is under way, each as often as it is. */
   readonly #states = new Map<State, number>();
@@ -92,7 +93,7 @@ export class Process {
   }
 
   get paused(): boolean {
-    return this.#paused;
+    return this.#pauses > 0;
   }
 
   /** What it is doing; `idle` where that is nothing. */
@@ -113,17 +114,19 @@ export class Process {
   /** Runs what concerns this process: now, when it goes on, or never. */
   deliver(run: () => void): void {
     if (!this.alive) return;
-    if (this.#paused) this.#held.push(run);
+    if (this.paused) this.#held.push(run);
     else run();
   }
 
   pause(): void {
-    this.#paused = true;
+    this.#pauses += 1;
   }
 
-  resume(): void {
-    if (!this.#paused) return;
-    this.#paused = false;
+  /** Ends one pause, or all of them. */
+  resume(all = false): void {
+    if (!this.paused) return;
+    this.#pauses = all ? 0 : this.#pauses - 1;
+    if (this.paused) return;
     for (const run of this.#held.splice(0)) this.machine.loop.soon(() => this.deliver(run));
   }
 

@@ -365,7 +365,7 @@ class Schedule implements WorkerWorld {
       // Nobody's wall clock goes back: what was deferred by another's would wait for hours.
       machine.jump = this.#furthestJump;
     }
-    for (const { process } of this.workers) process.resume();
+    for (const { process } of this.workers) process.resume(true);
     for (const index of this.#places.keys()) this.#restart(index, 50);
     for (const worker of this.workers) worker.wake();
     this.#loop.at(this.#loop.now + 3000, () => this.#look(this.#loop.now + DRAIN_MS));
