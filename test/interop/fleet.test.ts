@@ -115,11 +115,15 @@ it('one pod alone with mail gets all connections, and gives them back', async ()
 it('a rate is the whole fleet’s', async () => {
   const times: number[] = [];
   const sink = await sinkOf({ onMessage: () => times.push(performance.now()) });
-  const fleet = await startFleet(2, sink.port, { rate: { messages: 20, seconds: 2 } });
+  const most = 20;
+  const windowMs = 2000;
+  const fleet = await startFleet(2, sink.port, { rate: { messages: most, seconds: windowMs / 1000 } });
+  const began = performance.now();
   await Promise.all(fleet.map((mta) => send(mta, 40)));
   await waitFor('all to arrive', () => times.length === 80, { timeoutMs: 60_000 });
-  const most = Math.max(...times.map((from) => times.filter((at) => at >= from && at < from + 2000).length));
-  expect(most).toBeLessThanOrEqual(20 + fleet.length);
+  // A message counts when it is let go: how long it takes to arrive is nobody's to say.
+  const early = times.filter((at, n) => at - began < windowMs * Math.floor(n / (most + fleet.length)));
+  expect(early).toEqual([]);
 });
 
 it('a pod goes on when the others die, and hears them when they are back', async () => {
