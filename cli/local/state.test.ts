@@ -55,10 +55,16 @@ describe('a state folder that can’t be used', () => {
 describe('a secret of the state folder', () => {
   const make = () => makeSecret(systemRandom);
 
+  it('never reads as an option when it stands in a command line', () => {
+    const dash = { ...systemRandom, bytes: (length: number) => Buffer.alloc(length, 0xfb) };
+    expect(dash.bytes(3).toString('base64url')).toMatch(/^-/);
+    expect(makeSecret(dash)).not.toMatch(/^-/);
+  });
+
   it('is made once, for its owner alone', () => {
     const path = join(folder, 'demo-password');
     const first = secretFile(path, 'password', make);
-    expect(first).toMatch(/^[\w-]{24}$/);
+    expect(first).toMatch(/^[0-9a-f]{32}$/);
     expect(secretFile(path, 'password', make)).toBe(first);
     expect(readFileSync(path, 'utf8')).toBe(`${first}\n`);
     expect(statSync(path).mode & 0o777).toBe(0o600);

@@ -92,8 +92,8 @@ function faultOf(value: string): string | undefined {
   return undefined;
 }
 
-/** Passwords and tokens of our own making: 144 bits that can be typed. */
-export const makeSecret = (random: Random) => random.bytes(18).toString('base64url');
+/** Passwords and tokens of our own making: 128 bits in hex, so that none begins with a `-` and reads as an option. */
+export const makeSecret = (random: Random) => random.bytes(16).toString('hex');
 
 /** The certificate for listeners that name none, made anew when it is about to expire or is for another name. */
 export function localCertificate(
