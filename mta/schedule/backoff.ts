@@ -14,6 +14,11 @@ export function retryDelay(retry: Delivery['retry'], attempts: number, fraction:
   return Math.round(seconds * 1000 * (1 + retry.jitter * (2 * fraction - 1)));
 }
 
+/** The longest that `retryDelay` ever says, in ms. */
+export function longestDelay({ maxSeconds, jitter }: Delivery['retry']): number {
+  return maxSeconds * 1000 * (1 + jitter);
+}
+
 /** When a message must have ended, in ms since the epoch. */
 export function expiryOf(
   delivery: Delivery,

@@ -11,7 +11,7 @@
 import { turn } from '../clock.ts';
 import type { Job, QueueEntry, QueueId, StoredReply } from '../queue/types.ts';
 import type { DestinationKey } from '../route/types.ts';
-import { retryDelay } from './backoff.ts';
+import { longestDelay, retryDelay } from './backoff.ts';
 import type { WorkerLoad } from './balance.ts';
 import type { DestinationQueue, Work } from './destination.ts';
 import { Destinations } from './destinations.ts';
@@ -51,7 +51,6 @@ export class Scheduler {
   #ticking = false;
   #stopping = false;
   #idle: (() => void)[] = [];
-  /** Lanes that are to be given away, and who waits for the last attempt of each. */
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
@@ -89,12 +88,14 @@ export class Scheduler {
       this.#offer(destination);
     } else {
       const destination = this.#destinations.open(key);
-      const probeAt = this.#options.clock.monotonic() + down.waitMs;
+      const { clock, delivery, onDefect } = this.#options;
+      const probeAt = clock.monotonic() + Math.min(down.waitMs, longestDelay(delivery().retry));
       if (probeAt > destination.probeAt) {
         destination.unreachable(probeAt, down.reply);
         this.#probes.push({ dueAt: probeAt, key: destination.number, detail: 0 });
       }
       this.#giveBack(destination);
+      this.#lapse(destination, down.reply).catch(onDefect);
     }
     this.#pump();
   }
@@ -200,6 +201,7 @@ export class Scheduler {
       if (work !== undefined) this.#start(next, work);
       else dropped += 1;
       this.#offer(destination);
+      if (work === undefined && destination.ready === 0) this.#giveBack(destination);
       if (destination.ready === 0) this.#destinations.forget(destination);
       if (dropped === PORTION) {
         // There may be a million: of a lane that was lost, or that a person has changed.
@@ -262,10 +264,8 @@ export class Scheduler {
     if (now >= destination.probeAt) {
       destination.unreachable(now + this.#wait(destination.failures + 1), reply);
       this.#probes.push({ dueAt: destination.probeAt, key: destination.number, detail: 0 });
-      this.#options.learnt({
-        destination: destination.key,
-        down: { waitMs: destination.probeAt - now, reply },
-      });
+      const waitMs = destination.probeAt - now;
+      this.#options.learnt({ destination: destination.key, down: { waitMs, reply } });
     }
     this.#lapse(destination, reply).catch(this.#options.onDefect);
   }

@@ -3,10 +3,10 @@ import type { Delivery } from '../../config.ts';
 import type { Job, Queue, QueueEntry } from '../../queue/types.ts';
 import type { Work } from '../destination.ts';
 import { Scheduler } from '../scheduler.ts';
-import type { AttemptReport } from '../types.ts';
+import type { AttemptReport, DestinationNews, Room } from '../types.ts';
 
 /** A clock that stands still until it is moved, and then calls back in order. */
-function testClock() {
+export function testClock() {
   let time = 1_000_000;
   let timers: { at: number; callback: () => void }[] = [];
   return {
@@ -20,6 +20,10 @@ function testClock() {
       };
     },
     soon: setImmediate,
+    /** Callbacks that wait for their time. */
+    get timers() {
+      return timers.length;
+    },
     async move(ms: number) {
       const end = time + ms;
       for (;;) {
@@ -48,11 +52,13 @@ export function world(
   attempt: (work: Work) => Promise<AttemptReport>,
   limit = 20,
   store: () => Promise<void> = () => stored,
+  room: Room = { of: () => limit, began: () => {}, open: true, onMore: () => {} },
+  clock = testClock(),
 ) {
-  const clock = testClock();
   const messages = new Map<string, QueueEntry>();
   const lapsed: string[] = [];
   const defects: unknown[] = [];
+  const learnt: DestinationNews[] = [];
   const handles: string[] = [];
   const queue = {
     entry: (id: string) => messages.get(id),
@@ -89,8 +95,8 @@ export function world(
         bounceLifetimeSeconds: 86_400,
         delayWarningSeconds: 0,
       }) as Delivery,
-    room: { of: () => limit, began: () => {}, open: true, onMore: () => {} },
-    learnt: () => {},
+    room,
+    learnt: (news) => learnt.push(news),
     onDefect: (error) => defects.push(error),
   });
   const add = (id: string, more: Partial<Job> & { sender?: string } = {}) => {
@@ -101,5 +107,5 @@ export function world(
     messages.set(id, entry);
     scheduler.add(entry, jobs);
   };
-  return { clock, messages, scheduler, add, lapsed, defects };
+  return { clock, messages, scheduler, add, lapsed, learnt, defects };
 }
