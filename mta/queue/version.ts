@@ -67,11 +67,24 @@ async function syncParents(disk: Disk, root: string): Promise<void> {
   }
 }
 
+/**
+ * What the queue in a folder is known by; undefined where it was made before queues had an id. Rejects with
+ * `QueueUnreachable` where there is no queue, `QueueVersionUnsupported`, or the disk's error.
+ */
+export async function queueIdOf(disk: Disk, root: string): Promise<string | undefined> {
+  const path = join(root, 'VERSION');
+  if (!(await disk.exists(path))) throw notThere(root);
+  const text = await readVersion(disk, path);
+  checkVersion(text, path);
+  return /^id ([a-z2-7]+)$/m.exec(text)?.[1];
+}
+
 /** Whole or not at all, whoever else is doing the same. */
 async function writeVersion(disk: Disk, random: Random, path: string): Promise<void> {
-  const draft = `${path}.${randomName(random, 40)}`;
+  const id = randomName(random, 40);
+  const draft = `${path}.${id}`;
   const file = await disk.create(draft);
-  await file.write([Buffer.from(`${PREFIX}${QUEUE_FORMAT}\n`)], 0);
+  await file.write([Buffer.from(`${PREFIX}${QUEUE_FORMAT}\nid ${id}\n`)], 0);
   await file.sync();
   await file.close();
   await disk.link(draft, path).catch((error: unknown) => {
