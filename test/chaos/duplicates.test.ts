@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Copy } from './account.ts';
-import { type Evidence, judge } from './duplicates.ts';
+import { type Evidence, judge, LONGEST_SETTLE_MS } from './duplicates.ts';
+import type { End, Tenant } from './journals.ts';
 
 const copy = (node: string, dotAt: number, queueId = 'lane-1'): Copy => ({
   node,
@@ -9,66 +10,73 @@ const copy = (node: string, dotAt: number, queueId = 'lane-1'): Copy => ({
   repliedAt: dotAt + 5,
 });
 
-/** Mail of another lane whose settlements took up to 100 ms. */
-function verdict(copies: readonly Copy[], evidence: Partial<Evidence> = {}, more: [string, Copy][] = []) {
-  const all = new Map([
-    ['m1 a@x', copies],
-    ['m0 a@x', [copy('n1', 0, 'other-1')]],
-    ...more.map(([key, one]): [string, Copy[]] => [key, [one]]),
-  ]);
-  const settled = [{ node: 'n1', queueId: 'other-1', to: 'a@x', at: 105 }, ...(evidence.settled ?? [])];
-  return judge(all, { nodeFaults: [], volumeFaults: [], ...evidence, settled });
+function verdict(
+  copies: readonly Copy[],
+  evidence: Partial<Evidence> = {},
+  { ends = [], tenants = [] }: { ends?: readonly End[]; tenants?: readonly Tenant[] } = {},
+) {
+  const journals = {
+    endsOf: () => ends,
+    ownerOf: (_id: string, node: string, at: number) =>
+      tenants.filter((one) => one.node === node && one.since <= at).at(-1),
+  };
+  return judge(new Map([['m1 a@x', copies]]), {
+    nodeFaults: [],
+    volumeFaults: [],
+    settled: [],
+    journals,
+    ...evidence,
+  });
 }
 
 const kill = (at: number, node = 'n1') => ({ kind: 'kill' as const, node, at });
+const end = (seenAt: number, offset = 1024): End => ({ segment: 1, offset, seenAt });
+const twice = [copy('n1', 1000), copy('n2', 5000)];
 
 describe('a second copy', () => {
-  it('has its fault where the first had been sent, and could not have been settled', () => {
-    const { duplicates, byFault, unaccounted, settleMs } = verdict([copy('n1', 1000), copy('n2', 5000)], {
-      nodeFaults: [kill(1050)],
-    });
-    expect({ duplicates, byFault, unaccounted }).toEqual({
-      duplicates: 1,
-      byFault: { kill: 1 },
-      unaccounted: [],
-    });
-    expect(settleMs.longest).toBe(100);
+  it('has its fault where the first had been sent, and was not settled when it came', () => {
+    const found = verdict(twice, { nodeFaults: [kill(1050)] }, { ends: [end(5100)] });
+    expect(found).toMatchObject({ duplicates: 1, byFault: { kill: 1 }, unaccounted: [] });
+    expect(found.unsettledMs.longest).toBe(45);
   });
 
   it('has none where nothing happened, or to another node, or before, or much later', () => {
-    for (const fault of [kill(1050, 'n2'), kill(400), kill(1200)]) {
-      const { unaccounted, byFault } = verdict([copy('n1', 1000), copy('n2', 5000)], { nodeFaults: [fault] });
+    for (const fault of [undefined, kill(1050, 'n2'), kill(400), kill(1010 + LONGEST_SETTLE_MS)]) {
+      const { unaccounted, byFault } = verdict(twice, { nodeFaults: fault ? [fault] : [] });
       expect(unaccounted).toHaveLength(1);
       expect(byFault).toEqual({});
     }
   });
 
-  it('has none where later mail of the lane is known to have been settled before the fault', () => {
-    const { unaccounted } = verdict(
-      [copy('n1', 1000), copy('n2', 5000)],
-      {
-        nodeFaults: [kill(1400)],
-        settled: [
-          // Makes the longest settlement 500 ms, so that time alone would do.
-          { node: 'n1', queueId: 'slow-1', to: 'b@x', at: 505 },
-          { node: 'n1', queueId: 'lane-2', to: 'c@x', at: 1390 },
-        ],
-      },
-      [
-        ['m2 b@x', copy('n1', 0, 'slow-1')],
-        ['m3 c@x', copy('n1', 1300, 'lane-2')],
-      ],
+  it('has none where the fault came after it', () => {
+    const copies = [copy('n1', 1000), copy('n2', 1700)];
+    expect(verdict(copies, { nodeFaults: [kill(1800)] }).unaccounted).toHaveLength(1);
+  });
+
+  it('fails the run where the end of the first was in the journal, whatever fault came', () => {
+    const nodeFaults = [kill(1050)];
+    expect(verdict(twice, { nodeFaults }, { ends: [end(1040)] }).unaccounted).toHaveLength(1);
+    expect(verdict(twice, { nodeFaults }, { ends: [end(5100), end(5200, 2048)] }).unaccounted).toHaveLength(
+      1,
     );
-    expect(unaccounted).toHaveLength(1);
+  });
+
+  it('has the kill of a worker for a fault only where that worker sent the first', () => {
+    const tenants = [{ node: 'n1', pid: 17, since: 0 }];
+    const killed = (pid: number) => ({
+      nodeFaults: [{ kind: 'kill worker' as const, node: 'n1', pid, at: 1050 }],
+    });
+    expect(verdict(twice, killed(17), { tenants }).unaccounted).toEqual([]);
+    expect(verdict(twice, killed(18), { tenants }).unaccounted).toHaveLength(1);
   });
 
   it('may come from an outage, and from a full volume only together with a fault of the node', () => {
-    const copies = [copy('n1', 1000), copy('n2', 5000)];
     const outage = { kind: 'brick killed' as const, from: 900, to: 3000 };
     const full = { kind: 'volume full' as const, from: 900, to: 3000 };
-    expect(verdict(copies, { volumeFaults: [outage] }).byFault).toEqual({ 'brick killed': 1 });
-    expect(verdict(copies, { volumeFaults: [full] }).unaccounted).toHaveLength(1);
-    expect(verdict(copies, { volumeFaults: [full], nodeFaults: [kill(2000)] }).unaccounted).toEqual([]);
+    expect(verdict(twice, { volumeFaults: [outage] }).byFault).toEqual({ 'brick killed': 1 });
+    expect(verdict(twice, { volumeFaults: [full] }).unaccounted).toHaveLength(1);
+    const late = kill(1200 + LONGEST_SETTLE_MS);
+    expect(verdict(twice, { volumeFaults: [full], nodeFaults: [late] }).unaccounted).toEqual([]);
   });
 
   it('of another node’s mount has no fault', () => {
@@ -84,4 +92,12 @@ describe('a second copy', () => {
     const both = { nodeFaults: [kill(1010), kill(2010, 'n2')] };
     expect(verdict(copies, both)).toMatchObject({ duplicates: 2, byFault: { kill: 2 }, unaccounted: [] });
   });
+});
+
+it('measures settlements with which no fault interfered, by the mail log', () => {
+  const settled = [{ node: 'n1', queueId: 'lane-1', to: 'a@x', at: 1105 }];
+  const of = (nodeFaults: Evidence['nodeFaults']) => verdict([copy('n1', 1000)], { settled, nodeFaults });
+  expect(of([]).settleMs.longest).toBe(100);
+  expect(of([]).slowest).toHaveLength(1);
+  expect(of([kill(1050)]).slowest).toEqual([]);
 });

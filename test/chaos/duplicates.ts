@@ -1,13 +1,14 @@
 /**
  * Which duplicates a run may have. A recipient may be tried again where its final dot had been sent, and what came of it
- * was not yet synced, when a fault struck the node. All but one of its copies need such a fault. Pure.
+ * was not yet synced, when a fault struck the process that sent it. All but one of its copies need such a fault. Pure.
  *
- * That a settlement had been synced is known in two ways. The lane's journal keeps its order: where anything that was
- * handed over later is known, by the mail log, to have been settled before the fault, so was this. And what takes
- * longer than any settlement of the run did is not under way any more.
+ * What was synced is known from the lanes' journals (journals.ts), and from nothing else: no copy may begin once the
+ * recipient's end is in what counts of its journal, and none has two ends that count. What had not been recorded
+ * `LONGEST_SETTLE_MS` after its reply, though nothing had happened yet, was not about to be: no fault excuses it.
  */
 import type { Copy } from './account.ts';
 import type { NodeFault, VolumeFault } from './faults.ts';
+import type { JournalRecords } from './journals.ts';
 
 /** A recipient's end as the mail log has it: written after the settlement had been synced. */
 export interface Settled {
@@ -22,6 +23,7 @@ export interface Evidence {
   readonly nodeFaults: readonly NodeFault[];
   readonly volumeFaults: readonly VolumeFault[];
   readonly settled: readonly Settled[];
+  readonly journals: JournalRecords;
 }
 
 export interface Verdict {
@@ -30,107 +32,159 @@ export interface Verdict {
   readonly byFault: Readonly<Record<string, number>>;
   /** What nothing accounts for, in words. */
   readonly unaccounted: readonly string[];
+  /** Of the recipients that arrived, those whose end was read in a journal. */
+  readonly endsRead: number;
+  /** Ms from the final reply to the fault, of the copies that a fault of their process accounts for. */
+  readonly unsettledMs: Quantiles;
   /** Ms from a final reply to the line of the mail log, of recipients with which no fault interfered. */
-  readonly settleMs: { readonly median: number; readonly p99: number; readonly longest: number };
+  readonly settleMs: Quantiles;
+  /** The longest of those, in words. */
+  readonly slowest: readonly string[];
+}
+
+export interface Quantiles {
+  readonly median: number;
+  readonly p99: number;
+  readonly longest: number;
 }
 
 /** What was sent before a fault may be read by the sink, which shares the processors with everything, this much later. */
 const READ_LATE_MS = 500;
-/** Replies that come closer together than this may be read, and settled, in another order. */
-const ORDER_MS = 250;
-
-const laneOf = (queueId: string): string => queueId.slice(0, queueId.indexOf('-'));
+/** A settlement waits 10 ms for company, then for one group or two, each a sync over the network, on a busy machine. */
+export const LONGEST_SETTLE_MS = 2000;
+const SLOWEST = 5;
 
 export function judge(copies: ReadonlyMap<string, readonly Copy[]>, evidence: Evidence): Verdict {
-  const history = new History(copies, evidence);
+  const history = new History(evidence);
   const byFault: Record<string, number> = {};
   const unaccounted: string[] = [];
+  const unsettled: number[] = [];
   let duplicates = 0;
+  let endsRead = 0;
   for (const [key, all] of copies) {
+    const to = key.slice(key.indexOf(' ') + 1);
+    const ends = evidence.journals.endsOf(all[0]!.queueId, to);
+    if (ends.length > 0) endsRead += 1;
+    if (ends.length > 1) unaccounted.push(`${key}: ended ${ends.length} times in its journal`);
     if (all.length === 1) continue;
     duplicates += all.length - 1;
-    const excuses = all.map((copy) => history.excuse(copy));
-    const excused = excuses.filter((excuse) => excuse !== undefined);
-    for (const excuse of excused.slice(0, all.length - 1)) byFault[excuse] = (byFault[excuse] ?? 0) + 1;
+    const ended = ends[0]?.seenAt ?? Number.POSITIVE_INFINITY;
+    if (all.some(({ queueId }) => queueId !== all[0]!.queueId)) unaccounted.push(`${key}: two queue ids`);
+    if (all.some(({ dotAt }) => dotAt > ended + READ_LATE_MS)) {
+      unaccounted.push(`${key}: sent after its end had been recorded`);
+    }
+    const inOrder = [...all].sort((a, b) => a.dotAt - b.dotAt);
+    const excuses = inOrder.map((copy, i) => history.excuse(copy, inOrder[i + 1]?.dotAt));
+    // The last is the one that was settled.
+    const excused = excuses.slice(0, -1).filter((excuse) => excuse !== undefined);
+    for (const { kind, after } of excused) {
+      byFault[kind] = (byFault[kind] ?? 0) + 1;
+      if (after !== undefined) unsettled.push(after);
+    }
     if (excused.length < all.length - 1) {
-      unaccounted.push(`${key}: ${all.map((copy, i) => history.describe(copy, excuses[i])).join('; ')}`);
+      unaccounted.push(`${key}: ${inOrder.map((copy, i) => history.describe(copy, excuses[i])).join('; ')}`);
     }
   }
-  return { duplicates, byFault, unaccounted, settleMs: history.settleMs };
+  const took = history.settlements(copies).sort((a, b) => b.ms - a.ms);
+  return {
+    duplicates,
+    byFault,
+    unaccounted,
+    endsRead,
+    unsettledMs: quantiles(unsettled),
+    settleMs: quantiles(took.map(({ ms }) => ms)),
+    slowest: took.slice(0, SLOWEST).map(({ ms, copy }) => `${ms} ms: ${history.describe(copy, undefined)}`),
+  };
+}
+
+function quantiles(all: readonly number[]): Quantiles {
+  const sorted = [...all].sort((a, b) => a - b);
+  const at = (q: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0;
+  return { median: at(0.5), p99: at(0.99), longest: at(1) };
+}
+
+interface Excuse {
+  readonly kind: string;
+  /** Ms from its reply to the fault, where that struck its process. */
+  readonly after?: number;
 }
 
 class History {
   readonly #evidence: Evidence;
   readonly #faultsOf = new Map<string, NodeFault[]>();
-  /** By node and lane: when something was replied to, and when that had been settled. */
-  readonly #settledIn = new Map<string, { readonly repliedAt: number; readonly at: number }[]>();
-  readonly settleMs: Verdict['settleMs'];
 
-  constructor(copies: ReadonlyMap<string, readonly Copy[]>, evidence: Evidence) {
+  constructor(evidence: Evidence) {
     this.#evidence = evidence;
     for (const fault of evidence.nodeFaults) {
       const of = this.#faultsOf.get(fault.node) ?? [];
       of.push(fault);
       this.#faultsOf.set(fault.node, of);
     }
+  }
+
+  /**
+   * The fault for which this copy's settlement may be missing.
+   *
+   * @param next when the next copy's final dot was read
+   */
+  excuse(copy: Copy, next = Number.POSITIVE_INFINITY): Excuse | undefined {
+    const until = Math.min(copy.repliedAt + LONGEST_SETTLE_MS, next);
+    const first = this.#strikes(copy)[0];
+    if (first && first.at <= until) {
+      return { kind: first.kind, after: Math.max(0, first.at - copy.repliedAt) };
+    }
+    const trouble = this.#troubleOf(copy.node, copy.dotAt, until);
+    if (trouble?.kind !== 'volume full') return trouble && { kind: trouble.kind };
+    // What can't be written waits in memory: only together with its process is it lost.
+    const lost = first && first.at <= trouble.to + LONGEST_SETTLE_MS;
+    return lost ? { kind: `${first.kind}, volume full` } : undefined;
+  }
+
+  describe(copy: Copy, excuse: Excuse | undefined): string {
+    const { node, queueId, dotAt, repliedAt } = copy;
+    const time = new Date(dotAt).toISOString();
+    const pid = this.#evidence.journals.ownerOf(queueId, node, dotAt)?.pid;
+    const next = [
+      ...this.#strikes(copy),
+      ...this.#evidence.volumeFaults
+        .filter((fault) => (fault.node ?? node) === node && fault.to >= dotAt)
+        .map(({ kind, from }) => ({ kind, at: from })),
+    ].sort((a, b) => a.at - b.at)[0];
+    const what = next ? `${next.kind} ${next.at - repliedAt} ms later` : 'no fault later';
+    const who = pid === undefined ? node : `${node} (${pid})`;
+    return `${queueId} by ${who} at ${time}, answered after ${repliedAt - dotAt} ms (${excuse?.kind ?? what})`;
+  }
+
+  /** How long it took to settle what no fault came near. */
+  settlements(copies: ReadonlyMap<string, readonly Copy[]>): { readonly ms: number; readonly copy: Copy }[] {
     const copiesOf = new Map<string, Copy>();
     for (const [key, all] of copies) {
       const to = key.slice(key.indexOf(' ') + 1);
       for (const copy of all) copiesOf.set(`${copy.node} ${copy.queueId} ${to}`, copy);
     }
-    const took: number[] = [];
-    for (const { node, queueId, to, at } of evidence.settled) {
+    const took: { ms: number; copy: Copy }[] = [];
+    for (const { node, queueId, to, at } of this.#evidence.settled) {
       const copy = copiesOf.get(`${node} ${queueId} ${to}`);
       if (copy === undefined || at < copy.repliedAt) continue;
-      const key = `${node} ${laneOf(queueId)}`;
-      const within = this.#settledIn.get(key) ?? [];
-      within.push({ repliedAt: copy.repliedAt, at });
-      this.#settledIn.set(key, within);
-      if (!this.#disturbed(node, copy.dotAt, at)) took.push(at - copy.repliedAt);
+      const struck = this.#strikes(copy).some((fault) => fault.at <= at);
+      if (struck || this.#troubleOf(node, copy.dotAt, at) !== undefined) continue;
+      took.push({ ms: at - copy.repliedAt, copy });
     }
-    took.sort((a, b) => a - b);
-    const quantile = (q: number) => took[Math.min(took.length - 1, Math.floor(took.length * q))] ?? 0;
-    this.settleMs = { median: quantile(0.5), p99: quantile(0.99), longest: quantile(1) };
+    return took;
   }
 
-  /** The fault for which this copy's settlement may be missing. */
-  excuse(copy: Copy): string | undefined {
-    const until = copy.repliedAt + this.settleMs.longest;
-    const faults = (this.#faultsOf.get(copy.node) ?? []).filter(({ at }) => at + READ_LATE_MS >= copy.dotAt);
-    const first = faults[0];
-    if (first && first.at <= until && !this.#isSettledBy(copy, first.at)) return first.kind;
-    const trouble = this.#troubleOf(copy.node, copy.dotAt, until);
-    if (trouble === undefined || this.#isSettledBy(copy, trouble.from)) return undefined;
-    if (trouble.kind !== 'volume full') return trouble.kind;
-    // What can't be written waits in memory: only together with its process is it lost.
-    return first && first.at <= trouble.to + this.settleMs.longest ? `${first.kind}, volume full` : undefined;
-  }
-
-  describe(copy: Copy, excuse: string | undefined): string {
-    const { node, queueId, dotAt, repliedAt } = copy;
-    const time = new Date(dotAt).toISOString();
-    const { nodeFaults, volumeFaults } = this.#evidence;
-    const next = [...nodeFaults, ...volumeFaults.map((fault) => ({ ...fault, at: fault.from }))]
-      .filter((fault) => (fault.node ?? node) === node && fault.at + READ_LATE_MS >= dotAt)
-      .sort((a, b) => a.at - b.at)[0];
-    const what = next ? `${next.kind} ${next.at - repliedAt} ms later` : 'no fault later';
-    const told = excuse ?? (next && this.#isSettledBy(copy, next.at) ? `settled before ${what}` : what);
-    return `${queueId} by ${node} at ${time}, answered after ${repliedAt - dotAt} ms (${told})`;
-  }
-
-  #isSettledBy(copy: Copy, at: number): boolean {
-    const within = this.#settledIn.get(`${copy.node} ${laneOf(copy.queueId)}`) ?? [];
-    return within.some((other) => other.repliedAt > copy.repliedAt + ORDER_MS && other.at < at);
+  /** Faults, in their order, of the process that sent the copy; those before it are over. */
+  #strikes(copy: Copy): NodeFault[] {
+    const owner = this.#evidence.journals.ownerOf(copy.queueId, copy.node, copy.dotAt);
+    return (this.#faultsOf.get(copy.node) ?? []).filter(
+      ({ at, pid }) =>
+        at + READ_LATE_MS >= copy.dotAt && (pid === undefined || owner === undefined || pid === owner.pid),
+    );
   }
 
   #troubleOf(node: string, from: number, to: number): VolumeFault | undefined {
     return this.#evidence.volumeFaults.find(
       (fault) => (fault.node ?? node) === node && fault.from <= to && fault.to >= from,
     );
-  }
-
-  #disturbed(node: string, from: number, to: number): boolean {
-    const struck = (this.#faultsOf.get(node) ?? []).some(({ at }) => at >= from && at <= to);
-    return struck || this.#troubleOf(node, from, to) !== undefined;
   }
 }

@@ -8,6 +8,8 @@ export type VolumeFaultKind = 'brick killed' | 'brick paused' | 'mount cut' | 'v
 export interface NodeFault {
   readonly kind: NodeFaultKind;
   readonly node: string;
+  /** Of the one process that was struck, as its container counts; all of the node's where absent. */
+  readonly pid?: number;
   readonly at: number;
 }
 

@@ -7,6 +7,7 @@ import { type Delivered, startSink } from '../support/sink.ts';
 import type { Account, Copy } from './account.ts';
 import type { Settled } from './duplicates.ts';
 import { type Gluster, startGluster } from './gluster.ts';
+import { Journals } from './journals.ts';
 import { ChaosNode } from './node.ts';
 
 export interface FleetOptions {
@@ -17,6 +18,8 @@ export interface FleetOptions {
 export interface Fleet {
   readonly nodes: readonly ChaosNode[];
   readonly gluster: Gluster;
+  /** What the nodes record in the queue, from the start on. */
+  readonly journals: Journals;
   /** Domain of the server that comes and goes. */
   readonly later: string;
   /** Lets it stay. */
@@ -43,7 +46,7 @@ export async function startFleet(
   const onMessage = (message: Delivered) => {
     const copy = {
       node: message.helo,
-      queueId: /^Received: [^;]*? id (\S+)/m.exec(message.content)?.[1] ?? '',
+      queueId: /^Received: [^;]*? id ([^\s;]+)/m.exec(message.content)?.[1] ?? '',
       dotAt: Date.now(),
       repliedAt: Number.POSITIVE_INFINITY,
     };
@@ -100,9 +103,12 @@ export async function startFleet(
     nodes.push(node);
     node.up();
   }
+  const journals = new Journals(`${gluster.brick}/queue`);
+  journals.start();
   return {
     nodes,
     gluster,
+    journals,
     later: LATER,
     stayOpen() {
       clearInterval(comingAndGoing);
@@ -115,6 +121,7 @@ export async function startFleet(
       for (const node of nodes) node.thaw();
       await gluster.killBrick();
       await Promise.all(nodes.map((node) => node.end()));
+      await journals.stop();
       await gluster.stop();
       await comesAndGoes.close();
       await relayed.close();

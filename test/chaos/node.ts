@@ -2,7 +2,7 @@
  * One node of a chaos run: a whole mta with a host name and process ids of its own, so that others can't see whether its
  * processes live, and who starts it again when it ends, as a kubelet does.
  */
-import { createReadStream, writeFileSync } from 'node:fs';
+import { createReadStream, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { MtaConfig } from '../../mta/config.ts';
@@ -139,16 +139,18 @@ export class ChaosNode {
     return at;
   }
 
-  /** SIGKILL to one of its workers; undefined where it has none just now. */
-  killWorker(pick: number): number | undefined {
+  /** SIGKILL to one of its workers, whose pid in its container is told; undefined where it has none just now. */
+  killWorker(pick: number): { readonly at: number; readonly pid: number } | undefined {
     const all = tree(this.#running!.pid);
     const init = all.find(({ parent }) => parent === this.#running!.pid);
     const workers = all.filter(({ parent }) => parent === init?.pid);
     const victim = workers[Math.floor(pick * workers.length)];
     if (victim === undefined) return undefined;
+    const pid = pidInside(victim.pid);
+    if (pid === undefined) return undefined;
     const at = Date.now();
     process.kill(victim.pid, 'SIGKILL');
-    return at;
+    return { at, pid };
   }
 
   /** SIGTERM to its supervisor; it is not started again. Resolves when it has ended. */
@@ -189,6 +191,16 @@ export class ChaosNode {
       }
       if (fields !== undefined) yield fields;
     }
+  }
+}
+
+/** The last of its ids, each in a namespace inside the one before (proc_pid_status(5)). */
+function pidInside(pid: number): number | undefined {
+  try {
+    const ids = /^NSpid:\s+(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]?.split(/\s+/);
+    return Number(ids!.at(-1));
+  } catch {
+    return undefined;
   }
 }
 

@@ -76,8 +76,9 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     await sleep(options.termSeconds * 2000);
     await Promise.all(fleet.nodes.map((node) => node.stop()));
     const { settled, errors } = await fleet.readLogs();
+    await fleet.journals.stop();
     return {
-      ...verdict(account, { nodeFaults, volumeFaults, settled }),
+      ...verdict(account, { nodeFaults, volumeFaults, settled, journals: fleet.journals }),
       ...count(load, [...nodeFaults, ...volumeFaults]),
       seed: options.seed,
       seconds: Math.round((performance.now() - began) / 1000),
@@ -176,8 +177,9 @@ class Strikes {
 
   async #kill(kind: 'kill' | 'kill worker'): Promise<void> {
     const node = await this.#pick();
-    const at = kind === 'kill' ? node.kill() : node.killWorker(this.#random());
-    this.#nodeFaults.push({ kind, node: node.name, at: at ?? node.kill() });
+    const worker = kind === 'kill worker' ? node.killWorker(this.#random()) : undefined;
+    if (worker !== undefined) this.#nodeFaults.push({ kind, node: node.name, ...worker });
+    else this.#nodeFaults.push({ kind: 'kill', node: node.name, at: node.kill() });
   }
 
   async #stop(): Promise<void> {

@@ -1,4 +1,5 @@
 /** What a chaos run came to, for people, and what of it makes the run fail. Pure. */
+import type { Quantiles } from './duplicates.ts';
 import type { ChaosReport } from './run.ts';
 
 /** At most this many of what is wrong is printed. */
@@ -20,7 +21,8 @@ export function table(report: ChaosReport): string {
     Object.entries(counts)
       .map(([name, count]) => `${name} ${count}`)
       .join(', ') || 'none';
-  const { settleMs } = report;
+  const quantiles = ({ median, p99, longest }: Quantiles) =>
+    `median ${median}, p99 ${p99}, longest ${longest} ms`;
   const rows: [string, string | number][] = [
     ['seed', report.seed],
     ['seconds', report.seconds],
@@ -34,7 +36,10 @@ export function table(report: ChaosReport): string {
     ['duplicates', report.duplicates],
     ['  by fault', list(report.byFault)],
     ['  without one', report.unaccounted.length],
-    ['reply to settlement', `median ${settleMs.median}, p99 ${settleMs.p99}, longest ${settleMs.longest} ms`],
+    ['  from reply to fault', quantiles(report.unsettledMs)],
+    ['ends read in the journals', report.endsRead],
+    ['reply to settlement', quantiles(report.settleMs)],
+    ...report.slowest.map((one): [string, string] => ['  slow', one]),
     ['ms until all had arrived', report.drainMs],
     ['processes ended by themselves', report.exits],
     ['errors logged', list(report.errors)],
