@@ -7,13 +7,13 @@ import { PostriderError, smtpError } from '../errors.ts';
 import { Bodies } from './bodies.ts';
 import { Compaction } from './compaction.ts';
 import type { LaneContext } from './context.ts';
-import { keepAside } from './damage.ts';
 import { isFull } from './disk.ts';
 import { LaneDraft } from './draft.ts';
 import { encodeMessage, encodeSettled } from './format/message.ts';
 import { handleOf } from './handles.ts';
 import { applySettlement } from './jobs.ts';
 import { Journal } from './journal.ts';
+import { LaneDamage } from './lane-damage.ts';
 import { formatQueueId } from './layout.ts';
 import type { Lease } from './lease.ts';
 import type { IndexedMessage, MessageIndex } from './message-index.ts';
@@ -62,7 +62,7 @@ export class Lane {
   readonly #compaction: Compaction;
   readonly #bodies: Bodies;
   readonly #sequences: Sequences;
-  #damaged: number;
+  readonly #damage: LaneDamage;
   #stopRenewing: () => void = () => undefined;
   /** Records whose message, or report, is not yet in the index. */
   #writing = 0;
@@ -79,7 +79,13 @@ export class Lane {
     this.folder = parts.folder;
     this.number = context.handles.open(parts.id);
     this.index = recovered.index;
-    this.#damaged = recovered.damage.length;
+    this.#damage = new LaneDamage({
+      context,
+      lane: this.id,
+      folder: this.folder,
+      index: this.index,
+      found: recovered.damage,
+    });
     this.#lease = parts.lease;
     this.#segments = parts.segments;
     this.#bodies = new Bodies(context.disk, parts.folder, parts.epoch);
@@ -97,14 +103,11 @@ export class Lane {
       restate: async () => {
         await Promise.all([this.#sequences.reserve(), this.transfers.restate()]);
       },
-      setAside: (sequence, error) => this.#setAside(sequence, error),
+      setAside: (sequence, error) => this.#damage.setAside(sequence, error),
       log: (error) => context.log.error({ lane: this.id, err: error }, 'compaction of a lane stopped'),
     });
     this.transfers = this.#makeTransfers(recovered);
     this.#stopRenewing = renewRegularly(context, parts.lease, (cause) => this.#journal.lose(cause));
-    for (const damage of recovered.damage) {
-      context.log.error({ lane: this.id, ...damage }, 'damaged part of a segment kept aside');
-    }
   }
 
   /** Before the first draft. */
@@ -114,7 +117,7 @@ export class Lane {
 
   /** Damaged parts that have been found. */
   get damaged(): number {
-    return this.#damaged;
+    return this.#damage.count;
   }
 
   /** Whether the lane is ours as far as we can know: the last renewal is younger than a term. */
@@ -306,7 +309,7 @@ export class Lane {
       return await readMessage(this.#segments, this.index, sequence);
     } catch (error) {
       if (!(error instanceof PostriderError && error.code === 'QueueDamaged')) throw error;
-      await this.#setAside(sequence, error);
+      await this.#damage.setAside(sequence, error);
       return undefined;
     }
   }
@@ -342,26 +345,6 @@ export class Lane {
     await this.#lease.retire();
     await removeLane(this.#context.disk, this.#context.config.path, this.id);
     return true;
-  }
-
-  /** Out of the index as it would be had recovery found the damage; what can be read of it is kept aside. */
-  async #setAside(sequence: number, cause: unknown): Promise<void> {
-    const message = this.index.get(sequence);
-    if (!message) return;
-    const { disk, log } = this.#context;
-    const { segment, offset, length, sender, arrivedAt, jobs } = message;
-    // Before anybody can take the segment for empty.
-    const range = { segment, from: offset, to: offset + length };
-    await keepAside(disk, this.folder, range).catch((error: unknown) => {
-      log.error({ lane: this.id, ...range, err: error }, 'damaged part of a segment could not be kept aside');
-    });
-    if (!this.index.remove(sequence)) return;
-    this.#damaged += 1;
-    const destinations = jobs.map(({ destination }) => destination);
-    log.error(
-      { lane: this.id, id: this.idOf(sequence), sender, arrivedAt, destinations, err: cause },
-      'message is damaged and has left the queue, kept aside',
-    );
   }
 
   #onGroup(records: number, bytes: number, seconds: number): void {
