@@ -143,6 +143,7 @@ export type ErrorCode =
   | 'QueueVersionUnsupported'
   | 'QueueDamaged'
   | 'LaneLost'
+  | 'LaneGone'
   | 'NoSuchMessage'
   | 'MessageMoving'
   | 'TransferDamaged'
@@ -160,6 +161,7 @@ export type ErrorCode =
   | 'HostNotAllowed'
   | 'MemberUnreachable'
   | 'MemberRefused'
+  | 'MemberLive'
   | 'NoSuchResource'
   | 'InternalError';
 

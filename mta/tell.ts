@@ -36,6 +36,7 @@ export function teller(
     ...(hop === undefined ? {} : { nextHop: `${hop.host}[${hop.address}]:${hop.port}` }),
     ...(tls === undefined ? {} : { tls }),
     ...(envelope.origin.user === undefined ? {} : { user: envelope.origin.user }),
+    ...(envelope.firstId === undefined ? {} : { firstId: envelope.firstId }),
   });
   return (how) => {
     for (const { recipient, outcome, reply } of decision.ended) {

@@ -11,6 +11,7 @@ import { Operations } from './control/operations.ts';
 import type { MessageFilter, QueueAction } from './control/types.ts';
 import { createSessions } from './deliver/sessions.ts';
 import type { Sessions } from './deliver/types.ts';
+import { PostriderError } from './errors.ts';
 import type { Grant } from './fleet/fair-split.ts';
 import { WorkerRoom } from './fleet/worker-room.ts';
 import { Flow } from './flow.ts';
@@ -18,10 +19,13 @@ import { Listeners } from './listeners.ts';
 import type { LogDestination } from './log/destination.ts';
 import { openMailLog } from './log/open.ts';
 import type { MailLog } from './log/types.ts';
+import { createMoving, type Moving } from './moving.ts';
 import { createVerifier } from './policy/verifier.ts';
 import { nodeDisk } from './queue/disk.ts';
-import { openQueue } from './queue/queue.ts';
-import type { LaneRelease, Queue, QueueId, WorkerId } from './queue/types.ts';
+import { type LaneQueue, openQueue } from './queue/queue.ts';
+import { isOnVolume } from './queue/transfer/on-volume.ts';
+import type { Receptions } from './queue/transfer/receptions.ts';
+import type { LaneRelease, QueueId, WorkerId } from './queue/types.ts';
 import { systemRandom } from './random.ts';
 import { compileHops, resolveHops } from './route/hops.ts';
 import { recentHops } from './route/recent-hops.ts';
@@ -36,13 +40,15 @@ import { within } from './within.ts';
 
 /** What exists once a worker has started. */
 interface Parts {
-  readonly queue: Queue;
+  readonly queue: LaneQueue;
   readonly log: MailLog;
   readonly flow: Flow;
   readonly sessions: Sessions;
   readonly scheduler: Scheduler;
   readonly operations: Operations;
   readonly listeners: Listeners;
+  /** Undefined where all pods see the same queue. */
+  readonly moving: Moving | undefined;
 }
 
 /** Everything that a reload replaces, as a whole. */
@@ -51,6 +57,9 @@ interface Loaded {
   readonly hops: (destination: Destination) => Promise<readonly NextHop[]>;
   readonly place: Place;
 }
+
+/** What the end of idle connections may take. */
+const CLOSING_MS = 1000;
 
 /** The worker's side of the calls; `logger` and `destination` write to this process's standard output. */
 export function createWorker(
@@ -65,6 +74,7 @@ export function createWorker(
   let parts: Parts | undefined;
   /** Loads one after the other. */
   let loading: Promise<void> = Promise.resolve();
+  let leaving = false;
 
   const room = new WorkerRoom({
     clock,
@@ -161,6 +171,14 @@ export function createWorker(
       scheduler,
       operations: new Operations({ queue, scheduler, log, clock }),
       listeners,
+      moving:
+        config.queue.mode === 'PerReplica'
+          ? createMoving({
+              ...{ queue, scheduler, log, metrics, clock, logger },
+              calls: supervisor,
+              random: systemRandom,
+            })
+          : undefined,
     };
   }
 
@@ -177,7 +195,7 @@ export function createWorker(
     try {
       const { listeners, scheduler } = running();
       loaded = compile(config, place);
-      await listeners.load(config, 1 / place.workers);
+      if (!leaving) await listeners.load(config, 1 / place.workers);
       await wakeRerouted(scheduler, before.setup, loaded.setup);
     } catch (error) {
       metrics.configRefused();
@@ -191,10 +209,25 @@ export function createWorker(
     return parts;
   }
 
+  function receptions(): Receptions {
+    const { moving } = running();
+    if (moving !== undefined) return moving.receptions;
+    throw new PostriderError('UsageError', 'with storage that all pods see, nothing is moved between them');
+  }
+
+  /** What all pods see is for any of them to go on with. */
+  async function releaseAll({ queue, scheduler, sessions }: Parts, listening: Promise<void>): Promise<void> {
+    const { drainSeconds } = loaded.setup.config;
+    queue.adoptNoMore();
+    await Promise.all([listening, within(clock, drainSeconds * 1000, scheduler.drain())]);
+    await within(clock, CLOSING_MS, sessions.drain());
+    await queue.release();
+  }
+
   return {
     async start(config, place) {
       loaded = compile(config, place);
-      const { listeners, operations, sessions } = await open().then((opened) => {
+      const { listeners, operations, sessions, moving } = await open().then((opened) => {
         parts = opened;
         return opened;
       });
@@ -210,6 +243,7 @@ export function createWorker(
         outboundOpen: () => sessions.open,
         logDropped: () => destination.dropped,
       });
+      moving?.handOver.start();
       await listeners.load(config, 1 / place.workers);
     },
 
@@ -235,15 +269,43 @@ export function createWorker(
     lanes: async () => running().queue.lanes(),
     giveAway: async (lane: string, to: WorkerId) => running().queue.giveAway(lane, to),
 
+    async leave() {
+      if (leaving) return;
+      leaving = true;
+      const opened = running();
+      const { queue, listeners, moving } = opened;
+      queue.leave();
+      moving?.handOver.leave();
+      // A load that is under way may still open a port.
+      await loading;
+      const listening = listeners.stop(loaded.setup.config.drainSeconds);
+      const released = moving === undefined ? releaseAll(opened, listening) : listening;
+      released.catch(onDefect);
+    },
+    handOver: async () => running().moving?.handOver.status(),
+    async giveUp(member: string) {
+      return running().moving?.handOver.giveUp(member) ?? 0;
+    },
+
+    receivingLane: async () => parts?.moving?.receptions.lane(),
+    laneOnVolume: (lane: string) => isOnVolume(nodeDisk, loaded.setup.config.queue.path, lane),
+    openReception: async (lane: string, batch: string, from: string) => receptions().open(lane, batch, from),
+    receive: async (batch: string, session: string, piece: Uint8Array) =>
+      receptions().write(batch, session, Buffer.from(piece)),
+    finishReception: async (batch: string, session: string) => receptions().finish(batch, session),
+    closeReception: async (lane: string, batch: string, session: string) =>
+      receptions().done(lane, batch, session),
+
     async drain(seconds) {
       // What hasn't started yet has nothing to finish.
       if (parts === undefined) return;
-      const { queue, log, scheduler, sessions, listeners } = parts;
+      const { queue, log, scheduler, sessions, listeners, moving } = parts;
       queue.adoptNoMore();
       await loading;
       const deliveries = within(clock, seconds * 1000, scheduler.drain());
-      await Promise.all([listeners.stop(seconds), deliveries]);
-      await within(clock, 1000, sessions.drain());
+      const moves = Promise.all([moving?.handOver.stop(), moving?.receptions.close()]);
+      await Promise.all([listeners.stop(seconds), deliveries, within(clock, seconds * 1000, moves)]);
+      await within(clock, CLOSING_MS, sessions.drain());
       await queue.release();
       await log.close();
     },

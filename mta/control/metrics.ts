@@ -33,6 +33,8 @@ export interface WorkerMetrics {
   authentication(succeeded: boolean): void;
   /** A recipient has ended, `delay` ms after its message arrived. */
   ended(outcome: Outcome, delay: number): void;
+  /** A message has gone to another pod's queue, or has come from one. */
+  moved(direction: 'out' | 'in', bytes: number): void;
   /** Recipients that an attempt left for later. */
   deferred(recipients: number): void;
   readonly reports: { inc(labels: { kind: 'bounce' | 'delay' }): void };
@@ -122,6 +124,8 @@ export function workerMetrics(): WorkerMetrics {
   const refusals = counter('refusals_total', 'Commands answered 4xx or 5xx', ['command', 'code']);
   const authentications = counter('authentications_total', 'AUTH by result', ['result']);
   const ends = counter('recipients_ended_total', 'Recipients that have ended', ['outcome']);
+  const moves = counter('moved_messages_total', 'Messages that went to other pods, or came', ['direction']);
+  const movedBytes = counter('moved_bytes_total', 'Their content', ['direction']);
   const deferrals = counter('recipients_deferred_total', 'Recipients that an attempt left for later');
   const reports = counter('reports_total', 'Reports that were queued', ['kind']);
   const outbound = counter('outbound_sessions_total', 'Sessions with next hops by how they were had', [
@@ -176,6 +180,10 @@ export function workerMetrics(): WorkerMetrics {
     ended(outcome, delay) {
       ends.add(outcome, () => ({ outcome }));
       if (outcome === 'delivered') delivery.observe(Math.max(0, delay) / 1000);
+    },
+    moved(direction, size) {
+      moves.add(direction, () => ({ direction }));
+      movedBytes.add(direction, () => ({ direction }), size);
     },
     deferred: (recipients) => deferrals.add('', () => ({}), recipients),
     reports: { inc: ({ kind }) => reports.add(kind, () => ({ kind })) },

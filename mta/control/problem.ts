@@ -26,8 +26,11 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   NoSuchResource: 404,
   // Somebody else owns the message now: asking again finds them
   LaneLost: 409,
+  LaneGone: 410,
   MessageMoving: 409,
+  TransferDamaged: 400,
   TransferOver: 409,
+  MemberLive: 409,
 };
 
 /** What a client is told of `error`; what isn't ours to explain is `InternalError`, without its text. */

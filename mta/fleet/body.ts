@@ -1,4 +1,4 @@
-/** Bodies of calls between members: JSON of a bounded size. */
+/** Bodies of calls between members: JSON, or bytes, of a bounded size. */
 import { Readable } from 'node:stream';
 import { PostriderError } from '../errors.ts';
 
@@ -6,7 +6,7 @@ import { PostriderError } from '../errors.ts';
 export const LARGEST_JSON = 4 * 1024 * 1024;
 
 /** Rejects with `UsageError`; a body that is too large is left open, for whoever called to answer or to destroy. */
-export async function readJson(body: Readable, largest = LARGEST_JSON): Promise<unknown> {
+export async function readBytes(body: Readable, largest: number): Promise<Buffer> {
   const pieces: Buffer[] = [];
   let size = 0;
   for await (const piece of body.iterator({ destroyOnReturn: false })) {
@@ -16,9 +16,15 @@ export async function readJson(body: Readable, largest = LARGEST_JSON): Promise<
     }
     pieces.push(piece as Buffer);
   }
-  if (size === 0) return undefined;
+  return Buffer.concat(pieces);
+}
+
+/** Undefined where there is none. Rejects as `readBytes` does. */
+export async function readJson(body: Readable, largest = LARGEST_JSON): Promise<unknown> {
+  const bytes = await readBytes(body, largest);
+  if (bytes.length === 0) return undefined;
   try {
-    return JSON.parse(Buffer.concat(pieces).toString('utf8')) as unknown;
+    return JSON.parse(bytes.toString('utf8')) as unknown;
   } catch (error) {
     throw new PostriderError('UsageError', 'the body is not JSON', { cause: error });
   }

@@ -3,6 +3,7 @@
  * supervisor process of each pod. Nothing that it carries is needed for being right: without it a pod is careful.
  */
 import type { Readable } from 'node:stream';
+import type { Opened, Sent } from '../queue/transfer/peer.ts';
 
 /** Name of one member of the fleet, the pod's: one DNS label in lower case. Its certificate bears it. */
 export type MemberName = string;
@@ -58,7 +59,7 @@ export interface FleetChannel {
   /** Called when a member comes, goes, or is heard again. */
   onMembers(listener: () => void): void;
   /**
-   * Answers POST requests for `path` (`/transfer/offer`). Throws where another
+   * Answers POST requests for `path` (`/transfer/open`). Throws where another
    * handler has the path already.
    */
   route(path: string, handler: FleetHandler): void;
@@ -68,3 +69,30 @@ export interface FleetChannel {
    */
   request(member: MemberName, path: string, body: unknown, options?: FleetCallOptions): Promise<FleetAnswer>;
 }
+
+/** How a worker asks other members, which its supervisor reaches. */
+export type MemberCalls = {
+  /** Those that live. */
+  members(): Promise<readonly MemberName[]>;
+  /** What a member answers, as JSON. Rejects as `FleetChannel.request` does. */
+  ask(
+    member: MemberName,
+    path: string,
+    query: Readonly<Record<string, string>>,
+    body: Uint8Array,
+  ): Promise<unknown>;
+};
+
+/** What a worker does for a member that hands messages over. `LaneLost`: the lane isn't in that worker. */
+export type ReceivingWorker = {
+  /** The lane that takes messages; undefined where there is no room, or the worker is leaving. */
+  receivingLane(): Promise<string | undefined>;
+  /** Whether the lane is on the volume, whoever owns it. Rejects where that can't be told. */
+  laneOnVolume(lane: string): Promise<boolean>;
+  /** As `Receptions.open`. @param from the member that asks, by its certificate */
+  openReception(lane: string, batch: string, from: MemberName): Promise<Opened>;
+  /** The next bytes of the frames; resolves when more may come. */
+  receive(batch: string, session: string, piece: Uint8Array): Promise<void>;
+  finishReception(batch: string, session: string): Promise<Sent>;
+  closeReception(lane: string, batch: string, session: string): Promise<void>;
+};

@@ -69,8 +69,17 @@ function everything(mailLog: MailLog): void {
     to: 'ben@example.org',
     user: 'anna',
   });
-  mailLog.attempted({ ...attempt, user: 'anna', nextAttemptAt: now + 60_000 });
+  mailLog.taken({
+    id: 'c3d4-1',
+    member: 'mta-1',
+    envelope: { ...envelope, firstId: 'a1b2-7' },
+    jobs: [{ destination: 'mx:example.org', recipients: [0], attempts: 2, dueAt: now }],
+    size: 1200,
+  });
+  mailLog.attempted({ ...attempt, firstId: 'z9-1', user: 'anna', nextAttemptAt: now + 60_000 });
   mailLog.ended({ ...attempt, user: 'anna', outcome: 'delivered' });
+  const move = { outcome: 'moved', member: 'mta-2', movedAs: 'e5f6-3' } as const;
+  mailLog.ended({ ...attempt, firstId: 'z9-1', user: 'anna', ...move });
 }
 
 describe('createMailLog', () => {
@@ -121,26 +130,51 @@ describe('createMailLog', () => {
         to: 'ben@example.org',
         user: 'anna',
       },
-      { ...tried, msg: 'attempted', nextAttemptAt: '2026-11-22T14:01:00.123Z' },
+      {
+        ...same,
+        msg: 'taken',
+        id: 'c3d4-1',
+        firstId: 'a1b2-7',
+        from: 'anna@example.test',
+        to: ['ben@example.org'],
+        recipients: 1,
+        size: 1200,
+        member: 'mta-1',
+      },
+      { ...tried, firstId: 'z9-1', msg: 'attempted', nextAttemptAt: '2026-11-22T14:01:00.123Z' },
       { ...tried, msg: 'ended', outcome: 'delivered' },
+      { ...tried, firstId: 'z9-1', msg: 'ended', outcome: 'moved', member: 'mta-2', movedAs: 'e5f6-3' },
     ]);
   });
 
-  it('keeps what has ended in the history', () => {
+  it('keeps what has ended, and what has come from another pod, in the history', () => {
     const { mailLog, history } = log();
     everything(mailLog);
+    const same = {
+      time: '2026-11-22T14:00:00.123Z',
+      from: 'anna@example.test',
+      to: 'ben@example.org',
+      attempts: 2,
+    };
+    const ended = {
+      ...same,
+      id: 'a1b2-7',
+      nextHop: 'mx.example.org[192.0.2.1]:25',
+      reply: '250 2.0.0 Ok',
+      delayMs: 412,
+    };
     expect(history).toEqual([
       {
-        time: '2026-11-22T14:00:00.123Z',
-        id: 'a1b2-7',
-        from: 'anna@example.test',
-        to: 'ben@example.org',
-        outcome: 'delivered',
-        nextHop: 'mx.example.org[192.0.2.1]:25',
-        reply: '250 2.0.0 Ok',
-        delayMs: 412,
-        attempts: 2,
+        ...same,
+        id: 'c3d4-1',
+        outcome: 'taken',
+        reply: '250 2.0.0 Taken from mta-1',
+        delayMs: 0,
+        member: 'mta-1',
+        firstId: 'a1b2-7',
       },
+      { ...ended, outcome: 'delivered' },
+      { ...ended, outcome: 'moved', member: 'mta-2', movedAs: 'e5f6-3', firstId: 'z9-1' },
     ]);
   });
 
@@ -171,13 +205,13 @@ describe('createMailLog', () => {
   it('has exactly the fields of docs/mail-log.md', () => {
     const docs = readFileSync(new URL('../../docs/mail-log.md', import.meta.url), 'utf8');
     const documented = [...docs.matchAll(/^\| `(\w+)` \|([^|]*)\|/gm)].flatMap((row) =>
-      [...(row[2] ?? '').matchAll(/accepted|refused|attempted|ended/g)].map(
+      [...(row[2] ?? '').matchAll(/accepted|refused|taken|attempted|ended/g)].map(
         (event) => `${event[0]}.${row[1]}`,
       ),
     );
     const { mailLog, lines } = log();
     everything(mailLog);
     const written = lines.flatMap((line) => Object.keys(line).map((field) => `${line['msg']}.${field}`));
-    expect(documented.sort()).toEqual(written.sort());
+    expect(documented.sort()).toEqual([...new Set(written)].sort());
   });
 });

@@ -1,5 +1,5 @@
 /**
- * The mail log: one JSON line per accept, refusal, attempt and end. `msg` is one of four constants, everything else a
+ * The mail log: one JSON line per accept, refusal, attempt, end and move. `msg` is one of five constants, everything else a
  * field (docs/mail-log.md). Never fails and never waits: lines go to a buffered destination, ends also to the history.
  */
 import pino from 'pino';
@@ -41,6 +41,7 @@ export function createMailLog({ destination, clock, redact, history }: MailLogOp
 
   const attemptFields = (event: AttemptEvent) => ({
     id: event.id,
+    firstId: event.firstId,
     from: redact(event.from),
     to: redact(event.to),
     destination: event.destination,
@@ -98,20 +99,51 @@ export function createMailLog({ destination, clock, redact, history }: MailLogOp
     },
     ended(event) {
       const fields = attemptFields(event);
-      logger.info({ ...fields, outcome: event.outcome }, 'ended');
+      const { outcome, member, movedAs, firstId } = event;
+      logger.info({ ...fields, outcome, member, movedAs }, 'ended');
       if (history === undefined) return;
       const record: HistoryRecord = {
         time: isoTime(clock.now()),
         id: event.id,
         from: fields.from,
         to: fields.to,
-        outcome: event.outcome,
+        outcome,
         ...(event.nextHop === undefined ? {} : { nextHop: event.nextHop }),
         reply: fields.reply,
         delayMs: event.delay,
         attempts: event.attempts,
+        ...(member === undefined ? {} : { member }),
+        ...(movedAs === undefined ? {} : { movedAs }),
+        ...(firstId === undefined ? {} : { firstId }),
       };
       history.append(record);
+    },
+    taken({ id, member, envelope, jobs, size }) {
+      const { firstId, recipients, arrivedAt } = envelope;
+      const here = jobs.flatMap((job) => job.recipients.map((recipient) => recipients[recipient]!));
+      const from = redact(envelope.from);
+      logger.info(
+        { id, firstId, from, to: addressList(here, redact), recipients: here.length, size, member },
+        'taken',
+      );
+      if (history === undefined) return;
+      const now = clock.now();
+      for (const job of jobs) {
+        for (const recipient of job.recipients) {
+          history.append({
+            time: isoTime(now),
+            id,
+            from,
+            to: redact(recipients[recipient]!.address),
+            outcome: 'taken',
+            reply: `250 2.0.0 Taken from ${member}`,
+            delayMs: now - arrivedAt,
+            attempts: job.attempts,
+            member,
+            ...(firstId === undefined ? {} : { firstId }),
+          });
+        }
+      }
     },
     async close() {
       await Promise.all([destination.flush(), history?.close()]);

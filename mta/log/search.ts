@@ -19,11 +19,14 @@ const recordSchema = z.looseObject({
   id: z.string(),
   from: z.string(),
   to: z.string(),
-  outcome: z.enum(['delivered', 'bounced', 'expired', 'removed']),
+  outcome: z.enum(['delivered', 'bounced', 'expired', 'removed', 'moved', 'taken']),
   nextHop: z.string().optional(),
   reply: z.string(),
   delayMs: z.number(),
   attempts: z.number(),
+  member: z.string().optional(),
+  movedAs: z.string().optional(),
+  firstId: z.string().optional(),
 });
 
 /**
@@ -73,7 +76,7 @@ function matcher(query: HistoryQuery, redact: Redact): Matcher {
     if (query.id !== undefined && !line.includes(query.id)) return undefined;
     const record = parseRecord(line);
     if (record === undefined) return undefined;
-    if (query.id !== undefined && record.id !== query.id) return undefined;
+    if (query.id !== undefined && record.id !== query.id && record.firstId !== query.id) return undefined;
     if (from !== undefined && record.from.toLowerCase() !== from) return undefined;
     if (to !== undefined && record.to.toLowerCase() !== to) return undefined;
     const time = Date.parse(record.time);

@@ -4,6 +4,8 @@ import type { MtaConfig } from '../config.ts';
 import type { WorkerSummary } from '../control/operations.ts';
 import type { MessageFilter, MessageSummary, QueueAction } from '../control/types.ts';
 import type { Grant, WorkerNeed } from '../fleet/fair-split.ts';
+import type { MemberCalls, ReceivingWorker } from '../fleet/types.ts';
+import type { HandOverStatus } from '../queue/transfer/hand-over.ts';
 import type { LaneRelease, LaneSummary, QueueId, WorkerId } from '../queue/types.ts';
 import type { WorkerLoad } from '../schedule/balance.ts';
 import type { DestinationNews } from '../schedule/types.ts';
@@ -14,7 +16,7 @@ export interface Place {
   readonly workers: number;
 }
 
-export type WorkerCalls = {
+export type WorkerCalls = ReceivingWorker & {
   /** Opens the queue, binds the ports, starts to deliver. Rejects with what a person can mend. */
   start(config: MtaConfig, place: Place): Promise<void>;
   /** Takes a new config without dropping a session; where it rejects, the old one goes on. */
@@ -37,12 +39,23 @@ export type WorkerCalls = {
   grant(grants: readonly Grant[]): Promise<void>;
   /** Another process has learnt something of a destination. */
   heard(news: DestinationNews): Promise<void>;
+  /**
+   * Takes nothing new from now on, for as long as this process lives: listeners stop, sessions under way end, deliveries
+   * go on. `PerReplica`: gives all messages to other members, and removes each lane when it is empty. `Shared`: adopts
+   * nothing more, and releases its lanes when deliveries have ended or `drainSeconds` are over. Resolves when nothing
+   * new can begin; `handOver` and `queue` say how far the rest has come.
+   */
+  leave(): Promise<void>;
+  /** Undefined in mode `Shared`, where nothing has to move. */
+  handOver(): Promise<HandOverStatus | undefined>;
+  /** As `HandOver.giveUp`: a person says that the member is gone for good. Resolves with the messages that are free. */
+  giveUp(member: string): Promise<number>;
   /** Accepts nothing more, finishes what is in flight within `seconds`, releases the lanes. */
   drain(seconds: number): Promise<void>;
 };
 
 /** What a worker tells its supervisor. */
-export type SupervisorCalls = {
+export type SupervisorCalls = MemberCalls & {
   /** It has let a lane go: others may claim it. */
   released(release: LaneRelease): Promise<void>;
   /** What it wants and uses of budgets. */

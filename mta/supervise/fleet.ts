@@ -8,8 +8,9 @@ import type { Clock } from '../clock.ts';
 import { memberName } from '../config.ts';
 import { PostriderError } from '../errors.ts';
 import { Fleet } from '../fleet/fleet.ts';
+import { answerHandOver } from '../fleet/hand-over-routes.ts';
 import { readIdentity } from '../fleet/identity.ts';
-import type { FleetChannel } from '../fleet/types.ts';
+import type { FleetChannel, MemberName } from '../fleet/types.ts';
 import type { Supervisor } from './supervisor.ts';
 
 export interface FleetPlace {
@@ -25,9 +26,17 @@ export interface JoinedFleet {
   readonly channel: FleetChannel;
   start(): Promise<void>;
   stop(): Promise<void>;
+  /**
+   * A person says that a member is gone for good, with its volume: messages that were on their way to it are free again.
+   * Resolves with how many. Rejects with `MemberLive` where it is heard: then it can answer.
+   */
+  giveUp(member: MemberName): Promise<number>;
   /** Prometheus text. */
   metrics(): Promise<string>;
 }
+
+/** A piece of messages may have to wait for the disk of who takes it. */
+const ASK_IDLE_MS = 30_000;
 
 /** Undefined where the config has no peers. */
 export function joinFleet(supervisor: Supervisor, place: FleetPlace): JoinedFleet | undefined {
@@ -52,6 +61,19 @@ export function joinFleet(supervisor: Supervisor, place: FleetPlace): JoinedFlee
   supervisor.onLoaded((loaded) => loaded.peers && fleet.load(loaded.peers));
   // What another pod can't see it can't take.
   if (config.queue.mode === 'Shared') exchange.onReleased((release) => fleet.released(release));
+  // What is on a volume that all of them see needs not to be moved.
+  if (config.queue.mode === 'PerReplica') answerHandOver(fleet, () => supervisor.workers());
+  supervisor.connect({
+    members: async () =>
+      fleet
+        .members()
+        .filter(({ live }) => live)
+        .map(({ name }) => name),
+    async ask(member, path, query, body) {
+      const answer = await fleet.request(member, path, Buffer.from(body), { query, idleMs: ASK_IDLE_MS });
+      return answer.json();
+    },
+  });
   const listeners = {
     budgets: () => pod.refresh(),
     loads: exchange.heard.bind(exchange),
@@ -62,6 +84,17 @@ export function joinFleet(supervisor: Supervisor, place: FleetPlace): JoinedFlee
     channel: fleet,
     start: async () => void (await fleet.start(peers, listeners, () => exchange.loads())),
     stop: () => fleet.stop(),
+    async giveUp(member) {
+      if (fleet.members().some(({ name, live }) => live && name === member)) {
+        throw new PostriderError('MemberLive', `member ${member} lives: it was heard just now`, {
+          hint: 'let it answer; give up only who is gone for good, with its volume',
+        });
+      }
+      const freed = await Promise.all(
+        Array.from(supervisor.workers().values(), (worker) => worker.giveUp(member)),
+      );
+      return freed.reduce((sum, count) => sum + count, 0);
+    },
     metrics() {
       const state = pod.state();
       const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);

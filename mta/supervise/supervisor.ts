@@ -9,6 +9,8 @@ import type { MtaConfig } from '../config.ts';
 import type { ConfigStatus } from '../control/types.ts';
 import { PostriderError } from '../errors.ts';
 import { Pod } from '../fleet/pod.ts';
+import type { MemberCalls } from '../fleet/types.ts';
+import { memberUnreachable } from '../fleet/unreachable.ts';
 import type { Verifier } from '../policy/verifier.ts';
 import type { DestinationNews } from '../schedule/types.ts';
 import { checkSetup } from '../setup.ts';
@@ -46,6 +48,14 @@ interface Worker {
   seen: number;
 }
 
+/** Where there is nobody else. */
+const ALONE: MemberCalls = {
+  members: async () => [],
+  ask: async (member) => {
+    throw memberUnreachable(member, 'can not be asked: this pod has no peers');
+  },
+};
+
 /** A worker that dies is started again after this, doubled with each death in a row. */
 const RESTART_MS = 250;
 const LONGEST_RESTART_MS = 30_000;
@@ -69,6 +79,7 @@ export class Supervisor {
   readonly #deps: SupervisorDeps;
   #onNews: (news: DestinationNews) => void = () => {};
   #onLoaded: (config: MtaConfig) => void = () => {};
+  #members: MemberCalls = ALONE;
   readonly #workers = new Map<number, Worker>();
   /** Drains under way of workers that are no longer wanted. */
   readonly #draining = new Set<Promise<void>>();
@@ -85,7 +96,7 @@ export class Supervisor {
     this.#config = config;
     this.#deps = deps;
     const { clock, logger } = deps;
-    const workers = () => [...this.#workers.values()].filter(({ ready }) => ready).map(({ calls }) => calls);
+    const workers = () => [...this.workers().values()];
     this.exchange = new Exchange({ workers, shared: config.queue.mode === 'Shared', clock, logger });
     this.pod = new Pod({
       self: deps.name,
@@ -138,10 +149,15 @@ export class Supervisor {
     return [`${ready} of ${this.#config.workers} workers are ready`];
   }
 
+  /** Those that are ready, by their index. */
+  workers(): ReadonlyMap<number, WorkerCalls> {
+    const ready = [...this.#workers].filter(([, worker]) => worker.ready);
+    return new Map(ready.map(([index, { calls }]) => [index, calls]));
+  }
+
   /** Asks every worker that is ready; one that dies meanwhile is left out. */
   async all<T>(ask: (calls: WorkerCalls) => Promise<T>): Promise<T[]> {
-    const ready = [...this.#workers.values()].filter((worker) => worker.ready);
-    const answers = await Promise.allSettled(ready.map(({ calls }) => ask(calls)));
+    const answers = await Promise.allSettled(Array.from(this.workers().values(), ask));
     const failures = answers.filter((answer) => answer.status === 'rejected');
     if (failures.length > 0 && failures.length === answers.length) throw failures[0]!.reason;
     return answers.filter((answer) => answer.status === 'fulfilled').map((answer) => answer.value);
@@ -267,6 +283,8 @@ export class Supervisor {
         this.#tellOthers(news, calls);
         this.#onNews(news);
       },
+      members: () => this.#members.members(),
+      ask: (...question) => this.#members.ask(...question),
     };
     serve(process.channel, ours);
     const started = clock.monotonic();
@@ -330,6 +348,11 @@ export class Supervisor {
   /** Another pod has learnt something of a destination. */
   heard(news: DestinationNews): void {
     this.#tellOthers(news, undefined);
+  }
+
+  /** How workers reach other members, from now on. */
+  connect(members: MemberCalls): void {
+    this.#members = members;
   }
 
   /** Called with what a worker has learnt of a destination. */

@@ -89,6 +89,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     accepted: () => {},
     refused: () => {},
     attempted: (event) => void attempted.push(event),
+    taken: () => {},
     ended: (event) => void ended.push(event),
     close: async () => {},
   };

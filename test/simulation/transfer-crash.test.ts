@@ -122,7 +122,7 @@ class World {
     const inLane = async <T>({ lane }: Receiver, pod: Pod, run: () => Promise<T>): Promise<T> => {
       const there = pod.test.queue.transfers().some((transfers) => transfers.lane === lane);
       if (!there && !(await pod.test.disk.exists(`/queue/lanes/${lane}`))) {
-        throw new PostriderError('NoSuchResource', 'the lane is no more');
+        throw new PostriderError('LaneGone', 'the lane is no more');
       }
       return run();
     };

@@ -23,10 +23,12 @@ const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 30_000;
 
 export interface MovedMessage {
-  readonly id: QueueId;
+  /** As it was. */
+  readonly entry: QueueEntry;
+  /** Undefined where it could not be read. */
   readonly message: StoredMessage | undefined;
-  readonly size: number;
   readonly to: string;
+  /** Its id there. */
   readonly as: QueueId;
 }
 
@@ -301,13 +303,13 @@ export class HandOver {
     const left = new Set(transfers.left(batch));
     await Promise.all(
       kept.map(async ([sequence, as]) => {
-        const size = transfers.entry(sequence)?.size;
-        if (!left.has(sequence) || size === undefined) return;
+        const entry = transfers.entry(sequence);
+        if (!left.has(sequence) || entry === undefined) return;
         const message = read.get(sequence) ?? (await transfers.read(sequence).catch(() => undefined));
         await transfers.moved(sequence, batch, as);
         this.#messages += 1;
-        this.#bytes += size;
-        this.#deps.onMoved({ id: transfers.idOf(sequence), message, size, to: batch.member, as });
+        this.#bytes += entry.size;
+        this.#deps.onMoved({ entry, message, to: batch.member, as });
       }),
     );
   }
@@ -318,7 +320,7 @@ async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;
   } catch (error) {
-    if (error instanceof PostriderError && error.code === 'NoSuchResource') return undefined;
+    if (error instanceof PostriderError && error.code === 'LaneGone') return undefined;
     throw error;
   }
 }

@@ -11,7 +11,7 @@ import { encodeSettled } from '../format/message.ts';
 import type { EncodedRecord } from '../format/record.ts';
 import { randomName } from '../layout.ts';
 import type { IndexedMessage, MessageIndex } from '../message-index.ts';
-import type { Draft, QueueEntry, QueueId, Settlement, StoredMessage } from '../types.ts';
+import type { Draft, QueueEntry, QueueId, Settlement, StoredMessage, StoredReply } from '../types.ts';
 import type { Batch, Receiver, Reception, TransferFacts, TransferKey, TransferState } from './facts.ts';
 
 export interface BatchLimits {
@@ -163,7 +163,7 @@ export class LaneTransfers {
   /** The receiver has said that it has the message. Resolves when that is on stable storage. */
   async moved(sequence: number, { member }: Receiver, as: QueueId): Promise<void> {
     const jobs = this.entry(sequence)?.jobs ?? [];
-    const reply = { code: 250, enhanced: '2.0.0', text: `Moved to ${member} as ${as}` };
+    const reply = movedReply(member, as);
     await this.#home.settle(sequence, {
       ended: jobs.flatMap(({ recipients }) =>
         recipients.map((recipient) => ({ recipient, outcome: 'moved' as const, reply })),
@@ -218,6 +218,11 @@ export class LaneTransfers {
     this.#state.apply(facts, Number.POSITIVE_INFINITY);
     await this.#home.append(encodeFacts(facts));
   }
+}
+
+/** What a recipient's record says that has gone to another member. @param as its message's id there */
+export function movedReply(member: string, as: QueueId): StoredReply {
+  return { code: 250, enhanced: '2.0.0', text: `Moved to ${member} as ${as}` };
 }
 
 const encodeFacts = (transfer: TransferFacts): EncodedRecord =>

@@ -21,8 +21,8 @@ export interface Sent {
 }
 
 /**
- * All calls reject with what kept them from being answered, and then may have been done or not. `NoSuchResource` is an
- * answer: the lane is no more, and with it whatever it had.
+ * All calls reject with what kept them from being answered, and then may have been done or not. `LaneGone` is an answer:
+ * the lane is no more, and with it whatever it had.
  */
 export interface Peers {
   /** Members that may be asked. */

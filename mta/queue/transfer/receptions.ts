@@ -39,15 +39,22 @@ export class Receptions {
   readonly #deps: ReceptionsDeps;
   /** By batch. */
   readonly #sessions = new Map<string, Session>();
+  #closed = false;
 
   constructor(deps: ReceptionsDeps) {
     this.#deps = deps;
   }
 
-  /** The lane that takes messages here; undefined where this process has no room, or is leaving. */
+  /** The lane that takes messages here; undefined where this process has no room, is leaving, or ends. */
   lane(): string | undefined {
     const { queue } = this.#deps;
-    return queue.counts().full ? undefined : queue.home();
+    return this.#closed || queue.counts().full ? undefined : queue.home();
+  }
+
+  /** Takes nothing more: this process ends, and the lane's next owner is asked anew. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all(Array.from(this.#sessions.values(), (session) => session.end()));
   }
 
   /** @param from member that asks */
@@ -93,6 +100,7 @@ export class Receptions {
   }
 
   #lane(lane: string): LaneTransfers {
+    if (this.#closed) throw new PostriderError('LaneLost', 'this process ends');
     const found = this.#deps.queue.transfers().find((transfers) => transfers.lane === lane);
     if (found) return found;
     throw new PostriderError('LaneLost', `lane ${lane} is not in this process`);
@@ -153,7 +161,7 @@ class Session {
 
   #begin(header: FrameHeader): FrameSink {
     const { sequence } = header;
-    if (this.#seen.has(sequence)) return NOWHERE;
+    if (this.#ended || this.#seen.has(sequence)) return NOWHERE;
     this.#seen.add(sequence);
     let draft: Draft;
     try {
