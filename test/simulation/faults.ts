@@ -20,7 +20,7 @@ export const FAULTS = [
 export type OperationFault = (typeof OPERATION_FAULTS)[number];
 export type FaultKind = (typeof FAULTS)[number];
 
-export const isOperationFault = (kind: FaultKind): kind is OperationFault =>
+export const isOperationFault = (kind: string): kind is OperationFault =>
   (OPERATION_FAULTS as readonly string[]).includes(kind);
 
 const WRITES: ReadonlySet<OperationKind> = new Set(['write']);

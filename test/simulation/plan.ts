@@ -15,19 +15,31 @@ export interface PlannedMessage {
   readonly recipients: readonly number[];
 }
 
+/** A process of the plan; or, of what a fault sets off: the one that it struck, or one of those that go on. */
+export type Who = number | 'struck' | 'other';
+
+/** A process that is paused goes on; one stops as it should: no faults, but they have their moments too. */
+export type Event = FaultKind | 'go on' | 'stop';
+
 export interface PlannedFault {
-  readonly kind: FaultKind;
+  readonly kind: Event;
   /** Not before. */
   readonly at: number;
   /** Strikes when this state is seen for the `nth` time; at once where undefined. */
   readonly state: State | undefined;
   readonly nth: number;
   /** Which process it is aimed at; anyone's where undefined. */
-  readonly process: number | undefined;
+  readonly process: Who | undefined;
+  /** Whom it strikes, where that is not whose state it waited for. */
+  readonly on?: Who | undefined;
   /** How long it lasts, where it does. */
   readonly lasts: number;
   /** Until a process that is gone starts again. */
   readonly restartAfter: number;
+  /** What comes in then at the process that is struck; times are counted from there. */
+  readonly mail?: readonly PlannedMessage[];
+  /** What it sets off; times are counted from there. */
+  readonly then?: readonly PlannedFault[];
 }
 
 /** A process stops as it should, and starts again. */
