@@ -24,7 +24,8 @@ import { controlBackend } from './supervise/backend.ts';
 import type { SupervisorCalls } from './supervise/calls.ts';
 import { joinFleet } from './supervise/fleet.ts';
 import { type Channel, remote, serve } from './supervise/rpc.ts';
-import { Supervisor, type WorkerProcess } from './supervise/supervisor.ts';
+import { Supervisor } from './supervise/supervisor.ts';
+import type { WorkerProcess } from './supervise/worker-process.ts';
 import { createWorker } from './worker.ts';
 
 /** How long a process that has drained may take to end, and a worker without a supervisor. */
@@ -114,6 +115,7 @@ function spawnWorker(logLevel: string): WorkerProcess {
     void failed.then(listener);
   };
   return {
+    pid: child.pid,
     channel: {
       // A worker that is gone is told by `onExit`, not by what could not be sent to it.
       send: (message) => void (child.connected && child.send(message as object, () => {})),

@@ -23,6 +23,7 @@ class FakeWorker {
   readonly #exits: ((how: string) => void)[] = [];
   readonly #closes: (() => void)[] = [];
   readonly #behaviour: Behaviour;
+  readonly pid = undefined;
   readonly channel: Channel;
   readonly supervisor: SupervisorCalls;
   readonly noticed: LaneRelease[] = [];

@@ -18,15 +18,9 @@ import type { Place, SupervisorCalls, WorkerCalls } from './calls.ts';
 import { checkChange } from './change.ts';
 import { Exchange } from './exchange.ts';
 import { checkFree, listenerBindings, newBindings } from './ports.ts';
-import { type Channel, remote, serve } from './rpc.ts';
-
-/** A child process as far as the supervisor needs it. */
-export interface WorkerProcess {
-  readonly channel: Channel;
-  /** Ends it at once. */
-  kill(): void;
-  onExit(listener: (how: string) => void): void;
-}
+import { Restarts } from './restarts.ts';
+import { remote, serve } from './rpc.ts';
+import { endWorker, type WorkerProcess } from './worker-process.ts';
 
 export interface SupervisorDeps {
   readonly spawn: () => WorkerProcess;
@@ -56,18 +50,7 @@ const ALONE: MemberCalls = {
   },
 };
 
-/** A worker that dies is started again after this, doubled with each death in a row. */
-const RESTART_MS = 250;
-const LONGEST_RESTART_MS = 30_000;
-/** A queue that can't be reached is asked for more often: nothing is wrong with the worker. */
-const LONGEST_WAIT_MS = 4000;
-/** A worker that has served for so long starts its count of deaths anew. */
-const STEADY_MS = 60_000;
 const PING_MS = 1000;
-/** What draining takes beside the grace: connections are closed, lanes released, logs written. */
-const DRAIN_MARGIN_MS = 5000;
-/** A drained process that is still there after this is killed. */
-const EXIT_MS = 2000;
 /** An event loop that hasn't answered for so long is taken to be stuck. */
 const STUCK_MS = 30_000;
 
@@ -84,7 +67,7 @@ export class Supervisor {
   /** Drains under way of workers that are no longer wanted. */
   readonly #draining = new Set<Promise<void>>();
   #config: MtaConfig;
-  #deaths = 0;
+  readonly #restarts = new Restarts();
   /** Why the queue can't be reached: waited for, as nobody else can do better. */
   #unreachable: string | undefined;
   #stopping = false;
@@ -253,23 +236,9 @@ export class Supervisor {
   }
 
   async #drainWorker(worker: Worker, seconds: number): Promise<void> {
-    const { logger, clock } = this.#deps;
     this.#workers.delete(worker.index);
     worker.ready = false;
-    const exited = new Promise<void>((resolve) => worker.process.onExit(() => resolve()));
-    const kill = () => worker.process.kill();
-    // A worker that is stuck doesn't answer at all.
-    const cancelStuck = clock.after(seconds * 1000 + DRAIN_MARGIN_MS, kill);
-    await worker.calls.drain(seconds).catch((error: unknown) => {
-      logger.error(
-        { err: error, worker: worker.index },
-        'a worker did not drain, its mail waits for the lease',
-      );
-    });
-    cancelStuck();
-    const cancel = clock.after(EXIT_MS, kill);
-    await exited;
-    cancel();
+    await endWorker(worker, seconds, this.#deps);
   }
 
   async #startWorker(index: number): Promise<void> {
@@ -296,7 +265,7 @@ export class Supervisor {
       const expected = this.#stopping || this.#workers.get(index) !== worker;
       if (expected) return;
       this.#workers.delete(index);
-      if (worker.ready) this.#restart(index, how, clock.monotonic() - started);
+      if (worker.ready) this.#restart(index, how, this.#restarts.next(clock.monotonic() - started, false));
     });
     try {
       await calls.start(config, this.#place(index, config));
@@ -329,15 +298,12 @@ export class Supervisor {
 
   #restartFailed(index: number, error: unknown): void {
     if (this.#stopping) return;
-    const longest = isUnreachable(error) ? LONGEST_WAIT_MS : LONGEST_RESTART_MS;
-    this.#restart(index, error instanceof Error ? error.message : String(error), 0, longest);
+    const how = error instanceof Error ? error.message : String(error);
+    this.#restart(index, how, this.#restarts.next(0, isUnreachable(error)));
   }
 
-  #restart(index: number, how: string, lived: number, longest = LONGEST_RESTART_MS): void {
+  #restart(index: number, how: string, wait: number): void {
     const { clock, logger } = this.#deps;
-    if (lived > STEADY_MS) this.#deaths = 0;
-    const wait = Math.min(RESTART_MS * 2 ** this.#deaths, longest);
-    this.#deaths += 1;
     logger.error({ worker: index, how, restartInMs: wait }, 'worker ended unexpectedly');
     clock.after(wait, () => {
       if (this.#stopping || index >= this.#config.workers || this.#workers.has(index)) return;
