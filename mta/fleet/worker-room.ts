@@ -8,6 +8,7 @@ import type { DestinationKey } from '../route/types.ts';
 import type { Room, RoomAsked } from '../schedule/types.ts';
 import type { BudgetId } from './budget-types.ts';
 import type { Grant, WorkerNeed } from './fair-split.ts';
+import { Questions } from './questions.ts';
 import { SpentTokens } from './spent-tokens.ts';
 
 export interface WorkerRoomOptions {
@@ -30,27 +31,36 @@ interface Entry {
   told: WorkerNeed | undefined;
 }
 
-/** Budgets that are asked for and have nothing yet: beyond these, others have to wait. */
+/** A destination as the scheduler spoke of it last. */
+type Place = Pick<RoomAsked, 'active' | 'down'>;
+
+const NOWHERE: Place = { active: 0, down: false };
+/** Questions open at a time. Others may be probing a destination for minutes: those wait apart. */
 const MOST_ASKED = 256;
+const MOST_PROBES_ASKED = 128;
 const SWEEP_MS = 1000;
 
 export class WorkerRoom implements Room {
   readonly #options: WorkerRoomOptions;
   readonly #entries = new Map<BudgetId, Entry>();
   readonly #spent = new Map<DestinationKey, SpentTokens>();
-  readonly #active = new Map<DestinationKey, number>();
+  /** When the next token of a rate has rested, by the monotonic clock. */
+  readonly #rested = new Map<DestinationKey, number>();
+  /** Destinations with attempts under way. */
+  readonly #places = new Map<DestinationKey, Place>();
   readonly #dirty = new Set<BudgetId>();
-  readonly #asked = new Set<BudgetId>();
+  readonly #questions: Questions;
+  readonly #probes: Questions;
   #listener: (key: DestinationKey) => void = () => {};
   #flushing = false;
   #sweeping = false;
 
   constructor(options: WorkerRoomOptions) {
     this.#options = options;
-  }
-
-  get open(): boolean {
-    return this.#asked.size < MOST_ASKED;
+    const { clock } = options;
+    const again = (key: DestinationKey) => this.#listener(key);
+    this.#questions = new Questions({ most: MOST_ASKED, clock, again });
+    this.#probes = new Questions({ most: MOST_PROBES_ASKED, clock, again });
   }
 
   onMore(listener: (key: DestinationKey) => void): void {
@@ -62,17 +72,20 @@ export class WorkerRoom implements Room {
   }
 
   of({ key, active, wanted, down }: RoomAsked): number {
-    if (active === 0) this.#active.delete(key);
-    else this.#active.set(key, active);
-    const { open } = this.#options;
-    const connections = this.#ask(`connections ${key}`, key, wanted, () =>
-      Math.max(this.#active.get(key) ?? 0, open(key)),
+    if (active === 0) this.#places.delete(key);
+    else this.#places.set(key, { active, down });
+    const place = () => this.#places.get(key) ?? NOWHERE;
+    const probes = this.#ask(`probe ${key}`, key, down ? wanted : 0, () => {
+      const { active, down } = place();
+      return down ? active : 0;
+    });
+    // Who may not probe leaves the connection to whoever may: each would wait for what the other has.
+    const most = down && probes === 0 ? active : wanted;
+    const connections = this.#ask(`connections ${key}`, key, most, () =>
+      Math.max(place().active, this.#options.open(key)),
     );
-    const probes = this.#ask(`probe ${key}`, key, down ? wanted : 0, () =>
-      down ? (this.#active.get(key) ?? 0) : 0,
-    );
-    const room = down ? Math.min(connections, probes) : connections;
-    return Math.min(room, this.#ofRate(key, active, wanted));
+    const room = Math.min(connections, this.#ofRate(key, active, most));
+    return down ? Math.min(room, probes) : room;
   }
 
   #ofRate(key: DestinationKey, active: number, wanted: number): number {
@@ -90,29 +103,41 @@ export class WorkerRoom implements Room {
       spent.count(this.#options.clock.monotonic()),
     );
     const left = Math.max(0, granted - used);
-    if (left < more && used > 0) {
-      this.#options.clock.after(spent.nextAt(now) - now, () => this.#listener(key));
-    }
+    if (left < more && used > 0) this.#wakeAt(spent.nextAt(now), key, now);
     return active + left;
   }
 
+  #wakeAt(at: number, key: DestinationKey, now: number): void {
+    if ((this.#rested.get(key) ?? Number.POSITIVE_INFINITY) <= at) return;
+    this.#rested.set(key, at);
+    this.#options.clock.after(at - now, () => {
+      this.#rested.delete(key);
+      this.#listener(key);
+    });
+  }
+
   /** What may be used of a budget, which is asked for where it is less than wanted. */
-  #ask(id: BudgetId, key: DestinationKey, want: number, use: () => number): number {
+  #ask(id: BudgetId, key: DestinationKey, wanted: number, use: () => number): number {
     let entry = this.#entries.get(id);
+    const questions = this.#questionsOf(id);
+    if (wanted === 0 || (entry !== undefined && entry.granted > 0)) questions.close(id);
+    else if (!questions.ask(id, key)) wanted = 0;
     if (entry === undefined) {
-      if (want === 0) return 0;
-      entry = { key, use, want, granted: 0, number: 0, told: undefined };
+      if (wanted === 0) return 0;
+      entry = { key, use, want: wanted, granted: 0, number: 0, told: undefined };
       this.#entries.set(id, entry);
       this.#watch();
     }
-    if (want > entry.granted && want !== entry.told?.want) this.#report(id);
-    entry.want = want;
-    if (want > 0 && entry.granted === 0) this.#asked.add(id);
-    else this.#asked.delete(id);
+    if (wanted > entry.granted && wanted !== entry.told?.want) this.#report(id);
+    entry.want = wanted;
     // Somebody waits for what is in use beyond it.
     if (entry.told !== undefined && entry.told.use > entry.granted && entry.use() < entry.told.use)
       this.#report(id);
     return entry.granted;
+  }
+
+  #questionsOf(id: BudgetId): Questions {
+    return id.startsWith('probe ') ? this.#probes : this.#questions;
   }
 
   /** From the supervisor: what this worker may use from now on. */
@@ -126,7 +151,7 @@ export class WorkerRoom implements Room {
       if (number <= entry.number) continue;
       const more = tokens > entry.granted;
       Object.assign(entry, { granted: tokens, number });
-      if (tokens > 0) this.#asked.delete(id);
+      if (tokens > 0) this.#questionsOf(id).close(id);
       if (more) this.#listener(entry.key);
       else {
         if (id.startsWith('connections ')) this.#options.trim(entry.key, tokens);
@@ -170,7 +195,7 @@ export class WorkerRoom implements Room {
       for (const [id, { told }] of this.#entries) {
         if (told?.want === 0 && told.use === 0) {
           this.#entries.delete(id);
-          this.#asked.delete(id);
+          this.#questionsOf(id).close(id);
         }
       }
       if (this.#entries.size > 0) this.#watch();

@@ -39,7 +39,7 @@ async function worker(disk: MemoryDisk, clock: TestClock, seed: number): Promise
     },
     lapse: async () => ({ destination: 'untried', stored: Promise.resolve() }),
     delivery: () => ({ retry: { initialSeconds: 60, factor: 2, maxSeconds: 3600, jitter: 0 } }) as Delivery,
-    room: { of: () => 2, began: () => {}, open: true, onMore: () => {} },
+    room: { of: () => 2, began: () => {}, onMore: () => {} },
     learnt: () => {},
     onDefect: (error) => {
       throw error;

@@ -17,7 +17,6 @@ function askedRoom(limit = 20) {
       return most;
     },
     began: () => {},
-    open: true,
     onMore(given) {
       listener = given;
     },

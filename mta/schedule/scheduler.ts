@@ -190,24 +190,21 @@ export class Scheduler {
 
   #pump(): void {
     if (this.#stopping) return;
-    let dropped = 0;
-    const { room } = this.#options;
-    while (this.#underWay.size + this.#unstored < MAX_ACTIVE && room.open) {
+    for (let looked = 0; this.#underWay.size + this.#unstored < MAX_ACTIVE; looked += 1) {
+      if (looked === PORTION) {
+        // There may be a million: of a lane that was lost, that a person has changed, or without room.
+        this.#options.clock.soon(() => this.#pump());
+        break;
+      }
       const next = this.#turns.next();
       if (next === undefined) break;
       const { destination } = next;
       if (!this.#runnable(destination)) continue;
       const work = this.#current(destination.shift()!, destination);
       if (work !== undefined) this.#start(next, work);
-      else dropped += 1;
       this.#offer(destination);
       if (work === undefined && destination.ready === 0) this.#giveBack(destination);
       if (destination.ready === 0) this.#destinations.forget(destination);
-      if (dropped === PORTION) {
-        // There may be a million: of a lane that was lost, or that a person has changed.
-        this.#options.clock.soon(() => this.#pump());
-        break;
-      }
     }
     this.#setTimer();
   }

@@ -1,6 +1,8 @@
 /** What nobody may bring about: work that is forgotten, and work that keeps others from theirs. */
 import { describe, expect, it } from 'vitest';
+import type { Work } from './destination.ts';
 import { answered, down, settled, stored, world } from './testing/world.ts';
+import type { Room, RoomAsked } from './types.ts';
 
 const turns = async (count: number) => {
   for (let n = 0; n < count; n += 1) await settled();
@@ -246,5 +248,22 @@ describe('a backlog', () => {
     await clock.move(120_000);
     await turns(20);
     expect(scheduler.destination('mx:a.test')).toBeUndefined();
+  });
+});
+
+describe('destinations without room', () => {
+  it('keep nobody waiting, however many they are', async () => {
+    const tried: string[] = [];
+    const of = ({ key }: RoomAsked) => (key === 'mx:open.test' ? 1 : 0);
+    const room: Room = { of, began: () => {}, onMore: () => {} };
+    const attempt = async (work: Work) => {
+      tried.push(work.id);
+      return answered;
+    };
+    const { add } = world(attempt, 20, undefined, room);
+    for (let n = 0; n < 5000; n += 1) add(`shut-${n}`, { destination: `mx:shut-${n}.test` });
+    add('open', { destination: 'mx:open.test' });
+    await turns(10);
+    expect(tried).toEqual(['open']);
   });
 });

@@ -36,8 +36,6 @@ export interface Room {
   of(asked: RoomAsked): number;
   /** An attempt begins. */
   began(key: DestinationKey): void;
-  /** False while too many questions wait for their answer. */
-  readonly open: boolean;
   /** There may be more room for this destination than was said last. */
   onMore(listener: (key: DestinationKey) => void): void;
 }

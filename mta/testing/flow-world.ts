@@ -120,7 +120,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     attempt: (work) => flow.attempt(work),
     lapse: (work, reply) => flow.lapse(work, reply),
     delivery: () => setup.config.delivery,
-    room: { of: () => 10, began: () => {}, open: true, onMore: () => {} },
+    room: { of: () => 10, began: () => {}, onMore: () => {} },
     learnt: () => {},
     onDefect,
   });

@@ -115,7 +115,7 @@ export class Worker {
       attempt: (work) => this.#attempt(queue, work),
       lapse: (work, reply) => this.#lapse(queue, work, reply),
       delivery: () => DELIVERY,
-      room: { of: () => DELIVERY.connectionsPerDestination, began: () => {}, open: true, onMore: () => {} },
+      room: { of: () => DELIVERY.connectionsPerDestination, began: () => {}, onMore: () => {} },
       learnt: () => {},
       onDefect: (error) => violated(error),
     });

@@ -52,7 +52,7 @@ export function world(
   attempt: (work: Work) => Promise<AttemptReport>,
   limit = 20,
   store: () => Promise<void> = () => stored,
-  room: Room = { of: () => limit, began: () => {}, open: true, onMore: () => {} },
+  room: Room = { of: () => limit, began: () => {}, onMore: () => {} },
   clock = testClock(),
 ) {
   const messages = new Map<string, QueueEntry>();
