@@ -282,7 +282,7 @@ function queueGauges(registry: Registry, queue: () => QueueGauges | undefined): 
   newSum(
     registry,
     'queue_damaged_groups_total',
-    'Damaged groups of records that were kept aside',
+    'Damaged records, groups and bodies that were found',
     () => queue()?.damaged ?? 0,
   );
 }

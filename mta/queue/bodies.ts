@@ -1,8 +1,9 @@
 /** The body files of a lane. One that can't be removed is collected by the next owner. */
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
-import { BodyWriter, readBody } from './body.ts';
+import type { BodyToRead } from './body-reader.ts';
+import { BodyWriter } from './body-writer.ts';
 import type { Disk } from './disk.ts';
+import type { BodyFile } from './format/message.ts';
 import { BODIES, bodyName } from './layout.ts';
 import { sharedSync } from './shared-sync.ts';
 
@@ -27,8 +28,9 @@ export class Bodies {
     return { name, writer: new BodyWriter(this.#disk, this.#folder, name, this.#syncFolder) };
   }
 
-  stream(name: string, size: number): Readable {
-    return readBody(this.#disk, join(this.#folder, name), size);
+  /** How it is read back. @param size bytes, as its record says */
+  locate({ name, crc }: BodyFile, size: number): BodyToRead {
+    return { path: join(this.#folder, name), size, crc };
   }
 
   /** The record that ends its message is durable, and the lease renewed. */

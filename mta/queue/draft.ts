@@ -4,7 +4,8 @@
  */
 import type { Envelope } from '../envelope.ts';
 import { smtpError } from '../errors.ts';
-import type { BodyWriter } from './body.ts';
+import type { BodyWriter } from './body-writer.ts';
+import type { BodyFile } from './format/message.ts';
 import type { Draft, Job, QueueId } from './types.ts';
 
 export interface DraftHome {
@@ -13,7 +14,7 @@ export interface DraftHome {
   onEnd(): void;
   openBody(): { readonly name: string; readonly writer: BodyWriter };
   accept(
-    content: { readonly size: number; readonly body: string | Buffer },
+    content: { readonly size: number; readonly body: BodyFile | Buffer },
     envelope: Envelope,
     jobs: readonly Job[],
   ): Promise<void>;
@@ -63,7 +64,8 @@ export class LaneDraft implements Draft {
     }
     this.#state = 'ended';
     this.#home.onEnd();
-    const body = this.#file?.name ?? oneBuffer(chunks, this.#size);
+    const file = this.#file;
+    const body = file ? { name: file.name, crc: file.writer.crc } : oneBuffer(chunks, this.#size);
     // Where this fails the record may count all the same: the lane decides what becomes of the body.
     await this.#home.accept({ size: this.#size, body }, envelope, jobs);
   }

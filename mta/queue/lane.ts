@@ -5,11 +5,12 @@
 import type { Envelope } from '../envelope.ts';
 import { PostriderError, smtpError } from '../errors.ts';
 import { Bodies } from './bodies.ts';
+import { readBody } from './body-reader.ts';
 import { Compaction } from './compaction.ts';
 import type { LaneContext } from './context.ts';
 import { isFull } from './disk.ts';
 import { LaneDraft } from './draft.ts';
-import { encodeMessage, encodeSettled } from './format/message.ts';
+import { type BodyFile, encodeMessage, encodeSettled } from './format/message.ts';
 import { handleOf } from './handles.ts';
 import { applySettlement } from './jobs.ts';
 import { Journal } from './journal.ts';
@@ -85,6 +86,7 @@ export class Lane {
       folder: this.folder,
       index: this.index,
       found: recovered.damage,
+      settle: (sequence, settlement) => this.#settle(sequence, settlement),
     });
     this.#lease = parts.lease;
     this.#segments = parts.segments;
@@ -183,7 +185,7 @@ export class Lane {
 
   async #accept(
     sequence: number,
-    { size, body }: { readonly size: number; readonly body: string | Buffer },
+    { size, body }: { readonly size: number; readonly body: BodyFile | Buffer },
     { envelope, jobs }: { readonly envelope: Envelope; readonly jobs: NewMessage['jobs'] },
     key: TransferKey | undefined,
   ): Promise<void> {
@@ -206,7 +208,7 @@ export class Lane {
       if (key) this.transfers.received(key, sequence);
       this.#arrived({ sequence, size, envelope, jobs, body }, where);
     } catch (error) {
-      if (typeof body === 'string') this.#bodies.doubt(body);
+      if (!Buffer.isBuffer(body)) this.#bodies.doubt(body.name);
       throw error;
     } finally {
       this.#writing -= 1;
@@ -220,7 +222,7 @@ export class Lane {
       readonly size: number;
       readonly envelope: Envelope;
       readonly jobs: NewMessage['jobs'];
-      readonly body: string | Buffer;
+      readonly body: BodyFile | Buffer;
     },
     where: { readonly segment: number; readonly offset: number; readonly length: number },
   ): void {
@@ -230,14 +232,14 @@ export class Lane {
       size,
       arrivedAt: envelope.arrivedAt,
       sender: senderOf(envelope),
-      body: typeof body === 'string' ? body : undefined,
+      body: Buffer.isBuffer(body) ? undefined : body.name,
       jobs: message.jobs,
       segment: where.segment,
       offset: where.offset,
       length: where.length,
     };
     this.index.put(indexed);
-    if (typeof body !== 'string') this.#context.cache.put(this.idOf(sequence), { envelope, content: body });
+    if (Buffer.isBuffer(body)) this.#context.cache.put(this.idOf(sequence), { envelope, content: body });
     this.#events.onArrival(this.entryOf(indexed));
   }
 
@@ -299,8 +301,10 @@ export class Lane {
     if (!message || !found) return undefined;
     const { envelope, content } = found;
     const { jobs, size } = message;
-    if (typeof content !== 'string') return { id, envelope, jobs, content: inMemory(content) };
-    const stream = () => this.#bodies.stream(content, size);
+    if (Buffer.isBuffer(content)) return { id, envelope, jobs, content: inMemory(content) };
+    const body = this.#bodies.locate(content, size);
+    const stream = () =>
+      readBody(this.#context.disk, body).on('error', (error) => this.#damage.suspect(sequence, body, error));
     return { id, envelope, jobs, content: { size, bytes: undefined, stream } };
   }
 

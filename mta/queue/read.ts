@@ -3,7 +3,13 @@ import { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import type { Envelope } from '../envelope.ts';
 import { PostriderError } from '../errors.ts';
-import { decodeMessage, decodeSettled, type MessagePart, parseEnvelope } from './format/message.ts';
+import {
+  type BodyFile,
+  decodeMessage,
+  decodeSettled,
+  type MessagePart,
+  parseEnvelope,
+} from './format/message.ts';
 import { decodeRecordHead, RECORD_HEADER } from './format/record.ts';
 import type { MessageIndex, RecordLocation } from './message-index.ts';
 import type { Segments } from './segments.ts';
@@ -11,8 +17,8 @@ import type { MessageContent } from './types.ts';
 
 export interface FoundMessage {
   readonly envelope: Envelope;
-  /** The content, or the name of the body's file. */
-  readonly content: string | Buffer;
+  /** The content, or the file that holds it. */
+  readonly content: BodyFile | Buffer;
 }
 
 /** Undefined where the message has ended. */

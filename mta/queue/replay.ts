@@ -66,7 +66,7 @@ export class Replay {
       size: part.size,
       arrivedAt: part.arrivedAt,
       sender: part.sender,
-      body: typeof part.body === 'string' ? part.body : undefined,
+      body: Buffer.isBuffer(part.body) ? undefined : part.body.name,
       jobs: parseJobs(part.jobs),
       segment: where.segment,
       offset: where.offset,

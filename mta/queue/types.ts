@@ -85,7 +85,10 @@ export interface MessageContent {
   readonly size: number;
   /** The whole content where it is small enough to be in memory. */
   readonly bytes: Buffer | undefined;
-  /** A new stream of the content; the reader closes it. */
+  /**
+   * A new stream of the content; the reader closes it. Fails with the disk's error, or `QueueDamaged`: then never after
+   * all of it has been given away.
+   */
   stream(): Readable;
 }
 
@@ -137,7 +140,7 @@ export interface QueueCounts {
   /** Ms since the epoch; undefined when empty. */
   readonly oldest: number | undefined;
   readonly lanes: number;
-  /** Damaged groups kept aside since the lanes were opened. */
+  /** Damaged records, groups and bodies that were found since the lanes were opened. */
   readonly damaged: number;
   /** Whether new mail is refused for want of space. */
   readonly full: boolean;

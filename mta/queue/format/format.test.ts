@@ -31,7 +31,10 @@ const message = fc.record({
     .map((jobs) => jobs.map(({ destination, recipients }) => jobFor(recipients, { destination }))),
   sender: fc.string({ unit: 'grapheme', maxLength: 40 }),
   body: fc.oneof(
-    fc.stringMatching(/^[0-9a-z]{1,12}\.[0-9a-z]{1,6}$/),
+    fc.record({
+      name: fc.stringMatching(/^[0-9a-z]{1,12}\.[0-9a-z]{1,6}$/),
+      crc: fc.option(fc.integer({ min: 0, max: 2 ** 32 - 1 }), { nil: undefined }),
+    }),
     fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
   ),
 });
@@ -52,6 +55,15 @@ describe('a message', () => {
     fc.assert(
       fc.property(message, (stored) => sameMessage(payloadOf(encodeMessage('accepted', stored)), stored)),
     );
+  });
+
+  it('says the checksum of its body behind all that a reader of before looks at', () => {
+    const stored = { sequence: 1, size: 9, arrivedAt: 2, envelope: '{}', jobs: [], sender: 'a' };
+    const before = payloadOf(encodeMessage('accepted', { ...stored, body: { name: '1.2', crc: undefined } }));
+    const now = payloadOf(encodeMessage('accepted', { ...stored, body: { name: '1.2', crc: 7 } }));
+    expect(now.subarray(0, before.length)).toEqual(before);
+    expect(now).toHaveLength(before.length + 4);
+    expect(decodeMessage(before).body).toEqual({ name: '1.2', crc: undefined });
   });
 });
 

@@ -1,12 +1,15 @@
 /**
  * Payloads of the records. A message is a fixed part, its envelope as JSON, its jobs as JSON, the name of its body
- * file if it has one, else its content. JSON, as envelopes and jobs are maps that later versions extend. Pure.
+ * file if it has one and the CRC-32 of what is in it, else its content. JSON, as envelopes and jobs are maps that later
+ * versions extend. Pure.
  *
  * ```
  *  0 sequence 6 | 6 content size 6 | 12 arrival, ms 6 | 18 length of the body's name 2
  * 20 length of the envelope 4 | 24 length of the jobs 4 | 28 length of the sender 2 | 30 unused 2
- * 32 envelope, jobs, sender, name, content
+ * 32 envelope, jobs, sender, then name and CRC-32 4, or content
  * ```
+ * Records of before have no CRC-32, and readers of before stop at the name.
+ *
  * A settlement: `0 sequence 6 | 6 unused 2 | 8 length of the state 4 | 12 state, then the report as a message`.
  */
 import type { Envelope } from '../../envelope.ts';
@@ -16,6 +19,14 @@ import { type EncodedRecord, encodeRecord, RECORD_HEADER, type RecordType } from
 
 const MESSAGE_FIXED = 32;
 const SETTLED_FIXED = 12;
+const BODY_CRC = 4;
+
+/** The content of a large message, in a file of its own. */
+export interface BodyFile {
+  readonly name: string;
+  /** CRC-32 of the content; undefined where nobody has said it. */
+  readonly crc: number | undefined;
+}
 
 export interface MessageToStore {
   readonly sequence: number;
@@ -26,8 +37,8 @@ export interface MessageToStore {
   readonly jobs: readonly Job[];
   /** As in `QueueEntry`. */
   readonly sender: string;
-  /** Either the name of the body's file, or the content. */
-  readonly body: string | Buffer;
+  /** The file, or the content itself. */
+  readonly body: BodyFile | Buffer;
 }
 
 export interface MessagePart {
@@ -38,7 +49,7 @@ export interface MessagePart {
   readonly envelope: Buffer;
   readonly jobs: Buffer;
   readonly sender: string;
-  readonly body: string | Buffer;
+  readonly body: BodyFile | Buffer;
 }
 
 function messageHeadLength(message: MessageToStore, jobs: Buffer): number {
@@ -48,7 +59,7 @@ function messageHeadLength(message: MessageToStore, jobs: Buffer): number {
     (typeof envelope === 'string' ? Buffer.byteLength(envelope) : envelope.length) +
     jobs.length +
     Buffer.byteLength(message.sender) +
-    (typeof body === 'string' ? body.length : 0)
+    (Buffer.isBuffer(body) ? 0 : body.name.length + (body.crc === undefined ? 0 : BODY_CRC))
   );
 }
 
@@ -57,7 +68,7 @@ function writeMessageHead(head: Buffer, at: number, message: MessageToStore, job
   head.writeUIntLE(message.sequence, at, 6);
   head.writeUIntLE(message.size, at + 6, 6);
   head.writeUIntLE(message.arrivedAt, at + 12, 6);
-  head.writeUInt16LE(typeof body === 'string' ? body.length : 0, at + 18);
+  head.writeUInt16LE(Buffer.isBuffer(body) ? 0 : body.name.length, at + 18);
   const written =
     typeof envelope === 'string'
       ? head.write(envelope, at + MESSAGE_FIXED)
@@ -69,11 +80,14 @@ function writeMessageHead(head: Buffer, at: number, message: MessageToStore, job
   const sender = head.write(message.sender, end);
   head.writeUInt16LE(sender, at + 28);
   head.writeUInt16LE(0, at + 30);
-  if (typeof body === 'string') head.write(body, end + sender, 'latin1');
+  if (Buffer.isBuffer(body)) return;
+  end += sender;
+  end += head.write(body.name, end, 'latin1');
+  if (body.crc !== undefined) head.writeUInt32LE(body.crc, end);
 }
 
 const contentOf = (message: MessageToStore): Buffer | undefined =>
-  typeof message.body === 'string' ? undefined : message.body;
+  Buffer.isBuffer(message.body) ? message.body : undefined;
 
 export function encodeMessage(type: 'accepted' | 'relocated', message: MessageToStore): EncodedRecord {
   const jobs = Buffer.from(JSON.stringify(message.jobs));
@@ -94,7 +108,14 @@ export function decodeMessage(payload: Buffer): MessagePart {
     envelope: payload.subarray(MESSAGE_FIXED, envelopeEnd),
     jobs: payload.subarray(envelopeEnd, jobsEnd),
     sender: payload.toString('utf8', jobsEnd, senderEnd),
-    body: name > 0 ? payload.toString('latin1', senderEnd, senderEnd + name) : payload.subarray(senderEnd),
+    body: name > 0 ? decodeBodyFile(payload, senderEnd, senderEnd + name) : payload.subarray(senderEnd),
+  };
+}
+
+function decodeBodyFile(payload: Buffer, from: number, end: number): BodyFile {
+  return {
+    name: payload.toString('latin1', from, end),
+    crc: payload.length >= end + BODY_CRC ? payload.readUInt32LE(end) : undefined,
   };
 }
 
@@ -140,7 +161,7 @@ export function decodeSettled(payload: Buffer): SettledPart {
   };
 }
 
-/** What the index needs of a record's payload: a message's without envelope and content, anything else as it is. */
+/** What the index needs of a record's payload: a message's without envelope, content and checksum, else all of it. */
 export function withoutContent(type: RecordType, payload: Buffer): Buffer {
   if (type === 'accepted' || type === 'relocated') return bareMessage(payload, 0);
   if (type !== 'settled') return payload;

@@ -1,7 +1,7 @@
 /** Content in files of its own, and the reports that end a message. */
 import type { Mutant } from '../mutant.ts';
 
-const BODY = 'mta/queue/body.ts';
+const BODY = 'mta/queue/body-writer.ts';
 const LANE = 'mta/queue/lane.ts';
 
 export const bodies: readonly Mutant[] = [
@@ -41,7 +41,7 @@ export const bodies: readonly Mutant[] = [
     name: 'body-of-refused-mail-unlinked-at-once',
     rule: 'A body of refused mail is removed only after a later group has sealed the failed one.',
     file: LANE,
-    edits: [{ find: 'this.#bodies.doubt(body);', replace: 'this.#bodies.remove(body);' }],
+    edits: [{ find: 'this.#bodies.doubt(body.name);', replace: 'this.#bodies.remove(body.name);' }],
   },
   {
     name: 'bodies-of-a-later-owner-collected',

@@ -1,16 +1,15 @@
 /**
- * Body files: the content of large messages, written as it arrives, in bounded memory. A body is synced, and so is its
+ * Writes a body file: the content of a large message, as it arrives, in bounded memory. A body is synced, and so is its
  * folder, before the record that names it. A write that fails makes `finish` fail; nothing is tried twice.
  */
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { crc32 } from 'node:zlib';
 import { smtpError } from '../errors.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import { isFull } from './disk.ts';
 
 /** Bytes that may wait for the disk before the writer is asked to wait. */
 const HIGH_WATER = 1 << 20;
-const READ_CHUNK = 1 << 16;
 
 export class BodyWriter {
   readonly #disk: Disk;
@@ -20,6 +19,7 @@ export class BodyWriter {
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
   #written = 0;
+  #crc = 0;
   #pump: Promise<void> | undefined;
   #error: unknown;
 
@@ -30,9 +30,15 @@ export class BodyWriter {
     this.#syncFolder = syncFolder;
   }
 
+  /** CRC-32 of what was taken: summed before the disk has it, as memory and disk may both change it. */
+  get crc(): number {
+    return this.#crc;
+  }
+
   /** Takes the next bytes; a promise where the writer has to wait for the disk. */
   write(chunk: Buffer): Promise<void> | undefined {
     this.#check();
+    this.#crc = crc32(chunk, this.#crc);
     this.#waiting.push(chunk);
     this.#waitingBytes += chunk.length;
     this.#pump ??= this.#run();
@@ -97,35 +103,4 @@ export class BodyWriter {
     this.#file = undefined;
     await file?.close();
   }
-}
-
-/** A stream of a body file. An error of the disk, or a file shorter than `size`, destroys it with that error. */
-export function readBody(disk: Disk, path: string, size: number): Readable {
-  let file: DiskFile | undefined;
-  let at = 0;
-  return new Readable({
-    highWaterMark: READ_CHUNK,
-    read() {
-      const next = async (): Promise<Buffer | null> => {
-        file ??= await disk.open(path);
-        if (at >= size) return null;
-        const chunk = Buffer.allocUnsafe(Math.min(READ_CHUNK, size - at));
-        const read = await file.read(chunk, at);
-        if (read < chunk.length) throw new Error(`body ends at ${at + read} of ${size} bytes`);
-        at += read;
-        return chunk;
-      };
-      next().then(
-        (chunk) => this.push(chunk),
-        (error: Error) => this.destroy(error),
-      );
-    },
-    destroy(error, done) {
-      const closing = file?.close() ?? Promise.resolve();
-      closing.then(
-        () => done(error),
-        () => done(error),
-      );
-    },
-  });
 }
