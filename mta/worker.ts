@@ -227,7 +227,7 @@ export function createWorker(
   return {
     async start(config, place) {
       loaded = compile(config, place);
-      const { listeners, operations, sessions, moving } = await open().then((opened) => {
+      const { listeners, operations, sessions, moving, queue } = await open().then((opened) => {
         parts = opened;
         return opened;
       });
@@ -236,7 +236,8 @@ export function createWorker(
           const { counts, recipients } = operations.totals();
           const { messages, bytes, oldest, lanes, full, damaged } = counts;
           const oldestSeconds = oldest === undefined ? undefined : (clock.now() - oldest) / 1000;
-          return { messages, bytes, oldestSeconds, lanes, full, damaged, recipients };
+          const { adopted, lost } = queue.stats();
+          return { messages, bytes, oldestSeconds, lanes, full, damaged, adopted, lost, recipients };
         },
         configRevision: () => loaded.setup.config.revision,
         connections: () => listeners.sessions(),

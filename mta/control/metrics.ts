@@ -18,6 +18,10 @@ export interface QueueGauges {
   readonly lanes: number;
   readonly full: boolean;
   readonly damaged: number;
+  /** Lanes that were taken over so far, by reason. */
+  readonly adopted: Readonly<Record<string, number>>;
+  /** Lanes that were lost so far. */
+  readonly lost: number;
   /** Recipients by state. */
   readonly recipients: Readonly<Record<'due' | 'active' | 'deferred' | 'held', number>>;
 }
@@ -285,6 +289,17 @@ function queueGauges(registry: Registry, queue: () => QueueGauges | undefined): 
     'Damaged records, groups and bodies that were found',
     () => queue()?.damaged ?? 0,
   );
+  newSum(registry, 'queue_lanes_lost_total', 'Lanes that were lost', () => queue()?.lost ?? 0);
+  new Counter({
+    name: 'postrider_queue_lanes_adopted_total',
+    help: 'Lanes that were taken over',
+    labelNames: ['reason'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [reason, count] of Object.entries(queue()?.adopted ?? {})) this.inc({ reason }, count);
+    },
+  });
 }
 
 /** Name of the metric whose label tells a worker's numbers from those of the one that took its place; never shown. */

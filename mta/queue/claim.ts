@@ -18,6 +18,13 @@ export interface Sighting {
 
 export type ClaimReason = 'released' | 'former' | 'ownerGone' | 'lapsed';
 
+export interface Before {
+  readonly host: string;
+  readonly pid: number;
+  /** Ms for which its lease had been seen unchanged. */
+  readonly unchangedMs: number;
+}
+
 /** Why a lane whose owner has said nothing may be claimed, or undefined. */
 export function reasonToClaim(sighting: Sighting, termMs: number): ClaimReason | undefined {
   if (sighting.oursBefore) return 'former';
@@ -29,6 +36,8 @@ export interface Claimable {
   readonly lane: string;
   readonly lease: LeaseName;
   readonly reason: ClaimReason;
+  /** What is known of who had it: for people, it decides nothing. */
+  readonly before?: Before;
   /** Where it was announced. */
   readonly release?: LaneRelease;
 }

@@ -21,6 +21,6 @@ export interface LaneContext {
   readonly handles: Handles;
   readonly cache: HotCache;
   readonly space: Space;
-  readonly stats: Writable<QueueStats>;
+  readonly stats: Writable<QueueStats> & { readonly adopted: Writable<QueueStats['adopted']> };
   readonly onSync: (seconds: number, records: number) => void;
 }

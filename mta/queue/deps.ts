@@ -1,6 +1,7 @@
 /** What the queue takes from outside: everything that a simulation wants to own. */
 import type { Clock } from '../clock.ts';
 import type { Random } from '../random.ts';
+import type { ClaimReason } from './claim.ts';
 import type { Disk } from './disk.ts';
 import type { Host } from './host.ts';
 
@@ -31,4 +32,8 @@ export interface QueueStats {
   /** Written to segments. */
   readonly bytes: number;
   readonly renewals: number;
+  /** Lanes that were taken over, by what gave the right to. */
+  readonly adopted: Readonly<Record<ClaimReason, number>>;
+  /** Lanes that were lost: to others, or to a disk that failed. */
+  readonly lost: number;
 }

@@ -5,7 +5,6 @@
  */
 import type { Clock } from '../clock.ts';
 import { within } from '../within.ts';
-import type { QueueLog } from './deps.ts';
 import type { Lane } from './lane.ts';
 import { parseQueueId } from './layout.ts';
 import type { QueueId, WorkerId } from './types.ts';
@@ -16,7 +15,6 @@ const ATTEMPTS_MS = 15_000;
 
 export interface GiveAwayParts {
   readonly clock: Clock;
-  readonly log: QueueLog;
   readonly isOurs: (lane: Lane) => boolean;
   /** New mail goes elsewhere from when it resolves. */
   readonly takeMailFrom: (lane: Lane) => Promise<void>;
@@ -69,14 +67,13 @@ export class GiveAways {
   }
 
   async #give(lane: Lane, to: WorkerId): Promise<boolean> {
-    const { clock, log, isOurs, takeMailFrom, letGo, onStay } = this.#parts;
+    const { clock, isOurs, takeMailFrom, letGo, onStay } = this.#parts;
     await takeMailFrom(lane);
     const finished = await within(clock, DRAFTS_MS, lane.drafts.allEnded());
     const given = finished && isOurs(lane) && (await this.#yield(lane.id)) && isOurs(lane);
     if (given) await letGo(lane, to);
     this.#yielding.delete(lane.id);
-    if (given) log.info({ lane: lane.id, to, messages: lane.index.size }, 'lane given away');
-    else if (isOurs(lane)) onStay(lane);
+    if (!given && isOurs(lane)) onStay(lane);
     return given;
   }
 

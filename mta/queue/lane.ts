@@ -329,8 +329,10 @@ export class Lane {
     await this.#journal.close();
     await this.#segments.release();
     this.#stopRenewing();
-    const { disk, config } = this.#context;
-    return letGo(disk, config.path, this.id, this.#lease, to);
+    const { disk, config, log } = this.#context;
+    const release = await letGo(disk, config.path, this.id, this.#lease, to);
+    if (release) log.info({ lane: this.id, to, messages: this.index.size }, 'lane let go');
+    return release;
   }
 
   /**
@@ -371,7 +373,7 @@ export class Lane {
     this.#stopRenewing();
     void this.#compaction.stop();
     void this.#segments.close();
-    this.#context.log.warn({ lane: this.id, err: cause }, 'lane lost');
+    this.#context.log.warn({ lane: this.id, messages: this.index.size, err: cause }, 'lane lost');
     this.#events.onLoss(this, cause);
   }
 }

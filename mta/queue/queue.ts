@@ -13,6 +13,7 @@ import type { QueueDeps, QueueStats } from './deps.ts';
 import { openFailure } from './failure.ts';
 import { GiveAways } from './give-aways.ts';
 import { Handles } from './handles.ts';
+import { sayAdopted } from './hands.ts';
 import { linuxHost } from './host.ts';
 import { HotCache } from './hot-cache.ts';
 import type { Lane } from './lane.ts';
@@ -61,7 +62,8 @@ export interface LaneQueue extends Queue {
 
 /** Rejects with `PostriderError` QueueUnwritable, QueueUnreachable or QueueVersionUnsupported. */
 export async function openQueue(config: QueueConfig, deps: QueueDeps): Promise<LaneQueue> {
-  const stats = { syncs: 0, groups: 0, records: 0, bytes: 0, renewals: 0 };
+  const adopted = { released: 0, former: 0, ownerGone: 0, lapsed: 0 };
+  const stats = { syncs: 0, groups: 0, records: 0, bytes: 0, renewals: 0, adopted, lost: 0 };
   const disk = countingDisk(deps.disk, () => {
     stats.syncs += 1;
   });
@@ -112,7 +114,7 @@ class ProcessQueue implements LaneQueue {
     this.worker = newWorkerId(context.random);
     const { disk, clock, host, config, random, log } = context;
     const termMs = config.leaseTermSeconds * 1000;
-    this.#watch = new LaneWatch({ disk, clock, host, root: config.path, termMs, worker: this.worker });
+    this.#watch = new LaneWatch({ disk, clock, host, log, root: config.path, termMs, worker: this.worker });
     this.#adopter = new Adopter({
       watch: this.#watch,
       clock,
@@ -127,7 +129,6 @@ class ProcessQueue implements LaneQueue {
     this.#homeRetry = new Retry({ clock, random, firstMs: 400, longestMs: termMs / 2 });
     this.#giveAways = new GiveAways({
       clock,
-      log,
       isOurs: (lane) => !this.#closed && this.#lanes.get(lane.id) === lane,
       takeMailFrom: async (lane) => {
         if (this.#home === lane) this.#home = await this.#createLane();
@@ -213,7 +214,7 @@ class ProcessQueue implements LaneQueue {
   }
 
   stats(): QueueStats {
-    return { ...this.#context.stats };
+    return structuredClone(this.#context.stats);
   }
 
   transfers(): LaneTransfers[] {
@@ -307,8 +308,9 @@ class ProcessQueue implements LaneQueue {
   };
 
   async #claim(claimable: Claimable): Promise<Lane | undefined> {
-    const { log } = this.#context;
-    const { lane: id, lease, reason } = claimable;
+    const { log, clock } = this.#context;
+    const { lane: id, lease } = claimable;
+    const began = clock.monotonic();
     let lane: Lane | undefined;
     try {
       lane = await claimLane(this.#context, this.#events, id, lease);
@@ -323,7 +325,7 @@ class ProcessQueue implements LaneQueue {
       return undefined;
     }
     this.#lanes.set(id, lane);
-    log.info({ lane: id, reason, messages: lane.index.size }, 'lane adopted');
+    sayAdopted(this.#context, claimable, lane.index.size, clock.monotonic() - began);
     await this.#announce(lane);
     return lane;
   }
@@ -348,6 +350,7 @@ class ProcessQueue implements LaneQueue {
 
   #lost(lane: Lane): void {
     if (!this.#forget(lane)) return;
+    this.#context.stats.lost += 1;
     const ids = Array.from(lane.index.sequences(), (sequence) => lane.idOf(sequence));
     if (this.#home === lane) this.#home = undefined;
     for (const listener of this.#loss) listener(ids);

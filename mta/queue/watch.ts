@@ -7,8 +7,10 @@
  */
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
-import { type Claimable, lanesToWatch, reasonToClaim } from './claim.ts';
+import { type Before, type Claimable, lanesToWatch, reasonToClaim } from './claim.ts';
+import type { QueueLog } from './deps.ts';
 import { type Disk, errorCode } from './disk.ts';
+import { sayTaken } from './hands.ts';
 import { type Host, type Owner, parseOwner } from './host.ts';
 import {
   BODIES,
@@ -48,6 +50,7 @@ export interface WatchParts {
   readonly root: string;
   readonly termMs: number;
   readonly worker: WorkerId;
+  readonly log: QueueLog;
 }
 
 export class LaneWatch {
@@ -132,7 +135,15 @@ export class LaneWatch {
   announced(release: LaneRelease): Claimable | undefined {
     const lease = parseLeaseName(release.lease);
     if (!lease || (release.to !== undefined && release.to !== this.#parts.worker)) return undefined;
-    return this.#unlessFailed({ lane: release.lane, lease, reason: 'released', release });
+    const { lane } = release;
+    return this.#unlessFailed({ lane, lease, reason: 'released', release, ...this.#before(lane, lease) });
+  }
+
+  #before(lane: string, { nonce }: LeaseName): { readonly before?: Before } {
+    const seen = this.#seen.get(lane);
+    if (seen?.owner?.nonce !== nonce) return {};
+    const { hostname: host, pid } = seen.owner.process;
+    return { before: { host, pid, unchangedMs: Math.round(this.#parts.clock.monotonic() - seen.since) } };
   }
 
   async #released(ours: ReadonlySet<string>): Promise<Claimable[]> {
@@ -208,7 +219,10 @@ export class LaneWatch {
     const owner = before?.owner?.nonce === lease.nonce ? before.owner : await this.#ownerOf(folder, lease);
     this.#seen.set(lane, { lease: name, since, owner });
     const former = this.#former.get(lane);
-    if (former !== undefined && former !== lease.nonce) this.#former.delete(lane);
+    if (former !== undefined && former !== lease.nonce) {
+      this.#former.delete(lane);
+      sayTaken(this.#parts.log, lane, owner?.process);
+    }
     const sighting = {
       lease,
       oursBefore: former === lease.nonce,
@@ -216,7 +230,7 @@ export class LaneWatch {
       unchangedFor: now - since,
     };
     const reason = reasonToClaim(sighting, termMs);
-    return reason && this.#unlessFailed({ lane, lease, reason });
+    return reason && this.#unlessFailed({ lane, lease, reason, ...this.#before(lane, lease) });
   }
 
   #unlessFailed(claimable: Claimable): Claimable | undefined {

@@ -20,6 +20,8 @@ export const sources = (change: { messages: number; oldestSeconds?: number; revi
     lanes: 1,
     full: false,
     damaged: 1,
+    adopted: { released: 2, lapsed: 1 },
+    lost: 1,
     recipients: { due: 1, active: 2, deferred: 3, held: 4 },
   }),
   configRevision: () => change.revision,
