@@ -61,6 +61,28 @@ describe('room at a destination', () => {
     expect(clock.timers).toBe(0);
   });
 
+  it('is not asked for again with each message while more is wanted than there is', async () => {
+    const { ask, told, grant, clock } = world();
+    ask(4);
+    await settled();
+    grant(ID, 3);
+    for (const wanted of [4, 5, 3, 7, 2, 6]) ask(wanted, { active: 2 });
+    await settled();
+    expect(told.get(ID)).toMatchObject({ want: 4 });
+    ask(8, { active: 3 });
+    await settled();
+    expect(told.get(ID)).toMatchObject({ want: 8 });
+    grant(ID, 10);
+    ask(11, { active: 3 });
+    await settled();
+    expect(told.get(ID)).toMatchObject({ want: 11 });
+    ask(2, { active: 2 });
+    await clock.move(1100);
+    expect(told.get(ID)).toMatchObject({ want: 11 });
+    await clock.move(1100);
+    expect(told.get(ID)).toMatchObject({ want: 2 });
+  });
+
   it('stays in use for as long as a connection is open', async () => {
     const { ask, told, grant, clock, open } = world();
     ask(2);

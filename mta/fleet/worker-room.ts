@@ -26,6 +26,8 @@ interface Entry {
   readonly key: DestinationKey;
   readonly use: () => number;
   want: number;
+  /** The most that was wanted since the last sweep, or since nothing was. */
+  peak: number;
   granted: number;
   number: number;
   told: WorkerNeed | undefined;
@@ -124,12 +126,13 @@ export class WorkerRoom implements Room {
     else if (!questions.ask(id, key)) wanted = 0;
     if (entry === undefined) {
       if (wanted === 0) return 0;
-      entry = { key, use, want: wanted, granted: 0, number: 0, told: undefined };
+      entry = { key, use, want: wanted, peak: wanted, granted: 0, number: 0, told: undefined };
       this.#entries.set(id, entry);
       this.#watch();
     }
-    if (wanted > entry.granted && wanted !== entry.told?.want) this.#report(id);
     entry.want = wanted;
+    entry.peak = wanted === 0 ? 0 : Math.max(entry.peak, wanted);
+    if (isNews(entry)) this.#report(id);
     // Somebody waits for what is in use beyond it.
     if (entry.told !== undefined && entry.told.use > entry.granted && entry.use() < entry.told.use)
       this.#report(id);
@@ -175,7 +178,7 @@ export class WorkerRoom implements Room {
     for (const id of this.#dirty) {
       const entry = this.#entries.get(id);
       if (entry === undefined) continue;
-      entry.told = { id, want: entry.want, use: entry.use(), by: entry.number };
+      entry.told = { id, want: entry.peak, use: entry.use(), by: entry.number };
       needs.push(entry.told);
     }
     this.#dirty.clear();
@@ -188,10 +191,11 @@ export class WorkerRoom implements Room {
     this.#sweeping = true;
     this.#options.clock.after(SWEEP_MS, () => {
       this.#sweeping = false;
-      for (const [id, { want, use, number, told }] of this.#entries) {
-        if (told?.want !== want || told.use !== use() || told.by !== number) this.#dirty.add(id);
+      for (const [id, { peak, use, number, told }] of this.#entries) {
+        if (told?.want !== peak || told.use !== use() || told.by !== number) this.#dirty.add(id);
       }
       this.#flush();
+      for (const entry of this.#entries.values()) entry.peak = entry.want;
       for (const [id, { told }] of this.#entries) {
         if (told?.want === 0 && told.use === 0) {
           this.#entries.delete(id);
@@ -201,4 +205,13 @@ export class WorkerRoom implements Room {
       if (this.#entries.size > 0) this.#watch();
     });
   }
+}
+
+/**
+ * Whether more is wanted than the supervisor knows of. How much more matters little while it is more than there is: with
+ * each message told, tokens would go to and fro between workers that all have more to do than they may, and connections
+ * with them.
+ */
+function isNews({ want, granted, told }: Entry): boolean {
+  return want > granted && (told === undefined || told.want <= granted || want >= 2 * told.want);
 }
