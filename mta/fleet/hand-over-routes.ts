@@ -84,12 +84,18 @@ function workerOf(workers: ReturnType<ReceivingWorkers>, batch: string, name: st
   throw new PostriderError('TransferOver', `the worker that had batch ${batch} is gone`);
 }
 
-/** Why no worker has the lane. */
+/** Why no worker has the lane. Where the volume doesn't tell, it may be there. */
 async function absence(workers: ReturnType<ReceivingWorkers>, lane: string): Promise<PostriderError> {
   const [worker] = workers.values();
-  const isThere = worker === undefined || (await answered(worker.laneOnVolume(lane)));
-  if (!isThere) return new PostriderError('LaneGone', `lane ${lane} is no more`);
-  return new PostriderError('LaneLost', `lane ${lane} is in no worker just now`, {
-    hint: 'Ask again when one of them has adopted it.',
+  let reason = 'is in no worker just now';
+  try {
+    if (worker !== undefined && !(await worker.laneOnVolume(lane))) {
+      return new PostriderError('LaneGone', `lane ${lane} is no more`);
+    }
+  } catch (error) {
+    reason = `can't be looked for: ${(error as Error).message}`;
+  }
+  return new PostriderError('LaneLost', `lane ${lane} ${reason}`, {
+    hint: 'Ask again when a worker has adopted it.',
   });
 }
