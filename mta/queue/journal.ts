@@ -99,7 +99,8 @@ export class Journal {
     this.#closing = true;
     this.#endPause?.();
     if (this.#waiting.length > 0) this.#wake();
-    await this.#running;
+    // What came as the last run ended has one of its own.
+    while (this.#running !== undefined) await this.#running;
     this.#end(shutdown());
   }
 

@@ -169,8 +169,13 @@ export class Lane {
 
   async enqueue({ envelope, jobs, content }: NewMessage): Promise<QueueId> {
     const draft = this.draft();
-    await draft.write(content);
-    await draft.commit(envelope, jobs);
+    try {
+      await draft.write(content);
+      await draft.commit(envelope, jobs);
+    } catch (error) {
+      await draft.abort();
+      throw error;
+    }
     return draft.id;
   }
 
@@ -325,8 +330,7 @@ export class Lane {
    */
   async release(to?: WorkerId): Promise<LaneRelease | undefined> {
     this.#over = true;
-    await this.#compaction.stop();
-    await this.#journal.close();
+    await this.#close();
     await this.#segments.release();
     this.#stopRenewing();
     const { disk, config, log } = this.#context;
@@ -343,14 +347,20 @@ export class Lane {
     this.#closed = true;
     if (this.#over || !this.idle) return false;
     this.#over = true;
-    await this.#compaction.stop();
-    await this.#journal.close();
+    await this.#close();
     await this.#segments.close();
     this.#stopRenewing();
     // Before the first unlink: whoever claims the lane instead finds it empty.
     await this.#lease.retire();
     await removeLane(this.#context.disk, this.#context.config.path, this.id);
     return true;
+  }
+
+  /** Writes what is waiting. On a full volume compaction waits for the journal: so it can't be waited for first. */
+  async #close(): Promise<void> {
+    const stopped = this.#compaction.stop();
+    await this.#journal.close();
+    await stopped;
   }
 
   #onGroup(records: number, bytes: number, seconds: number): void {

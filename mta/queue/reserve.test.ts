@@ -1,6 +1,7 @@
 /** The reserve on a full volume: whose it is, and that a lane can be adopted there. */
 import { describe, expect, it } from 'vitest';
 import { holdNext } from './testing/held-step.ts';
+import { diskError } from './testing/memory-disk.ts';
 import {
   accept,
   DELIVERED,
@@ -52,6 +53,28 @@ describe('a full volume', () => {
     test.disk.capacity = Number.POSITIVE_INFINITY;
     await test.clock.advance(2000);
     await settled;
+  });
+
+  it('keeps nobody from letting a lane go, though compaction waits for room', async () => {
+    const test = await openTestQueue();
+    const ids: QueueId[] = [];
+    for (let i = 0; i < 12; i += 1) ids.push(await accept(test.queue, 'message', Buffer.alloc(1000)));
+    let full = false;
+    test.disk.inject = (step) => {
+      if (full && step.operation === 'write') return diskError('ENOSPC', step);
+      // From the group on that gives compaction something to do.
+      if (step.operation === 'sync') full = true;
+      return undefined;
+    };
+    await Promise.all(ids.map((id) => test.queue.settle(id, DELIVERED)));
+    await test.clock.advance(5000);
+    let released = false;
+    void test.queue.release().then(() => {
+      released = true;
+    });
+    await test.clock.advance(5000);
+    expect(released).toBe(true);
+    expect(await test.disk.list('/queue/released')).toHaveLength(1);
   });
 
   it('does not collect segments while there is no reserve either', async () => {
