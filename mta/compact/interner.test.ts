@@ -15,6 +15,8 @@ describe('an interner', () => {
           else if (at >= 0) interner.release(used.splice(at, 1)[0]!.id);
           const distinct = new Set(used.map((each) => each.value));
           expect(interner.size).toBe(distinct.size);
+          const uses = (value: string) => used.filter((each) => each.value === value).length;
+          expect(new Map(interner.uses())).toEqual(new Map([...distinct].map((each) => [each, uses(each)])));
           expect(new Set(used.map((each) => each.id)).size).toBe(distinct.size);
           for (const each of used) {
             expect(interner.valueOf(each.id)).toBe(each.value);

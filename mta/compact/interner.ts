@@ -49,6 +49,14 @@ export class Interner {
     return this.#ids.get(value);
   }
 
+  /** All strings in use, each with how many use it. They may change while they are walked. */
+  *uses(): IterableIterator<[value: string, uses: number]> {
+    for (let id = 0; id < this.#rows.end; id += 1) {
+      const uses = this.#uses.get(id);
+      if (uses > 0) yield [this.valueOf(id), uses];
+    }
+  }
+
   /** Of an id that is in use. */
   valueOf(id: number): string {
     return this.#values[id]!;

@@ -26,6 +26,9 @@ async function deferred(world: World, to: string, from?: string): Promise<string
   return id;
 }
 
+const acceptAll = (world: World, count: number) =>
+  Promise.all(Array.from({ length: count }, (_, n) => world.accept({ to: [`bob${n}@a.test`] })));
+
 const stateOf = async (world: World, id: string) =>
   (await world.operations.message(id))?.recipients[0]?.state;
 
@@ -54,7 +57,7 @@ describe('what a person sees', () => {
     await deferred(world, 'bob@a.test');
     const id = await deferred(world, 'bob@b.test');
     await world.operations.act('hold', [id]);
-    const { recipients, destinations, counts } = world.operations.summary();
+    const { recipients, destinations, counts } = await world.operations.summary();
     expect(recipients).toEqual({ due: 0, active: 0, deferred: 1, held: 1 });
     expect(counts.messages).toBe(2);
     const a = destinations.find(({ destination }) => destination === 'mx:a.test');
@@ -165,5 +168,58 @@ describe('what a person does', () => {
     await world.accept({ to: ['bob@b.test'] });
     expect(await removing).toBe(1);
     expect(world.queue.counts().messages).toBe(1);
+  });
+
+  it('acts on many in portions, between which the event loop turns', async () => {
+    const world = await open();
+    await acceptAll(world, 1500);
+    let atOnce = 0;
+    let mostAtOnce = 0;
+    let inTurn = 0;
+    let mostInTurn = 0;
+    const settle = world.queue.settle.bind(world.queue);
+    vi.spyOn(world.queue, 'settle').mockImplementation(async (...args) => {
+      // An attempt may settle something too.
+      if (!args[1].deferred.some(({ held }) => held)) return settle(...args);
+      inTurn += 1;
+      mostInTurn = Math.max(mostInTurn, inTurn);
+      setImmediate(() => {
+        inTurn = 0;
+      });
+      atOnce += 1;
+      mostAtOnce = Math.max(mostAtOnce, atOnce);
+      return settle(...args).finally(() => {
+        atOnce -= 1;
+      });
+    });
+    expect(await world.operations.act('hold', { limit: Number.MAX_SAFE_INTEGER })).toBe(1500);
+    expect(mostInTurn).toBeLessThanOrEqual(128);
+    // What waits for one sync is more than one portion, and never all of it.
+    expect(mostAtOnce).toBeGreaterThan(256);
+    expect(mostAtOnce).toBeLessThanOrEqual(1024);
+  });
+
+  it('rejects where the disk fails, after the portions that had begun', async () => {
+    const world = await open();
+    await acceptAll(world, 600);
+    let settled = 0;
+    const settle = world.queue.settle.bind(world.queue);
+    vi.spyOn(world.queue, 'settle').mockImplementation((...args) => {
+      settled += 1;
+      return settled % 200 === 0 ? Promise.reject(smtpError('leaseLost')) : settle(...args);
+    });
+    await expect(world.operations.act('hold', { limit: 1000 })).rejects.toMatchObject({ code: 451 });
+  });
+
+  it('tries a destination that is down once, whatever number of its messages is to be tried', async () => {
+    const world = await open();
+    await deferred(world, 'bob@a.test');
+    await acceptAll(world, 400);
+    const before = world.attempted.length;
+    // The attempt begins meanwhile, and its message is left to it.
+    expect(await world.operations.act('retry', { limit: 1000 })).toBeGreaterThanOrEqual(400);
+    await vi.waitFor(() => expect(world.attempted.length).toBeGreaterThan(before));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(world.attempted.length).toBe(before + 1);
   });
 });

@@ -6,7 +6,6 @@ import { type Clock, turn } from '../clock.ts';
 import { type ErrorCode, PostriderError } from '../errors.ts';
 import type { MailLog } from '../log/types.ts';
 import type {
-  DestinationCount,
   Job,
   Queue,
   QueueCounts,
@@ -18,8 +17,10 @@ import type {
 import type { Scheduler } from '../schedule/scheduler.ts';
 import type { MessageFilter, MessageSummary, QueueAction } from './types.ts';
 
-/** Messages that are changed side by side, or looked at in one turn of the event loop. */
-const PORTION = 256;
+/** Messages that are changed in one turn of the event loop: a few ms. */
+const PORTION = 128;
+/** Portions that wait for the disk together: they share its syncs. */
+const PORTIONS_AT_ONCE = 8;
 const MOST_DESTINATIONS = 1000;
 
 export type RecipientState = 'due' | 'active' | 'deferred' | 'held';
@@ -52,6 +53,9 @@ export interface OperationsDeps {
   readonly clock: Clock;
 }
 
+/** Has a destination tried at its next turn. */
+type Wake = (destination: string) => void;
+
 /** Of a message that is left as it is, among others that are changed. */
 const UNCHANGEABLE = new Set<ErrorCode>(['NoSuchMessage', 'MessageMoving']);
 
@@ -73,8 +77,9 @@ export class Operations {
     return { counts: queue.counts(), recipients };
   }
 
-  summary(): WorkerSummary {
+  async summary(): Promise<WorkerSummary> {
     const { queue, scheduler, clock } = this.#deps;
+    const counts = await queue.countDestinations(this.#now, MOST_DESTINATIONS);
     const underWay = new Map<string, { active: number; deferred: number }>();
     for (const { job, state } of this.#underWay()) {
       const seen = underWay.get(job.destination) ?? { active: 0, deferred: 0 };
@@ -83,7 +88,7 @@ export class Operations {
       underWay.set(job.destination, seen);
     }
     const monotonic = clock.monotonic();
-    const destinations = largest(queue.countDestinations(this.#now)).map(([destination, count]) => {
+    const destinations = [...counts].map(([destination, count]) => {
       const { active = 0, deferred = 0 } = underWay.get(destination) ?? {};
       const live = scheduler.destination(destination);
       const wait = (live?.probeAt ?? 0) - monotonic;
@@ -92,7 +97,7 @@ export class Operations {
         destination,
         messages: count.jobs,
         active,
-        deferred: count.deferred - deferred,
+        deferred: Math.max(0, count.deferred - deferred),
         ...(wait > 0 ? { backOffUntil: clock.now() + wait } : {}),
         ...(reply === undefined ? {} : { lastReply: replyText(reply) }),
       };
@@ -137,28 +142,58 @@ export class Operations {
    */
   async act(action: QueueAction, select: readonly QueueId[] | MessageFilter): Promise<number> {
     const limit = isFilter(select) ? select.limit : Number.POSITIVE_INFINITY;
+    const wake = this.#wakeOnce();
+    const portions: { readonly asked: number; readonly changed: Promise<number> }[] = [];
+    let asked = 0;
     let changed = 0;
-    let portion: QueueId[] = [];
-    const actOnPortion = async () => {
-      const results = await Promise.all(portion.map((id) => this.#actOn(action, id)));
-      changed += results.filter((done) => done).length;
-      portion = [];
+    const begin = (ids: readonly QueueId[]): void => {
+      const portion = { asked: ids.length, changed: this.#actOnAll(action, ids, wake) };
+      // It is awaited in its turn, which may be after it has failed.
+      portion.changed.catch(() => {});
+      portions.push(portion);
+      asked += portion.asked;
     };
-    for await (const id of isFilter(select) ? this.#idsOf(select) : select) {
-      portion.push(id);
-      // Those of a portion share their syncs; never more than are still wanted.
-      if (portion.length >= Math.min(PORTION, limit - changed)) await actOnPortion();
+    const finishOldest = async (): Promise<void> => {
+      const oldest = portions.shift()!;
+      changed += await oldest.changed;
+      asked -= oldest.asked;
+    };
+    for await (const found of isFilter(select) ? this.#idsOf(select) : inPortions(select)) {
+      for (let left = found; left.length > 0 && changed < limit; ) {
+        // Never more than are still wanted, should all of them be changed.
+        const ids = left.slice(0, Math.min(PORTION, limit - changed - asked));
+        left = left.slice(ids.length);
+        if (ids.length > 0) begin(ids);
+        await turn(this.#deps.clock);
+        const isEnough = changed + asked >= limit;
+        if (portions.length === PORTIONS_AT_ONCE || (isEnough && portions.length > 0)) await finishOldest();
+      }
       if (changed >= limit) break;
     }
-    await actOnPortion();
+    while (portions.length > 0) await finishOldest();
     return changed;
   }
 
-  async #actOn(action: QueueAction, id: QueueId): Promise<boolean> {
+  async #actOnAll(action: QueueAction, ids: readonly QueueId[], wake: Wake): Promise<number> {
+    const results = await Promise.all(ids.map((id) => this.#actOn(action, id, wake)));
+    return results.filter((done) => done).length;
+  }
+
+  /** Of a destination that is down one message is tried at a time: to wake it for each of its messages would be a hammer. */
+  #wakeOnce(): Wake {
+    const woken = new Set<string>();
+    return (destination) => {
+      if (woken.has(destination)) return;
+      woken.add(destination);
+      this.#deps.scheduler.wake(destination);
+    };
+  }
+
+  async #actOn(action: QueueAction, id: QueueId, wake: Wake): Promise<boolean> {
     const entry = this.#deps.queue.entry(id);
     if (entry === undefined) return false;
     try {
-      return await this.#do(action, entry);
+      return await this.#do(action, entry, wake);
     } catch (error) {
       // It has ended in the meantime, or is another pod's soon.
       if (error instanceof PostriderError && UNCHANGEABLE.has(error.code)) return false;
@@ -166,31 +201,33 @@ export class Operations {
     }
   }
 
-  async #do(action: QueueAction, entry: QueueEntry): Promise<boolean> {
+  async #do(action: QueueAction, entry: QueueEntry, wake: Wake): Promise<boolean> {
     const { id } = entry;
     switch (action) {
       case 'remove':
         return this.#remove(entry);
       case 'hold':
-        return this.#change(entry, (job) => (job.held ? undefined : { ...job, held: true }));
+        return this.#change(entry, wake, (job) => (job.held ? undefined : { ...job, held: true }));
       case 'release':
-        return this.#change(entry, ({ held, ...job }) => (held ? { ...job, dueAt: this.#now } : undefined));
+        return this.#change(entry, wake, ({ held, ...job }) =>
+          held ? { ...job, dueAt: this.#now } : undefined,
+        );
       case 'retry':
-        return this.#change(entry, (job) =>
+        return this.#change(entry, wake, (job) =>
           job.held || this.#deps.scheduler.isActive(id, job) ? undefined : { ...job, dueAt: this.#now },
         );
     }
   }
 
   /** @param change the new job, or undefined where this one stays as it is */
-  async #change(entry: QueueEntry, change: (job: Job) => Job | undefined): Promise<boolean> {
+  async #change(entry: QueueEntry, wake: Wake, change: (job: Job) => Job | undefined): Promise<boolean> {
     const { queue, scheduler } = this.#deps;
     const deferred = entry.jobs.map(change).filter((job) => job !== undefined);
     if (deferred.length === 0) return false;
     // The index has changed at once, and with it the plan: the disk may be long in coming.
     const stored = queue.settle(entry.id, { ended: [], deferred });
     scheduler.add(entry, deferred);
-    for (const job of deferred) if (!job.held) scheduler.wake(job.destination);
+    for (const job of deferred) if (!job.held) wake(job.destination);
     await stored;
     return true;
   }
@@ -235,33 +272,48 @@ export class Operations {
     }
   }
 
-  /** Messages that matched by what the index can tell when this began. */
-  async *#candidates({ destination, held }: MessageFilter): AsyncIterableIterator<QueueId> {
-    const { queue, clock } = this.#deps;
-    for (const [i, handle] of queue.select({ destination, held }).entries()) {
-      const entry = queue.at(handle);
-      if (entry !== undefined) yield entry.id;
-      if (i % PORTION === PORTION - 1) await turn(clock);
-    }
+  /** Messages that match by what the index can tell; those that come later aren't among them. */
+  async *#idsOf(filter: MessageFilter): AsyncIterableIterator<readonly QueueId[]> {
+    if (filter.from === undefined && filter.to === undefined) yield* this.#candidates(filter);
+    else yield* this.#selected(filter);
   }
 
-  /** Reads only where the filter asks for what the index doesn't know. */
-  async *#idsOf(filter: MessageFilter): AsyncIterableIterator<QueueId> {
-    if (filter.from === undefined && filter.to === undefined) yield* this.#candidates(filter);
-    else for await (const { id } of this.#select(filter)) yield id;
+  /** Reads each message, as the filter asks for what the index doesn't know; no more of them than it may need. */
+  async *#selected(filter: MessageFilter): AsyncIterableIterator<readonly QueueId[]> {
+    let ids: QueueId[] = [];
+    for await (const { id } of this.#select(filter)) {
+      ids.push(id);
+      if (ids.length < Math.min(PORTION, filter.limit)) continue;
+      yield ids;
+      ids = [];
+    }
+    yield ids;
+  }
+
+  async *#candidates({ destination, held }: MessageFilter): AsyncIterableIterator<readonly QueueId[]> {
+    const { queue, clock } = this.#deps;
+    for (const handles of queue.select({ destination, held })) {
+      for (let from = 0; from < handles.length; from += PORTION) {
+        const entries = handles.slice(from, from + PORTION).map((handle) => queue.at(handle));
+        yield entries.flatMap((entry) => entry?.id ?? []);
+      }
+      await turn(clock);
+    }
   }
 
   async *#select(filter: MessageFilter): AsyncIterableIterator<StoredMessage> {
     const from = filter.from?.toLowerCase();
     const to = filter.to?.toLowerCase();
-    for await (const id of this.#candidates(filter)) {
-      const message = await this.#read(id);
-      if (message === undefined) continue;
-      const { envelope } = message;
-      if (from !== undefined && envelope.from.toLowerCase() !== from) continue;
-      if (to !== undefined && !envelope.recipients.some(({ address }) => address.toLowerCase() === to))
-        continue;
-      yield message;
+    for await (const ids of this.#candidates(filter)) {
+      for (const id of ids) {
+        const message = await this.#read(id);
+        if (message === undefined) continue;
+        const { envelope } = message;
+        if (from !== undefined && envelope.from.toLowerCase() !== from) continue;
+        if (to !== undefined && !envelope.recipients.some(({ address }) => address.toLowerCase() === to))
+          continue;
+        yield message;
+      }
     }
   }
 
@@ -310,14 +362,8 @@ export class Operations {
   }
 }
 
-/** Those with the most jobs, of perhaps fifty thousand. */
-function largest(counts: ReadonlyMap<string, DestinationCount>): [string, DestinationCount][] {
-  const sizes = Uint32Array.from(counts.values(), ({ jobs }) => jobs).sort();
-  const least = sizes.at(-MOST_DESTINATIONS) ?? 0;
-  return [...counts]
-    .filter(([, { jobs }]) => jobs >= least)
-    .sort(([, a], [, b]) => b.jobs - a.jobs)
-    .slice(0, MOST_DESTINATIONS);
+function* inPortions(ids: readonly QueueId[]): IterableIterator<readonly QueueId[]> {
+  for (let from = 0; from < ids.length; from += PORTION) yield ids.slice(from, from + PORTION);
 }
 
 function isFilter(select: readonly QueueId[] | MessageFilter): select is MessageFilter {

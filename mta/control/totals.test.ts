@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import type { Lane } from '../queue/lane.ts';
 import { MessageIndex } from '../queue/message-index.ts';
+import { destinationsOf } from '../queue/totals.ts';
 import type { Job, Queue } from '../queue/types.ts';
 import type { Scheduler } from '../schedule/scheduler.ts';
 import { Operations, type RecipientState } from './operations.ts';
@@ -17,56 +19,58 @@ const job = fc
   })
   .filter(({ held, active }) => !held || !active);
 
-it('the totals are what a walk over all messages would say', () => {
-  fc.assert(
-    fc.property(fc.array(fc.array(job, { minLength: 1, maxLength: 3 }), { maxLength: 20 }), (messages) => {
-      const index = new MessageIndex();
-      const underWay: { id: string; job: Job }[] = [];
-      const recipients: Record<RecipientState, number> = { due: 0, active: 0, deferred: 0, held: 0 };
-      const walked = new Map<string, { messages: number; active: number; deferred: number }>();
-      for (const [sequence, parts] of messages.entries()) {
-        const jobs = parts.map(({ destination, size, dueAt, held, active }, at): Job => {
-          const its = Array.from({ length: size }, (_, i) => at * 10 + i);
-          const made = { destination, recipients: its, attempts: 1, dueAt, ...(held ? { held } : {}) };
-          const state = active ? 'active' : held ? 'held' : dueAt > NOW ? 'deferred' : 'due';
-          recipients[state] += size;
-          const seen = walked.get(destination) ?? { messages: 0, active: 0, deferred: 0 };
-          seen.messages += 1;
-          if (state === 'active' || state === 'deferred') seen[state] += 1;
-          walked.set(destination, seen);
-          if (active) underWay.push({ id: `${sequence}`, job: made });
-          return made;
-        });
-        const place = { segment: 1, offset: sequence, length: 1 };
-        index.put({ sequence, size: 1, arrivedAt: 0, sender: '', body: undefined, jobs, ...place });
-      }
-      const queue = {
-        countRecipients(now: number) {
-          const counts = { due: 0, deferred: 0, held: 0 };
-          index.countRecipients(now, counts);
-          return counts;
-        },
-        countDestinations(now: number) {
-          const counts = new Map();
-          index.countDestinations(now, counts);
-          return counts;
-        },
-        entry: (id: string) => index.get(Number(id)),
-        counts: () => ({}),
-      } as unknown as Queue;
-      const scheduler = {
-        underWay: () => underWay.values(),
-        destination: () => undefined,
-      } as unknown as Scheduler;
-      const clock = { now: () => NOW, monotonic: () => 0, after: () => () => {}, soon: setImmediate };
-      const operations = new Operations({ queue, scheduler, clock, log: {} as never });
-      const summary = operations.summary();
-      expect(summary.recipients).toEqual(recipients);
-      expect(operations.totals().recipients).toEqual(recipients);
-      const named = new Map(summary.destinations.map(({ destination, ...rest }) => [destination, rest]));
-      expect(named).toEqual(walked);
-      const sizes = summary.destinations.map((each) => each.messages);
-      expect(sizes).toEqual(sizes.toSorted((a, b) => b - a));
-    }),
+it('the totals are what a walk over all messages would say', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.array(job, { minLength: 1, maxLength: 3 }), { maxLength: 20 }),
+      async (messages) => {
+        const index = new MessageIndex();
+        const underWay: { id: string; job: Job }[] = [];
+        const recipients: Record<RecipientState, number> = { due: 0, active: 0, deferred: 0, held: 0 };
+        const walked = new Map<string, { messages: number; active: number; deferred: number }>();
+        for (const [sequence, parts] of messages.entries()) {
+          const jobs = parts.map(({ destination, size, dueAt, held, active }, at): Job => {
+            const its = Array.from({ length: size }, (_, i) => at * 10 + i);
+            const made = { destination, recipients: its, attempts: 1, dueAt, ...(held ? { held } : {}) };
+            const state = active ? 'active' : held ? 'held' : dueAt > NOW ? 'deferred' : 'due';
+            recipients[state] += size;
+            const seen = walked.get(destination) ?? { messages: 0, active: 0, deferred: 0 };
+            seen.messages += 1;
+            if (state === 'active' || state === 'deferred') seen[state] += 1;
+            walked.set(destination, seen);
+            if (active) underWay.push({ id: `${sequence}`, job: made });
+            return made;
+          });
+          const place = { segment: 1, offset: sequence, length: 1 };
+          index.put({ sequence, size: 1, arrivedAt: 0, sender: '', body: undefined, jobs, ...place });
+        }
+        const clock = { now: () => NOW, monotonic: () => 0, after: () => () => {}, soon: setImmediate };
+        const queue = {
+          countRecipients(now: number) {
+            const counts = { due: 0, deferred: 0, held: 0 };
+            index.countRecipients(now, counts);
+            return counts;
+          },
+          countDestinations: (now: number, most: number) => {
+            const lane = { index } as Lane;
+            return destinationsOf([lane], now, most, clock);
+          },
+          entry: (id: string) => index.get(Number(id)),
+          counts: () => ({}),
+        } as unknown as Queue;
+        const scheduler = {
+          underWay: () => underWay.values(),
+          destination: () => undefined,
+        } as unknown as Scheduler;
+        const operations = new Operations({ queue, scheduler, clock, log: {} as never });
+        const summary = await operations.summary();
+        expect(summary.recipients).toEqual(recipients);
+        expect(operations.totals().recipients).toEqual(recipients);
+        const named = new Map(summary.destinations.map(({ destination, ...rest }) => [destination, rest]));
+        expect(named).toEqual(walked);
+        const sizes = summary.destinations.map((each) => each.messages);
+        expect(sizes).toEqual(sizes.toSorted((a, b) => b - a));
+      },
+    ),
   );
 });

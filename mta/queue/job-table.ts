@@ -4,13 +4,21 @@
  */
 import { Column, Rows } from '../compact/columns.ts';
 import { Interner } from '../compact/interner.ts';
-import type { DestinationCount, Job, RecipientCounts, StoredReply } from './types.ts';
+import type { Job, RecipientCounts, StoredReply } from './types.ts';
+
+/** What is found out of the jobs for one destination. */
+export interface DestinationTally {
+  deferred: number;
+  lastReply?: StoredReply;
+}
 
 /** A list of jobs: 0 where it is empty, else the row of its first one plus 1. */
 export type JobList = number;
 
 const HELD = 1;
 const DELAY_WARNED = 2;
+/** Rows that are counted in one step: a millisecond or two. */
+const STEP = 1 << 16;
 
 export class JobTable {
   readonly #dueAt = Column.float64();
@@ -85,31 +93,42 @@ export class JobTable {
     }
   }
 
-  /** Adds up all jobs by destination. */
-  countDestinations(now: number, counts: Map<string, DestinationCount>): void {
-    const { end } = this.#destinations;
-    const jobs = new Uint32Array(end);
-    const deferred = new Uint32Array(end);
-    const reply = new Uint32Array(end);
-    for (let row = 0; row < this.#rows.end; row += 1) {
+  /** Destinations with the number of their jobs. */
+  destinations(): IterableIterator<[destination: string, jobs: number]> {
+    return this.#destinations.uses();
+  }
+
+  /**
+   * Adds what is known of the jobs for these destinations to their tallies, in steps, as there may be a million jobs. The
+   * table may change between two steps: such a job may be counted as it was, as it is, or both.
+   */
+  *tally(now: number, tallies: ReadonlyMap<string, DestinationTally>): IterableIterator<void> {
+    for (let from = 0; from < this.#rows.end; from += STEP) {
+      this.#tallyRows(from, Math.min(from + STEP, this.#rows.end), now, this.#byId(tallies));
+      yield;
+    }
+  }
+
+  #tallyRows(from: number, to: number, now: number, byId: readonly (DestinationTally | undefined)[]): void {
+    for (let row = from; row < to; row += 1) {
       if (this.#recipientCount.get(row) === 0) continue;
-      const destination = this.#destination.get(row);
-      jobs[destination]! += 1;
+      const tally = byId[this.#destination.get(row)];
+      if (tally === undefined) continue;
       const isHeld = (this.#flags.get(row) & HELD) !== 0;
-      if (!isHeld && this.#dueAt.get(row) > now) deferred[destination]! += 1;
-      if (this.#reply.get(row) !== 0) reply[destination] = this.#reply.get(row);
+      if (!isHeld && this.#dueAt.get(row) > now) tally.deferred += 1;
+      const reply = this.#reply.get(row);
+      if (reply !== 0) tally.lastReply ??= this.#replyOf(reply - 1);
     }
-    for (let id = 0; id < end; id += 1) {
-      if (jobs[id] === 0) continue;
-      const destination = this.#destinations.valueOf(id);
-      const other = counts.get(destination);
-      const lastReply = reply[id] === 0 ? other?.lastReply : this.#replyOf(reply[id]! - 1);
-      counts.set(destination, {
-        jobs: jobs[id]! + (other?.jobs ?? 0),
-        deferred: deferred[id]! + (other?.deferred ?? 0),
-        ...(lastReply === undefined ? undefined : { lastReply }),
-      });
+  }
+
+  /** Ids may have changed hands since they were last looked up. */
+  #byId(tallies: ReadonlyMap<string, DestinationTally>): (DestinationTally | undefined)[] {
+    const byId = new Array<DestinationTally | undefined>(this.#destinations.end).fill(undefined);
+    for (const [destination, tally] of tallies) {
+      const id = this.#destinations.find(destination);
+      if (id !== undefined) byId[id] = tally;
     }
+    return byId;
   }
 
   #add(job: Job, next: JobList): JobList {

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { DestinationTally } from './job-table.ts';
 import { type IndexedMessage, MessageIndex } from './message-index.ts';
-import type { DestinationCount, Job } from './types.ts';
+import type { Job } from './types.ts';
 
 const REPLIES = [
   { code: 451, enhanced: '4.7.1', text: 'Greylisted\nfor \0 300 s', remote: 'mx.a.test' },
@@ -51,6 +52,10 @@ function messageOf({
     length: (sequence % 9) + 1,
   };
 }
+
+const JOB: Job = { destination: 'mx:a.test', recipients: [0], attempts: 0, dueAt: 0 };
+
+const newTally = (): DestinationTally => ({ deferred: 0 });
 
 const bySequence = (a: IndexedMessage, b: IndexedMessage): number => a.sequence - b.sequence;
 
@@ -116,18 +121,24 @@ describe('the index', () => {
         for (const one of jobs) walked[stateOf(one)] += one.recipients.length;
         expect(counts).toEqual(walked);
 
-        const destinations = new Map<string, DestinationCount>();
-        index.countDestinations(now, destinations);
+        const destinations = new Map(index.destinations());
         expect([...destinations.keys()].sort()).toEqual(
           [...new Set(jobs.map(({ destination }) => destination))].sort(),
         );
+        const tallies = new Map(
+          ['mx:a.test', 'mx:b.test', 'mx:never.test'].map((each) => [each, newTally()]),
+        );
+        for (const _ of index.tally(now, tallies));
+        expect(tallies.get('mx:never.test')).toEqual(newTally());
         for (const [destination, count] of destinations) {
           const its = jobs.filter((one) => one.destination === destination);
-          expect(count.jobs).toBe(its.length);
-          expect(count.deferred).toBe(its.filter((one) => stateOf(one) === 'deferred').length);
+          expect(count).toBe(its.length);
+          const tally = tallies.get(destination);
+          if (tally === undefined) continue;
+          expect(tally.deferred).toBe(its.filter((one) => stateOf(one) === 'deferred').length);
           const replies = its.flatMap(({ lastReply }) => lastReply ?? []);
-          if (replies.length === 0) expect(count.lastReply).toBeUndefined();
-          else expect(replies).toContainEqual(count.lastReply);
+          if (replies.length === 0) expect(tally.lastReply).toBeUndefined();
+          else expect(replies).toContainEqual(tally.lastReply);
         }
         for (const destination of [undefined, 'mx:a.test', 'mx:never.test']) {
           for (const held of [undefined, true, false]) {
@@ -138,7 +149,7 @@ describe('the index', () => {
                   (held === undefined || (one.held === true) === held),
               ),
             );
-            expect(index.select(destination, held).sort()).toEqual(
+            expect([...index.select(destination, held)].flat().sort()).toEqual(
               wanted.map(({ sequence }) => sequence).sort(),
             );
           }
@@ -161,5 +172,25 @@ describe('the index', () => {
     const stayed = Array.from({ length: 100 }, (_, n) => n).filter((n) => n % 10 !== 1);
     expect(seen.filter((n) => n < 100).sort((a, b) => a - b)).toEqual(stayed);
     expect(new Set(seen).size).toBe(seen.length);
+  });
+
+  it('searches what was there when the search began, whatever comes and goes', () => {
+    const index = new MessageIndex();
+    const put = (sequence: number) =>
+      index.put(messageOf({ what: 'put', sequence, arrivedAt: 1, segment: 1, sender: '', jobs: [JOB] }));
+    for (let n = 0; n < 10_000; n += 1) put(n);
+    const search = index.select(undefined, undefined);
+    // In the row of one that has left, and with a lower number than others have, as it was long in coming.
+    index.remove(7000);
+    put(7000);
+    const found: number[] = [];
+    for (const step of search) {
+      expect(step.length).toBeLessThan(5000);
+      found.push(...step);
+      index.remove(9000);
+      put(20_000 + found.length);
+    }
+    const stayed = Array.from({ length: 10_000 }, (_, n) => n).filter((n) => n !== 7000 && n !== 9000);
+    expect(found).toEqual(stayed);
   });
 });

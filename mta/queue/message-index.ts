@@ -7,8 +7,8 @@
 import { Column, Rows } from '../compact/columns.ts';
 import { Interner } from '../compact/interner.ts';
 import { NumberMap } from '../compact/number-map.ts';
-import { JobTable } from './job-table.ts';
-import type { DestinationCount, Job, RecipientCounts } from './types.ts';
+import { type DestinationTally, JobTable } from './job-table.ts';
+import type { Job, RecipientCounts } from './types.ts';
 
 /** A record in the lane's segments. */
 export interface RecordLocation {
@@ -32,6 +32,8 @@ export interface IndexedMessage extends RecordLocation {
 
 /** In the column of sequences: a row that no message has. */
 const NOBODY = -1;
+/** Rows that are searched in one step: a fraction of a millisecond. */
+const STEP = 1 << 12;
 
 export class MessageIndex {
   readonly #sequence = Column.float64();
@@ -42,6 +44,8 @@ export class MessageIndex {
   readonly #length = Column.uint32();
   readonly #sender = Column.uint32();
   readonly #jobList = Column.uint32();
+  /** How many searches had begun when the message came. */
+  readonly #searchesBefore = Column.uint32();
   readonly #rows = new Rows([
     this.#sequence,
     this.#size,
@@ -51,6 +55,7 @@ export class MessageIndex {
     this.#length,
     this.#sender,
     this.#jobList,
+    this.#searchesBefore,
   ]);
   readonly #rowOf = new NumberMap();
   /** By row. Large messages alone have one. */
@@ -60,6 +65,8 @@ export class MessageIndex {
   readonly #live = new Map<number, number>();
   #bytes = 0;
   #totalLive = 0;
+  /** Searches that have begun so far. */
+  #searches = 0;
   /** Arrival of the oldest message; undefined where it has to be looked for. */
   #oldest: number | undefined = Number.POSITIVE_INFINITY;
 
@@ -100,6 +107,7 @@ export class MessageIndex {
     const row = this.#rows.take();
     this.#rowOf.set(message.sequence, row);
     this.#sequence.set(row, message.sequence);
+    this.#searchesBefore.set(row, this.#searches);
     this.#size.set(row, message.size);
     this.#arrivedAt.set(row, message.arrivedAt);
     this.#sender.set(row, this.#senders.use(message.sender));
@@ -172,14 +180,30 @@ export class MessageIndex {
     return found;
   }
 
-  /** Messages with a job for this destination that is held, or not; what is undefined may be anything. */
-  select(destination: string | undefined, held: boolean | undefined): number[] {
-    const found: number[] = [];
-    for (let row = 0; row < this.#rows.end; row += 1) {
-      if (!this.#isTaken(row)) continue;
-      if (this.#jobs.matches(this.#jobList.get(row), destination, held)) found.push(this.#sequence.get(row));
+  /**
+   * Messages with a job for this destination that is held, or not; what is undefined may be anything. In steps, as there
+   * may be a million, of which each gives what it has found: the index may change between two of them. What comes after
+   * this call is left out.
+   */
+  select(destination: string | undefined, held: boolean | undefined): IterableIterator<number[]> {
+    this.#searches += 1;
+    return this.#search(this.#searches, destination, held);
+  }
+
+  *#search(
+    number: number,
+    destination: string | undefined,
+    held: boolean | undefined,
+  ): IterableIterator<number[]> {
+    for (let from = 0; from < this.#rows.end; from += STEP) {
+      const found: number[] = [];
+      for (let row = from; row < Math.min(from + STEP, this.#rows.end); row += 1) {
+        if (!this.#isTaken(row) || this.#searchesBefore.get(row) >= number) continue;
+        if (this.#jobs.matches(this.#jobList.get(row), destination, held))
+          found.push(this.#sequence.get(row));
+      }
+      yield found;
     }
-    return found;
   }
 
   /** Names of all bodies' files. */
@@ -192,9 +216,14 @@ export class MessageIndex {
     this.#jobs.countRecipients(now, counts);
   }
 
-  /** As `JobTable.countDestinations`. */
-  countDestinations(now: number, counts: Map<string, DestinationCount>): void {
-    this.#jobs.countDestinations(now, counts);
+  /** As `JobTable.destinations`. */
+  destinations(): IterableIterator<[destination: string, jobs: number]> {
+    return this.#jobs.destinations();
+  }
+
+  /** As `JobTable.tally`. */
+  tally(now: number, tallies: ReadonlyMap<string, DestinationTally>): IterableIterator<void> {
+    return this.#jobs.tally(now, tallies);
   }
 
   /** Bytes of a segment's records that messages still need. */

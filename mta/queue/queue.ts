@@ -99,7 +99,6 @@ class ProcessQueue implements LaneQueue {
   /** Lanes of a newer version: we can't read them. */
   readonly #refused = new Set<string>();
   readonly #arrival: ((entry: QueueEntry) => void)[] = [];
-  readonly #loss: ((ids: readonly QueueId[]) => void)[] = [];
   readonly #released: ((release: LaneRelease) => void)[] = [];
   readonly #giveAways: GiveAways;
   /** Lanes that were lost while they were worked on: not ours again before that has ended. */
@@ -181,16 +180,16 @@ class ProcessQueue implements LaneQueue {
     return lane && message && lane.entryOf(message);
   }
 
-  select(filter: JobFilter): MessageHandle[] {
-    return selectFrom(this.#lanes.values(), filter);
+  select(filter: JobFilter): IterableIterator<MessageHandle[]> {
+    return selectFrom([...this.#lanes.values()], filter);
   }
 
   countRecipients(now: number): RecipientCounts {
     return recipientsOf(this.#lanes.values(), now);
   }
 
-  countDestinations(now: number): Map<string, DestinationCount> {
-    return destinationsOf(this.#lanes.values(), now);
+  countDestinations(now: number, most: number): Promise<Map<string, DestinationCount>> {
+    return destinationsOf([...this.#lanes.values()], now, most, this.#context.clock);
   }
 
   *entries(): IterableIterator<QueueEntry> {
@@ -231,10 +230,6 @@ class ProcessQueue implements LaneQueue {
 
   onArrival(listener: (entry: QueueEntry) => void): void {
     this.#arrival.push(listener);
-  }
-
-  onLoss(listener: (ids: readonly QueueId[]) => void): void {
-    this.#loss.push(listener);
   }
 
   noticed(release: LaneRelease): void {
@@ -351,9 +346,7 @@ class ProcessQueue implements LaneQueue {
   #lost(lane: Lane): void {
     if (!this.#forget(lane)) return;
     this.#context.stats.lost += 1;
-    const ids = Array.from(lane.index.sequences(), (sequence) => lane.idOf(sequence));
     if (this.#home === lane) this.#home = undefined;
-    for (const listener of this.#loss) listener(ids);
     this.#unquiet.add(lane.id);
     void this.#giveAways.quiet(lane.id).then(() => {
       this.#unquiet.delete(lane.id);

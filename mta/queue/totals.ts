@@ -1,5 +1,10 @@
-/** What the lanes of a process hold together: counted in their columns, without looking at single messages. */
+/**
+ * What the lanes of a process hold together: counted in their columns, without looking at single messages. What takes
+ * long with a million is done in steps.
+ */
+import { type Clock, turn } from '../clock.ts';
 import { handleOf } from './handles.ts';
+import type { DestinationTally } from './job-table.ts';
 import type { Lane } from './lane.ts';
 import type {
   DestinationCount,
@@ -9,6 +14,9 @@ import type {
   QueueCounts,
   RecipientCounts,
 } from './types.ts';
+
+/** Destinations looked at in one turn of the event loop. */
+const PORTION = 10_000;
 
 export function countsOf(lanes: readonly Lane[], full: boolean): QueueCounts {
   const sum = (of: (lane: Lane) => number): number => lanes.reduce((total, lane) => total + of(lane), 0);
@@ -30,11 +38,45 @@ export function recipientsOf(lanes: Iterable<Lane>, now: number): RecipientCount
   return counts;
 }
 
-/** @param now ms since the epoch */
-export function destinationsOf(lanes: Iterable<Lane>, now: number): Map<string, DestinationCount> {
-  const counts = new Map<string, DestinationCount>();
-  for (const { index } of lanes) index.countDestinations(now, counts);
-  return counts;
+/** As `Queue.countDestinations`. */
+export async function destinationsOf(
+  lanes: readonly Lane[],
+  now: number,
+  most: number,
+  clock: Clock,
+): Promise<Map<string, DestinationCount>> {
+  const sizes = new Map<string, number>();
+  let seen = 0;
+  for (const { index } of lanes) {
+    for (const [destination, jobs] of index.destinations()) {
+      sizes.set(destination, (sizes.get(destination) ?? 0) + jobs);
+      seen += 1;
+      if (seen % PORTION === 0) await turn(clock);
+    }
+  }
+  const found = largest(sizes, most);
+  const tallies = new Map(
+    found.map(([destination]): [string, DestinationTally] => [destination, { deferred: 0 }]),
+  );
+  for (const { index } of lanes) {
+    for (const _ of index.tally(now, tallies)) await turn(clock);
+  }
+  return new Map(
+    found.map(([destination, jobs]) => {
+      const { deferred, lastReply } = tallies.get(destination)!;
+      const count = { jobs, deferred: Math.min(deferred, jobs) };
+      return [destination, lastReply === undefined ? count : { ...count, lastReply }];
+    }),
+  );
+}
+
+/** Those with the largest sizes, the largest first. */
+function largest(sizes: ReadonlyMap<string, number>, most: number): [string, number][] {
+  const least = Uint32Array.from(sizes.values()).sort().at(-most) ?? 0;
+  return [...sizes]
+    .filter(([, size]) => size >= least)
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, most);
 }
 
 /** @param now ms since the epoch */
@@ -43,10 +85,20 @@ export function summaryOf(lane: Lane, now: number, home: boolean): LaneSummary {
   return { id: lane.id, messages: lane.index.size, bytes: lane.index.bytes, due, home };
 }
 
-export function selectFrom(lanes: Iterable<Lane>, { destination, held }: JobFilter): MessageHandle[] {
-  const found: MessageHandle[] = [];
-  for (const { index, number } of lanes) {
-    for (const sequence of index.select(destination, held)) found.push(handleOf(number, sequence));
+/** As `Queue.select`. */
+export function selectFrom(
+  lanes: readonly Lane[],
+  { destination, held }: JobFilter,
+): IterableIterator<MessageHandle[]> {
+  // All begin now, whenever they are asked: what comes later is left out.
+  const searches = lanes.map(({ index, number }) => ({ number, steps: index.select(destination, held) }));
+  return handlesOf(searches);
+}
+
+function* handlesOf(
+  searches: readonly { readonly number: number; readonly steps: Iterable<number[]> }[],
+): IterableIterator<MessageHandle[]> {
+  for (const { number, steps } of searches) {
+    for (const sequences of steps) yield sequences.map((sequence) => handleOf(number, sequence));
   }
-  return found;
 }

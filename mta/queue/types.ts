@@ -195,17 +195,23 @@ export interface Queue {
   counts(): QueueCounts;
   /** @param now ms since the epoch */
   countRecipients(now: number): RecipientCounts;
-  /** By the key of the destination. @param now ms since the epoch */
-  countDestinations(now: number): Map<string, DestinationCount>;
-  /** Messages with a job that matches, as of this moment. */
-  select(filter: JobFilter): MessageHandle[];
+  /**
+   * The destinations with the most jobs, at most `most`, by their keys, the largest first. The event loop turns while a
+   * million jobs are looked at: what changes meanwhile is counted as it was or as it is.
+   *
+   * @param now ms since the epoch
+   */
+  countDestinations(now: number, most: number): Promise<Map<string, DestinationCount>>;
+  /**
+   * Messages with a job that matches, without those that come after this call. In steps, of which each gives what it has
+   * found: between two of them the caller lets the event loop turn.
+   */
+  select(filter: JobFilter): IterableIterator<MessageHandle[]>;
   /**
    * Called with every message that comes into this process's charge from now on: accepted, enqueued, adopted; and again
    * with those that were to be given away and stay. What was recovered when the queue was opened is in `entries()`.
    */
   onArrival(listener: (entry: QueueEntry) => void): void;
-  /** Called when a lane is no longer ours: its messages must be dropped from memory, their sessions cut. */
-  onLoss(listener: (ids: readonly QueueId[]) => void): void;
   /** A lane has been let go elsewhere: claims it where it is meant for us or for anybody, after a jittered moment. */
   noticed(release: LaneRelease): void;
   /** Called with each lane that was let go, when others may claim it. */
