@@ -7,6 +7,7 @@
  *   wait for its turn behind them, nor find all places taken.
  */
 import type { DestinationQueue } from './destination.ts';
+import { Line } from './line.ts';
 
 /** Attempts in one process at destinations that haven't answered yet. */
 const MOST_ON_TRIAL = 128;
@@ -22,13 +23,13 @@ export interface Turn {
   readonly retried: boolean;
 }
 
-/** In turn order: sets keep the order of insertion. */
+/** In turn order. */
 interface Lines {
-  readonly fresh: Set<DestinationQueue>;
-  readonly retried: Set<DestinationQueue>;
+  readonly fresh: Line<DestinationQueue>;
+  readonly retried: Line<DestinationQueue>;
 }
 
-const newLines = (): Lines => ({ fresh: new Set(), retried: new Set() });
+const newLines = (): Lines => ({ fresh: new Line(), retried: new Line() });
 
 export class Turns {
   readonly #proven = newLines();
@@ -80,8 +81,8 @@ export class Turns {
     const onTrial = lines === this.#trial;
     const hasRoom =
       this.#retried < MOST_RETRIED && (!onTrial || this.#retriedOnTrial < MOST_RETRIED_ON_TRIAL);
-    const [fresh] = lines.fresh;
-    const [retried] = hasRoom ? lines.retried : [];
+    const fresh = lines.fresh.first;
+    const retried = hasRoom ? lines.retried.first : undefined;
     const isRetryTurn = this.#count === 0;
     const destination = isRetryTurn ? (retried ?? fresh) : (fresh ?? retried);
     return destination && { destination, onTrial, retried: destination === retried };
