@@ -113,7 +113,11 @@ it('tell which process owned a lane', async () => {
     join(folder, ownerName('bbbb')),
     JSON.stringify({ ...linuxHost.self(), hostname: 'n2', pid: 18 }),
   );
+  const before = Date.now();
   await journals.stop();
+  expect(journals.takenFrom('n1', before)).toBe(true);
+  expect(journals.takenFrom('n1', Date.now() + 1)).toBe(false);
+  expect(journals.takenFrom('n2', 0)).toBe(false);
   expect(journals.ownerOf(ID, 'n1', Date.now())).toMatchObject({ pid: 17 });
   expect(journals.ownerOf(ID, 'n2', Date.now())).toMatchObject({ pid: 18 });
   expect(journals.ownerOf(ID, 'n1', Date.now() - 60_000)).toBeUndefined();

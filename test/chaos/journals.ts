@@ -124,6 +124,16 @@ export class Journals implements JournalRecords {
     return tenants.filter((one) => one.node === node && one.since <= at + 2 * EVERY_MS).at(-1);
   }
 
+  /** Whether another node has taken over a lane of this one since then (ms since the epoch). */
+  takenFrom(node: string, since: number): boolean {
+    return [...this.#books.values()].some(({ tenants }) =>
+      [...tenants.values()].some((one, i, all) => {
+        const before = all[i - 1]?.node;
+        return one.since >= since && before === node && one.node !== node;
+      }),
+    );
+  }
+
   async #lookAt(lane: string): Promise<void> {
     const folder = join(this.#lanes, lane);
     let book = this.#books.get(lane);

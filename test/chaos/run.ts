@@ -26,6 +26,8 @@ export interface ChaosReport extends Verdict {
   readonly seconds: number;
   readonly faults: Readonly<Record<string, number>>;
   readonly happened: readonly (NodeFault | VolumeFault)[];
+  /** Stops during which somebody took over a lane of the node that stood still. */
+  readonly stopsTaken: number;
   readonly messages: number;
   readonly acknowledged: number;
   readonly missing: readonly string[];
@@ -45,6 +47,8 @@ export interface ChaosReport extends Verdict {
 const SESSIONS_PER_NODE = 2;
 const PING_SECONDS = 4;
 const DRAIN_MS = 180_000;
+/** One in so many stops finds all nodes up, and no other fault comes while it lasts: so its lanes are taken over. */
+const STOP_ALONE_EVERY = 3;
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const began = performance.now();
@@ -64,7 +68,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       pauseMs: options.pauseMs,
       later: fleet.later,
     });
-    const stuck = await recovers(new Strikes(fleet, options, nodeFaults, volumeFaults), fleet);
+    const strikes = new Strikes(fleet, options, nodeFaults, volumeFaults);
+    const stuck = await recovers(strikes, fleet);
     fleet.stayOpen();
     await load.stop();
     const healed = performance.now();
@@ -80,6 +85,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     return {
       ...verdict(account, { nodeFaults, volumeFaults, settled, journals: fleet.journals }),
       ...count(load, [...nodeFaults, ...volumeFaults]),
+      stopsTaken: strikes.stopsTaken,
       seed: options.seed,
       seconds: Math.round((performance.now() - began) / 1000),
       exits: fleet.nodes.reduce((sum, { exits }) => sum + exits, 0),
@@ -125,6 +131,8 @@ class Strikes {
   readonly #volumeFaults: VolumeFault[];
   readonly #random: () => number;
   readonly #underWay = new Set<Promise<void>>();
+  #stops = 0;
+  stopsTaken = 0;
   /** The volume has one fault at a time. */
   #volume: Promise<void> = Promise.resolve();
 
@@ -148,7 +156,7 @@ class Strikes {
 
   async #strike(kind: Planned): Promise<void> {
     if (kind === 'kill' || kind === 'kill worker') return this.#kill(kind);
-    if (kind === 'stop') return this.#beside(this.#stop());
+    if (kind === 'stop') return this.#stopOne();
     // A second one waits for the first, and everything else with it.
     await this.#volume;
     this.#volume = this.#trouble(kind);
@@ -182,11 +190,22 @@ class Strikes {
     else this.#nodeFaults.push({ kind: 'kill', node: node.name, at: node.kill() });
   }
 
+  async #stopOne(): Promise<void> {
+    this.#stops += 1;
+    if (this.#stops % STOP_ALONE_EVERY !== 0) return this.#beside(this.#stop());
+    const { nodes } = this.#fleet;
+    // A volume fault may keep them from it, which makes this stop one of the others.
+    await Promise.all(nodes.map((node) => node.ready(30_000))).catch(() => undefined);
+    return this.#stop();
+  }
+
   async #stop(): Promise<void> {
     const node = await this.#pick();
     node.busy = true;
-    this.#nodeFaults.push({ kind: 'stop', node: node.name, at: node.freeze() });
+    const at = node.freeze();
+    this.#nodeFaults.push({ kind: 'stop', node: node.name, at });
     await sleep(this.#options.termSeconds * 1000 * (1.2 + this.#random()));
+    if (this.#fleet.journals.takenFrom(node.name, at)) this.stopsTaken += 1;
     node.thaw();
     node.busy = false;
   }

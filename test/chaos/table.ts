@@ -27,6 +27,7 @@ export function table(report: ChaosReport): string {
     ['seed', report.seed],
     ['seconds', report.seconds],
     ['faults', list(report.faults)],
+    ['stops that cost the node its lanes', report.stopsTaken],
     ['messages sent', report.messages],
     ['recipients answered 250', report.acknowledged],
     ['lost', report.missing.length],
