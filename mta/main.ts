@@ -11,6 +11,7 @@ import { fork } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
+import type { Logger } from 'pino';
 import { systemClock } from './clock.ts';
 import type { MtaConfig } from './config.ts';
 import { createControlServer } from './control/control.ts';
@@ -18,6 +19,7 @@ import { createHealthServer } from './control/health.ts';
 import { PostriderError } from './errors.ts';
 import { createLogger, type LogDestination, logDestination } from './log/destination.ts';
 import { createVerifier } from './policy/verifier.ts';
+import { concernsOf, readMount } from './queue/mount.ts';
 import { systemRandom } from './random.ts';
 import { parseConfig } from './setup.ts';
 import { controlBackend } from './supervise/backend.ts';
@@ -48,6 +50,7 @@ async function supervise({ config: file, name, identity }: Flags): Promise<void>
   const config = await readConfig(file);
   const destination = standardOutput();
   const logger = createLogger(config.log.level, 'supervisor', destination);
+  warnOfMount(config.queue.path, logger);
   const supervisor = new Supervisor(config, {
     spawn: () => spawnWorker(config.log.level),
     clock: systemClock,
@@ -100,6 +103,14 @@ async function supervise({ config: file, name, identity }: Flags): Promise<void>
     throw error;
   }
   logger.info({ revision: config.revision, workers: config.workers }, 'ready');
+}
+
+/** For the person who chose the volume; the queue works as well as its file system lets it. */
+function warnOfMount(path: string, logger: Logger): void {
+  const mount = readMount(path);
+  for (const concern of mount ? concernsOf(mount) : []) {
+    logger.warn({ path, type: mount?.type, concern }, 'the queue should not be kept on this mount');
+  }
 }
 
 function standardOutput(): LogDestination {
