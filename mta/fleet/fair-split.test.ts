@@ -75,7 +75,7 @@ describe('FairSplit', () => {
       tell(name);
     }
     for (let n = 0; n < 4; n += 1) for (const name of ['a', 'b']) hear(name);
-    expect(split.gone('a')).toEqual([ID]);
+    expect(split.gone('a')).toEqual([{ id: ID, use: 0 }]);
     send(split.divide(ID, 4, 0));
     hear('b');
     expect(state('b').grant?.tokens).toBe(4);

@@ -50,12 +50,14 @@ export class FairSplit<Worker> {
     if (parts.size === 0) this.#parts.delete(id);
   }
 
-  /** Budgets that the worker had a part in. */
-  gone(worker: Worker): BudgetId[] {
-    const had: BudgetId[] = [];
+  /** Budgets that the worker had a part in, and what it used of each, by its last word. */
+  gone(worker: Worker): { readonly id: BudgetId; readonly use: number }[] {
+    const had: { id: BudgetId; use: number }[] = [];
     for (const [id, parts] of this.#parts) {
-      if (!parts.delete(worker)) continue;
-      had.push(id);
+      const part = parts.get(worker);
+      if (part === undefined) continue;
+      parts.delete(worker);
+      had.push({ id, use: part.use });
       if (parts.size === 0) this.#parts.delete(id);
     }
     return had;

@@ -15,10 +15,10 @@ export class SpentTokens {
     this.#sliceMs = Math.max(1, seconds * 10);
   }
 
-  spend(now: number): void {
+  spend(now: number, count = 1): void {
     const last = this.#slices.at(-1);
-    if (last !== undefined && now < last.from + this.#sliceMs) last.count += 1;
-    else this.#slices.push({ from: now, count: 1 });
+    if (last !== undefined && now < last.from + this.#sliceMs) last.count += count;
+    else this.#slices.push({ from: now, count });
   }
 
   count(now: number): number {

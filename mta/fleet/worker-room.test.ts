@@ -168,6 +168,8 @@ describe('a rate', () => {
     expect(ask(3)).toBe(2);
     room.began(KEY);
     room.began(KEY);
+    await settled();
+    expect(told.get(`rate ${KEY}`)).toMatchObject({ use: 2 });
     // Both are under way; a third would be one too many.
     expect(ask(3, { active: 2 })).toBe(2);
     expect(ask(1)).toBe(0);

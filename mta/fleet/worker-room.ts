@@ -70,7 +70,11 @@ export class WorkerRoom implements Room {
   }
 
   began(key: DestinationKey): void {
-    this.#spent.get(key)?.spend(this.#options.clock.monotonic());
+    const spent = this.#spent.get(key);
+    if (spent === undefined) return;
+    spent.spend(this.#options.clock.monotonic());
+    // The supervisor should know of it when this process dies.
+    this.#report(`rate ${key}`);
   }
 
   of({ key, active, wanted, down }: RoomAsked): number {
