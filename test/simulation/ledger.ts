@@ -112,7 +112,9 @@ export class Ledger {
     }
     if (!place.name.startsWith('lease.') || to === undefined) return;
     if (worker) account.renewed.set(worker, this.#order);
-    if (nonceOf(place.name) === nonceOf(to.slice(to.lastIndexOf('/') + 1))) return;
+    const nonce = nonceOf(to.slice(to.lastIndexOf('/') + 1));
+    // What is retired is nobody's.
+    if (nonce === '' || nonce === nonceOf(place.name)) return;
     account.claims += 1;
     account.claimedAt = now;
     account.claimant = worker;

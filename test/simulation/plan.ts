@@ -1,6 +1,7 @@
 /** A schedule, drawn from its seed into a plan that can be read, and cut down. Times are virtual ms. */
 import { Dice } from './dice.ts';
 import { FAULTS, type FaultKind, isOperationFault, whyNever } from './faults.ts';
+import { sceneOf } from './scenes.ts';
 import type { Semantics } from './server.ts';
 import { STATES, type State } from './states.ts';
 
@@ -39,7 +40,7 @@ export interface PlannedFault {
   /** What comes in then at the process that is struck; times are counted from there. */
   readonly mail?: readonly PlannedMessage[];
   /** What it sets off; times are counted from there. */
-  readonly then?: readonly PlannedFault[];
+  readonly setsOff?: readonly PlannedFault[];
 }
 
 /** A process stops as it should, and starts again. */
@@ -91,8 +92,16 @@ const NEEDS: Partial<Record<State, FaultKind>> = {
   reserve: 'full volume',
 };
 
+/** Share of the schedules that play a scene. */
+const SCENES = 0.3;
+
 export function planOf(seed: number): Plan {
   const dice = new Dice(seed);
+  const plan = drawn(seed, dice);
+  return dice.chance(SCENES) ? { ...plan, ...sceneOf(dice) } : plan;
+}
+
+function drawn(seed: number, dice: Dice): Plan {
   // Most bugs need two nodes and a few messages: the small ones are three for the price of one.
   const small = dice.chance(0.75);
   const nodes = Array.from(

@@ -118,7 +118,7 @@ export class ProcessDisk implements Disk {
     const landsAt = loop.now + typical * (0.2 + dice.fraction());
     process.enter(state);
     return new Promise((resolve, reject) => {
-      const flight = { operation, effect, more, resolve, reject };
+      const flight = { operation, effect, more, delayed: false, resolve, reject };
       this.#world.begun(operation, landsAt);
       loop.at(landsAt, () => this.#land(flight));
     });
@@ -140,6 +140,12 @@ export class ProcessDisk implements Disk {
     if (operation.fault === 'slow') {
       operation.fault = undefined;
       loop.at(loop.now + 300 + dice.fraction() * 9000, () => this.#land(flight));
+      return;
+    }
+    if (operation.fault === 'error' && !flight.delayed && dice.chance(0.5)) {
+      // A disk that fails has tried for a while.
+      flight.delayed = true;
+      loop.at(loop.now + dice.fraction() * 1500, () => this.#land(flight));
       return;
     }
     const isAway = machine.outageUntil > loop.now;
@@ -207,6 +213,7 @@ interface Flight<T> {
   readonly operation: Operation;
   readonly effect: () => T;
   readonly more: More;
+  delayed: boolean;
   resolve(value: T): void;
   reject(error: Error): void;
 }

@@ -250,8 +250,10 @@ class Schedule implements WorkerWorld, Struck {
       // Nobody's wall clock goes back: what was deferred by another's would wait for hours.
       machine.jump = this.#strikes.furthestJump;
     }
+    // What counts in the end is on the disk: some know it from there alone.
+    for (const worker of [...this.workers]) if (this.dice.chance(0.4)) this.#die(worker);
     for (const { process } of this.workers) process.resume(true);
-    for (const index of this.#places.keys()) this.#restart(index, 50);
+    for (const index of this.#places.keys()) this.loop.at(this.loop.now + 50, () => this.#start(index));
     for (const worker of this.workers) worker.wake();
     this.loop.at(this.loop.now + 3000, () => this.#look(this.loop.now + DRAIN_MS));
   }

@@ -83,7 +83,7 @@ export class Tracker {
     const place = laneOf(path);
     if (!place) return this.#outside(kind, path);
     const { lane, name } = place;
-    if (lane.endsWith('.retired') || to?.endsWith('.retired')) return 'retiring';
+    if (lane.endsWith('.retired') || to?.endsWith('retired')) return 'retiring';
     const track = this.#tracks.get(lane);
     if (kind === 'makeDirectory' && name === '') {
       this.#tracks.set(lane, fresh('creating'));

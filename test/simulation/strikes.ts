@@ -130,8 +130,8 @@ export class Strikes {
 
   // ---- what a fault sets off --------------------------------------------------------------------------------------
 
-  #setOff({ then = [] }: PlannedFault, process: Process): void {
-    if (then.length === 0) return;
+  #setOff({ setsOff = [] }: PlannedFault, process: Process): void {
+    if (setsOff.length === 0) return;
     const { workers, dice, loop } = this.#fleet;
     const indexOf = (one: Worker | undefined): number | undefined => one && this.#fleet.indexOf(one);
     const struck = indexOf(workers.find((worker) => worker.process === process));
@@ -139,7 +139,7 @@ export class Strikes {
     const other = others.length > 0 ? indexOf(dice.pick(others)) : undefined;
     const resolve = (who: Who | undefined): number | undefined =>
       who === 'struck' ? struck : who === 'other' ? other : who;
-    for (const fault of then) {
+    for (const fault of setsOff) {
       this.#await({ ...fault, process: resolve(fault.process), on: resolve(fault.on) }, loop.now);
     }
   }

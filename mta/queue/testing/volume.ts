@@ -192,10 +192,15 @@ export class DirectoryNode {
     return after;
   }
 
-  /** A prefix, as a file system with a journal keeps it; or any, as POSIX allows, those of one name in order. */
+  /**
+   * A prefix, as a file system with a journal keeps it, mostly one that lacks little; or any, as POSIX allows, those of one
+   * name in order.
+   */
   #survivingChanges(fraction: () => number): readonly NameChange[] {
     const changes = this.#unsynced;
-    if (fraction() < 0.5) return changes.slice(0, Math.floor(fraction() * (changes.length + 1)));
+    const fate = fraction();
+    if (fate < 0.25) return changes.slice(0, Math.floor(fraction() * (changes.length + 1)));
+    if (fate < 0.5) return changes.slice(0, Math.max(0, changes.length - Math.floor(fraction() * 4)));
     const chance = fraction();
     const lost = new Set<string>();
     return changes.filter(({ touches }) => {

@@ -1,0 +1,333 @@
+/**
+ * Histories that chance alone would play too seldom: several things that have to go wrong one after the other. Each scene
+ * leaves to its dice what strikes at which step, and how long after the one before.
+ */
+import type { Dice } from './dice.ts';
+import type { Event, Plan, PlannedFault, PlannedMessage } from './plan.ts';
+import type { State } from './states.ts';
+
+/** What a scene says of its schedule; the rest is as in any other. */
+export type Scene = Pick<
+  Plan,
+  'nodes' | 'processes' | 'staleness' | 'hops' | 'unreachable' | 'messages' | 'faults' | 'stops' | 'duration'
+>;
+
+/** Longer than any schedule: until something else makes it go on. */
+const FOR_GOOD = 100_000;
+const ADOPTION: readonly State[] = ['claiming', 'walking', 'replaying', 'sealing', 'sweeping'];
+const COMMIT: readonly State[] = [
+  'body',
+  'writing',
+  'syncing',
+  'renewing',
+  'reading',
+  'before dot',
+  'after dot',
+];
+/** Destination 0 takes what it gets; 1 can't be reached while a scene needs mail to stay; 2 often says: later. */
+const HOPS: Plan['hops'] = [
+  { temporary: 0, permanent: 0.1, lost: 0 },
+  { temporary: 0.2, permanent: 0.2, lost: 0 },
+  { temporary: 0.6, permanent: 0.1, lost: 0.1 },
+  { temporary: 0, permanent: 0, lost: 0 },
+];
+
+const SCENES = [undoneClaim, takeover, doubleAdoption, handOver, retirement, failedGroup];
+
+export function sceneOf(dice: Dice): Scene {
+  return dice.pick(SCENES)(dice);
+}
+
+/** An owner that is paused beyond its term goes on while somebody adopts its lane, and is gone again soon after. */
+function takeover(dice: Dice): Scene {
+  const back = (): PlannedFault[] => [
+    fault('go on', {
+      at: dice.between(0, dice.pick([20, 200, 2000])),
+      process: 0,
+      mail: letters(dice, 0, dice.between(1, 4), 600),
+      setsOff: [
+        ...(dice.chance(0.4) ? [troubleOf(dice)] : []),
+        fault(dice.pick(['kill', 'pause']), {
+          at: dice.between(100, 2000),
+          process: 0,
+          lasts: FOR_GOOD,
+          restartAfter: dice.between(100, 1500),
+        }),
+      ],
+    }),
+  ];
+  const strike = dice.pick([
+    'server crash',
+    'server crash',
+    'pause',
+    'kill',
+    'node crash',
+    'go on',
+    'slow',
+  ] as const);
+  return {
+    ...fleet(
+      dice,
+      dice.pick([
+        [0, 1],
+        [0, 1, 2],
+        [0, 0, 1],
+        [0, 1, 1],
+      ]),
+    ),
+    unreachable: [{ destination: 1, from: 0, to: dice.between(1000, 12_000) }],
+    messages: letters(dice, 0, dice.between(4, 8), 900),
+    faults: [
+      fault('pause', {
+        ...moment(dice, COMMIT, 12),
+        process: 0,
+        lasts: FOR_GOOD,
+        setsOff: [
+          fault(strike, {
+            state: dice.pick(ADOPTION),
+            nth: dice.between(1, 6),
+            lasts: strike === 'server crash' ? dice.between(5, 300) : dice.between(500, 9000),
+            setsOff: back(),
+          }),
+        ],
+      }),
+    ],
+    duration: dice.between(9000, 12_000),
+  };
+}
+
+/** What befalls an owner that goes on, as it finds out whether the lane is still its own. */
+function troubleOf(dice: Dice): PlannedFault {
+  return dice.chance(0.5)
+    ? fault('outage', { at: dice.between(0, 30), process: 0, lasts: dice.between(100, 1500) })
+    : fault('error', { state: dice.pick(['renewing', 'keeping']), nth: 2, process: 0 });
+}
+
+/**
+ * The file server crashes between a claim and its sync; the owner, on the same machine as the claimant, hears of it as it
+ * drops a segment, so that the claimant's sync says nothing.
+ */
+function undoneClaim(dice: Dice): Scene {
+  const claimant = 1;
+  return {
+    ...fleet(dice, [0, 0, 1]),
+    unreachable: [],
+    messages: letters(dice, 0, dice.between(8, 14), 1500),
+    faults: [
+      fault('pause', { at: 0, process: 2, lasts: FOR_GOOD }),
+      fault('pause', {
+        state: dice.pick(['renewing', 'syncing', 'dropping']),
+        nth: dice.between(4, 16),
+        process: 0,
+        lasts: FOR_GOOD,
+        setsOff: [
+          fault('pause', {
+            state: 'claiming',
+            process: claimant,
+            nth: dice.between(1, 2),
+            lasts: FOR_GOOD,
+            setsOff: [
+              fault('server crash', {
+                at: dice.between(2, 12),
+                process: claimant,
+                lasts: dice.between(1, 20),
+              }),
+              fault('go on', { at: dice.between(20, 60), process: 0, mail: letters(dice, 0, 5, 1200) }),
+              fault('go on', { at: dice.between(60, 600), process: claimant }),
+              fault('kill', { at: dice.between(700, 1800), process: 0, restartAfter: dice.between(50, 300) }),
+            ],
+          }),
+        ],
+      }),
+    ],
+    duration: dice.between(9000, 10_000),
+  };
+}
+
+/** Who adopts a lane is struck on the way; another does it instead, and is gone soon after; the first one goes on. */
+function doubleAdoption(dice: Dice): Scene {
+  const strike = dice.pick(['pause', 'pause', 'pause', 'kill', 'late', 'slow'] as const);
+  return {
+    ...fleet(dice, [0, 1, 2]),
+    unreachable: [
+      { destination: 0, from: 0, to: dice.between(6000, 11_500) },
+      { destination: 1, from: 0, to: dice.between(6000, 11_500) },
+    ],
+    messages: letters(dice, 0, dice.between(5, 9), 500),
+    faults: [
+      fault(dice.pick(['kill', 'kill', 'stop']), {
+        at: dice.between(600, 1200),
+        process: 0,
+        restartAfter: FOR_GOOD,
+        setsOff: [
+          fault(strike, {
+            state: dice.pick(ADOPTION),
+            nth: dice.between(1, 6),
+            lasts: FOR_GOOD,
+            restartAfter: FOR_GOOD,
+            setsOff: [
+              fault('go on', {
+                state: dice.pick(['sweeping', 'writing', 'syncing', 'renewing', 'before dot', 'after dot']),
+                nth: dice.between(1, 4),
+                process: 'other',
+                on: 'struck',
+                setsOff: [
+                  fault('kill', {
+                    at: dice.between(20, dice.pick([100, 2500])),
+                    process: 'other',
+                    restartAfter: FOR_GOOD,
+                  }),
+                ],
+              }),
+            ],
+          }),
+        ],
+      }),
+    ],
+    duration: dice.between(13_000, 16_000),
+  };
+}
+
+/** A lane of several segments is let go, and taken by nodes that believe what they saw of it long ago. */
+function handOver(dice: Dice): Scene {
+  return {
+    ...fleet(
+      dice,
+      dice.pick([
+        [0, 1],
+        [0, 1, 2],
+      ]),
+    ),
+    staleness: 0.9,
+    unreachable: [
+      { destination: 0, from: 1200, to: 5000 },
+      { destination: 1, from: 0, to: 5000 },
+      { destination: 2, from: 0, to: 5000 },
+    ],
+    messages: letters(dice, 0, dice.between(8, 18), 2500),
+    faults: [
+      fault(dice.pick(['kill', 'pause', 'server crash', 'error', 'late', 'slow']), {
+        state: dice.pick(ADOPTION),
+        nth: dice.between(1, 6),
+        lasts: dice.between(50, 8000),
+        restartAfter: dice.between(100, 3000),
+      }),
+      fault('stop', { at: dice.between(1500, 3200), process: 0, restartAfter: dice.between(1500, 6000) }),
+    ],
+    duration: dice.between(5000, 9000),
+  };
+}
+
+/** Who removes an empty lane is struck on the way, and starts again with new mail. */
+function retirement(dice: Dice): Scene {
+  const strike = dice.pick([
+    'server crash',
+    'server crash',
+    'late',
+    'late',
+    'kill',
+    'pause',
+    'slow',
+  ] as const);
+  return {
+    ...fleet(
+      dice,
+      dice.pick([
+        [0, 1],
+        [0, 1, 1],
+      ]),
+    ),
+    unreachable: [{ destination: 1, from: 2500, to: 20_000 }],
+    messages: letters(dice, 0, dice.between(1, 3), 400, [0]),
+    faults: [
+      fault('stop', { at: dice.between(500, 1500), process: 0, restartAfter: dice.between(3000, 12_000) }),
+      fault(strike, {
+        state: 'retiring',
+        nth: strike === 'late' ? 1 : dice.between(1, 8),
+        lasts: dice.between(10, 6000),
+        restartAfter: dice.between(20, 500),
+        setsOff: [
+          fault('kill', {
+            at: dice.between(20, 600),
+            process: 'struck',
+            restartAfter: dice.between(20, 200),
+          }),
+          fault('go on', {
+            at: dice.between(700, 1500),
+            process: 'struck',
+            mail: letters(dice, 1, 4, 1500, [1]),
+          }),
+        ],
+      }),
+    ],
+    duration: dice.between(8000, 15_000),
+  };
+}
+
+/** A group fails while more is waiting to be told of the same messages; soon after, its lane is read by another. */
+function failedGroup(dice: Dice): Scene {
+  return {
+    ...fleet(
+      dice,
+      dice.pick([
+        [0, 1],
+        [0, 0, 1],
+      ]),
+    ),
+    unreachable: [],
+    messages: letters(dice, 0, dice.between(4, 8), 1200, [0, 1, 2]),
+    faults: [
+      fault(dice.pick(['error', 'error', 'short write', 'lost reply']), {
+        state: dice.pick(['writing', 'syncing']),
+        nth: dice.between(3, 16),
+        process: 0,
+        setsOff: [
+          fault('kill', { at: dice.between(20, 2000), process: 0, restartAfter: dice.between(20, 200) }),
+        ],
+      }),
+    ],
+    duration: dice.between(3000, 5000),
+  };
+}
+
+// ---- what scenes are made of ----------------------------------------------------------------------------------------
+
+function fleet(
+  dice: Dice,
+  processes: readonly number[],
+): Pick<Plan, 'nodes' | 'processes' | 'staleness' | 'hops' | 'stops'> {
+  return {
+    nodes: Array.from({ length: Math.max(...processes) + 1 }, () => 1 + (dice.fraction() - 0.5) * 0.02),
+    processes,
+    staleness: dice.pick([0, 0.3, 0.9]),
+    hops: HOPS,
+    stops: [],
+  };
+}
+
+function fault(kind: Event, parts: Partial<PlannedFault>): PlannedFault {
+  return { kind, at: 0, state: undefined, nth: 1, process: undefined, lasts: 0, restartAfter: 0, ...parts };
+}
+
+/** In one of these states, or at a time by which there is mail. */
+function moment(dice: Dice, states: readonly State[], often: number): Partial<PlannedFault> {
+  return dice.chance(0.3)
+    ? { at: dice.between(500, 1500) }
+    : { state: dice.pick(states), nth: dice.between(2, often) };
+}
+
+function letters(
+  dice: Dice,
+  process: number,
+  count: number,
+  within: number,
+  destinations: readonly number[] = [0, 0, 1, 1, 2],
+): PlannedMessage[] {
+  return Array.from({ length: count }, () => ({
+    at: dice.between(0, within),
+    process,
+    size: dice.chance(0.2) ? dice.between(520, 1500) : dice.between(40, 500),
+    bounces: dice.chance(0.8),
+    recipients: Array.from({ length: dice.pick([1, 2, 2, 3]) }, () => dice.pick(destinations)),
+  }));
+}
