@@ -77,6 +77,30 @@ describe('a full volume', () => {
     expect(await test.disk.list('/queue/released')).toHaveLength(1);
   });
 
+  it('leaves the reserve to settlements where it could not be begun at once', async () => {
+    const { queue, disk, clock } = await openTestQueue();
+    const id = await accept(queue, 'message');
+    disk.capacity = disk.used;
+    let linked = '';
+    disk.inject = ({ operation, path }) => {
+      if (operation === 'link') linked = path;
+      if (operation !== 'write' || path !== linked) return undefined;
+      disk.inject = () => undefined;
+      return diskError('ESHORT', { operation, path });
+    };
+    const settled = queue.settle(id, deferredUntil(7, 1));
+    await clock.advance(2000);
+    await settled;
+    disk.capacity = Number.POSITIVE_INFINITY;
+    await clock.advance(2000);
+    queue.counts();
+    await settleDown();
+    const reserve = disk.bytesOf(linked);
+    await accept(queue, 'more');
+    expect(disk.bytesOf(linked).equals(reserve)).toBe(true);
+    expect(queue.counts().messages).toBe(2);
+  });
+
   it('does not collect segments while there is no reserve either', async () => {
     const test = await openTestQueue();
     const id = await accept(test.queue, 'message');

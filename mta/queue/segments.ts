@@ -30,6 +30,8 @@ export interface SegmentsStart {
 interface Spare {
   readonly file: DiskFile;
   readonly groupMagic: Buffer;
+  /** It was the reserve, and mail has no place in it. */
+  readonly isReserve: boolean;
 }
 
 interface Current {
@@ -111,7 +113,7 @@ export class Segments {
 
   /** Begins in a file that recovery has created exclusively under the next number. */
   async begin(file: DiskFile): Promise<void> {
-    await this.#begin(this.currentNumber, this.#spareOf(file), this.#capacity);
+    await this.#begin(this.currentNumber, this.#spareOf(file));
     await this.#reserve.ensure();
   }
 
@@ -121,13 +123,13 @@ export class Segments {
    */
   async roll({ mayUseReserve }: { mayUseReserve: boolean }): Promise<void> {
     if (this.#current) await this.#seal(this.#current);
+    if (this.#spare?.isReserve && !mayUseReserve) await this.#passOver();
     try {
       this.#spare ??= this.#spareOf(
         await this.#disk.create(this.#pathOf(this.currentNumber), { synchronous: true }),
       );
-      await this.#begin(this.currentNumber, this.#spare, this.#capacity);
+      await this.#begin(this.currentNumber, this.#spare);
       this.#spare = undefined;
-      this.#onReserve = false;
     } catch (error) {
       if (!isFull(error)) {
         // The name may be used up: what got into the file never counts.
@@ -147,10 +149,9 @@ export class Segments {
     });
     if (!reserve) throw cause;
     await this.#passOver();
-    this.#spare = this.#spareOf(reserve);
-    await this.#begin(number, this.#spare, RESERVE_BYTES);
+    this.#spare = this.#spareOf(reserve, true);
+    await this.#begin(number, this.#spare);
     this.#spare = undefined;
-    this.#onReserve = true;
   }
 
   /** Leaves a created file behind as an empty segment. */
@@ -162,8 +163,8 @@ export class Segments {
     await file.close().catch(() => undefined);
   }
 
-  #spareOf(file: DiskFile): Spare {
-    return { file, groupMagic: this.#random.bytes(8) };
+  #spareOf(file: DiskFile, isReserve = false): Spare {
+    return { file, groupMagic: this.#random.bytes(8), isReserve };
   }
 
   /** Makes a reserve, where there is none and there is room for it. */
@@ -230,7 +231,7 @@ export class Segments {
       await this.#snapshots.write(snapshot, { segment: number, groupMagic, end, lastGroup });
   }
 
-  async #begin(number: number, { file, groupMagic }: Spare, capacity: number): Promise<void> {
+  async #begin(number: number, { file, groupMagic, isReserve }: Spare): Promise<void> {
     const { lane, epoch } = this.#start;
     const header = { lane, number, epoch, groupMagic, seal: this.#ends };
     await file.write([encodeSegmentHeader(header)], 0);
@@ -238,6 +239,8 @@ export class Segments {
     await this.#disk.syncDirectory(this.#start.folder);
     const end = dataStart(header);
     const snapshot = this.#snapshots.builder();
+    const capacity = isReserve ? RESERVE_BYTES : this.#capacity;
+    this.#onReserve = isReserve;
     this.#current = { number, file, groupMagic, start: end, end, capacity, snapshot, lastGroup: 0 };
   }
 

@@ -12,6 +12,8 @@ export interface Write {
 }
 
 const EMPTY = Buffer.alloc(0);
+/** Bytes at the beginning of a write that are mostly headers. */
+const HEADERS = 128;
 /** Memory that has been found to hold nothing but zeros: a reserve is megabytes of it. */
 const zeros = new WeakSet<Buffer>();
 
@@ -99,10 +101,12 @@ export class FileNode {
     after.#syncedSize = this.#syncedSize;
     for (const write of this.unsynced) {
       const fate = fraction();
-      const kept = fate < 0.3 ? 0 : fate < 0.6 ? write.length : Math.floor(fraction() * write.length);
+      // What stands first says the most: headers are cut more often than their share.
+      const most = fraction() < 0.5 ? Math.min(write.length, HEADERS) : write.length;
+      const kept = fate < 0.3 ? 0 : fate < 0.6 ? write.length : Math.floor(fraction() * most);
       if (kept > 0) after.#keep(partOf(write, 0, kept));
       // The length may have been made durable without the bytes.
-      if (fraction() < 0.2) after.#syncedSize = Math.max(after.#syncedSize, write.position + write.length);
+      if (fraction() < 0.4) after.#syncedSize = Math.max(after.#syncedSize, write.position + write.length);
     }
     after.size = after.#syncedSize;
     return after;
@@ -135,6 +139,7 @@ export type Names = Map<string, FileNode | DirectoryNode>;
 interface NameChange {
   /** Names that it makes or takes away: what it shares with an earlier change, it comes after. */
   readonly touches: readonly string[];
+  readonly number: number;
   apply(names: Names): void;
 }
 
@@ -144,6 +149,8 @@ export class DirectoryNode {
   synced: Names = new Map();
   /** Changes since the last sync, in order. */
   #unsynced: NameChange[] = [];
+  /** Number of the last change. */
+  lastChange = 0;
 
   put(name: string, node: FileNode | DirectoryNode): void {
     this.#change([name], (names) => names.set(name, node));
@@ -170,9 +177,11 @@ export class DirectoryNode {
     return this.#unsynced.length > 0;
   }
 
-  sync(): void {
-    for (const { apply } of this.#unsynced) apply(this.synced);
-    this.#unsynced = [];
+  /** @param upTo number of the last change that it is about: later ones may be left out */
+  sync(upTo = this.lastChange): void {
+    const isCovered = ({ number }: NameChange): boolean => number <= upTo;
+    for (const change of this.#unsynced) if (isCovered(change)) change.apply(this.synced);
+    this.#unsynced = this.#unsynced.filter((change) => !isCovered(change));
   }
 
   /** The directory, and all below it, after a crash. @param known of files, as they may have several names */
@@ -189,6 +198,7 @@ export class DirectoryNode {
       }
     }
     after.synced = new Map(after.names);
+    after.lastChange = this.lastChange;
     return after;
   }
 
@@ -212,7 +222,8 @@ export class DirectoryNode {
 
   #change(touches: readonly string[], apply: (names: Names) => void): void {
     apply(this.names);
-    this.#unsynced.push({ touches, apply });
+    this.lastChange += 1;
+    this.#unsynced.push({ touches, number: this.lastChange, apply });
   }
 }
 
