@@ -2,8 +2,13 @@
 import { DirectoryNode, FileNode } from '../../mta/queue/testing/volume.ts';
 import type { View } from './view.ts';
 
-/** Says what is missing; undefined where nothing is. @param view of the node that answers */
-export function durability(view: View, id: string): string | undefined {
+/**
+ * Says what is missing; undefined where nothing is.
+ *
+ * @param view of the node that answers
+ * @param hasBody whether there must be a body
+ */
+export function durability(view: View, id: string, hasBody: boolean): string | undefined {
   const dash = id.indexOf('-');
   const lane = id.slice(0, dash);
   const lanes = view.server.find('/queue/lanes');
@@ -23,10 +28,12 @@ export function durability(view: View, id: string): string | undefined {
   const bodies = folder.names.get('body');
   if (!(bodies instanceof DirectoryNode)) return 'there is no folder of bodies';
   const prefix = `${id.slice(dash + 1)}.`;
+  let missing = hasBody;
   for (const [name, file] of bodies.names) {
     if (!name.startsWith(prefix) || !(file instanceof FileNode)) continue;
+    missing = false;
     if (!bodies.synced.has(name)) return `the name of body ${name} is not synced`;
     if (view.hasUnsynced(file)) return `body ${name} is not synced`;
   }
-  return undefined;
+  return missing ? 'its body is not there' : undefined;
 }

@@ -67,6 +67,7 @@ const WITH_NAMES: ReadonlySet<State> = new Set([
   'renewing',
   'keeping',
   'reserve',
+  'taking',
   'snapshot',
   'removing',
   'dropping',

@@ -2,7 +2,7 @@
  * The account of every message: what clients were told, what next hops were given, what the queue recorded; and what
  * must never be. `docs/queue.md` says which duplicates are allowed; here is the same, to be computed.
  */
-import type { EndedRecipient, QueueId } from '../../mta/queue/types.ts';
+import type { EndedRecipient, Queue, QueueId } from '../../mta/queue/types.ts';
 import type { Operation } from './process-disk.ts';
 import { laneOf, nonceOf } from './states.ts';
 import type { Worker } from './worker.ts';
@@ -30,6 +30,8 @@ interface RecipientAccount {
   readonly deliveries: Delivery[];
   /** Permanent refusals and expiries that the sender must hear of. */
   failures: number;
+  /** Its end has been given to the owner's queue, which may have kept it or not. */
+  ending: boolean;
   /** Recorded ends: synced, and the lease renewed after that. */
   ends: number;
 }
@@ -41,6 +43,8 @@ export interface MessageAccount {
   readonly recipients: readonly RecipientAccount[];
   id: QueueId;
   answered: boolean;
+  /** An owner has opened its lane without it. */
+  gone: boolean;
   /** Reports about each recipient that were delivered, by their ids. */
   readonly reports: Map<number, Set<QueueId>>;
 }
@@ -53,6 +57,8 @@ export interface LaneAccount {
   claimedAt: number;
   /** Who made the last claim, where it still runs. */
   claimant: Worker | undefined;
+  /** Who has opened it last, having claimed it. */
+  adopter: Worker | undefined;
   /** Order of the last sync of a segment, and of the last renewal, by each process. */
   readonly synced: Map<Worker, number>;
   readonly renewed: Map<Worker, number>;
@@ -61,6 +67,8 @@ export interface LaneAccount {
 export class Ledger {
   readonly #messages = new Map<string, MessageAccount>();
   readonly #lanes = new Map<string, LaneAccount>();
+  /** What each id was given to. */
+  readonly #ids = new Map<QueueId, string>();
   readonly #termMs: number;
   #order = 0;
   /** Recipients that got a message twice, within what is allowed. */
@@ -76,9 +84,15 @@ export class Ledger {
       key,
       content,
       bounces,
-      recipients: Array.from({ length: recipients }, () => ({ deliveries: [], failures: 0, ends: 0 })),
+      recipients: Array.from({ length: recipients }, () => ({
+        deliveries: [],
+        failures: 0,
+        ending: false,
+        ends: 0,
+      })),
       id: '',
       answered: false,
+      gone: false,
       reports: new Map(),
     };
     this.#messages.set(key, account);
@@ -91,10 +105,24 @@ export class Ledger {
     return account;
   }
 
+  /** An id stands for one message, ever: even where that was refused. */
+  named(id: QueueId, what: string): void {
+    const before = this.#ids.get(id) ?? what;
+    this.#ids.set(id, what);
+    if (before !== what) throw new Violation('one id, one message', `${id} is ${before} and ${what}`);
+  }
+
   lane(lane: string): LaneAccount {
     let account = this.#lanes.get(lane);
     if (!account) {
-      account = { claims: 0, claimedAt: 0, claimant: undefined, synced: new Map(), renewed: new Map() };
+      account = {
+        claims: 0,
+        claimedAt: 0,
+        claimant: undefined,
+        adopter: undefined,
+        synced: new Map(),
+        renewed: new Map(),
+      };
       this.#lanes.set(lane, account);
     }
     return account;
@@ -124,6 +152,12 @@ export class Ledger {
   accepted(account: MessageAccount, worker: Worker): void {
     account.answered = true;
     this.answered += 1;
+    if (account.gone) {
+      throw new Violation('nothing lost', `${account.id} was answered, and a later owner doesn't have it`);
+    }
+    if (worker.onReserve(account.id)) {
+      throw new Violation('reserve for settlements', `${account.id} was written to the reserve`);
+    }
     const lane = this.lane(laneOfId(account.id));
     if ((lane.renewed.get(worker) ?? 0) < (lane.synced.get(worker) ?? 0)) {
       throw new Violation(
@@ -131,8 +165,43 @@ export class Ledger {
         `${account.id} was answered without a renewal after its sync`,
       );
     }
-    const why = worker.whyNotDurable(account.id);
+    const why = worker.whyNotDurable(account);
     if (why) throw new Violation('durable before 250', `${account.id} was answered, but ${why}`);
+  }
+
+  /**
+   * A worker has adopted a lane: what it holds is what there is from now on.
+   *
+   * @param held recipients of each message that are to be tried
+   */
+  adopted(lane: string, held: ReadonlyMap<QueueId, readonly number[]>, worker: Worker): void {
+    const account = this.lane(lane);
+    // It was paused meanwhile, and another has claimed the lane.
+    if (account.claimant !== worker) return;
+    account.adopter = worker;
+    for (const message of this.#messages.values()) {
+      const { id, answered, recipients } = message;
+      if (laneOfId(id) !== lane) continue;
+      const jobs = held.get(id);
+      if (jobs && message.gone) {
+        throw new Violation('nothing comes back', `${id} is there again for ${worker.name}`);
+      }
+      message.gone = jobs === undefined;
+      for (const [index, recipient] of recipients.entries()) {
+        const { ending, ends } = recipient;
+        const isHeld = jobs?.includes(index) ?? false;
+        recipient.ending = !isHeld;
+        if (isHeld && ends > 0) {
+          throw new Violation(
+            'ended once',
+            `${id} recipient ${index} has no end any more for ${worker.name}`,
+          );
+        }
+        if (!isHeld && !ending && (answered || jobs)) {
+          throw new Violation('nothing lost', `${id} recipient ${index} is not there for ${worker.name}`);
+        }
+      }
+    }
   }
 
   /** A worker that takes itself for the owner sends MAIL or the final dot. */
@@ -182,6 +251,7 @@ export class Ledger {
   }
 
   reported(report: QueueId, key: string, recipients: readonly number[]): void {
+    this.named(report, `report ${key} ${recipients}`);
     const { reports } = this.message(key);
     for (const index of recipients) {
       const ids = reports.get(index) ?? new Set();
@@ -193,6 +263,12 @@ export class Ledger {
         );
       }
     }
+  }
+
+  /** The queue is given these ends. Those of a former owner change nothing. */
+  ending(account: MessageAccount, ended: readonly EndedRecipient[], worker: Worker): void {
+    if ((this.lane(laneOfId(account.id)).adopter ?? worker) !== worker) return;
+    for (const { recipient } of ended) account.recipients[recipient]!.ending = true;
   }
 
   /** The queue says that these ends are recorded. */
@@ -239,3 +315,16 @@ export class Ledger {
 }
 
 export const laneOfId = (id: QueueId): string => id.slice(0, id.indexOf('-'));
+
+/** The messages of a lane, with the recipients that are to be tried. */
+export function heldIn(queue: Queue, lane: string): Map<QueueId, number[]> {
+  const held = new Map<QueueId, number[]>();
+  for (const { id, jobs } of queue.entries()) {
+    if (laneOfId(id) !== lane) continue;
+    held.set(
+      id,
+      jobs.flatMap(({ recipients }) => recipients),
+    );
+  }
+  return held;
+}

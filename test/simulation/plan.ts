@@ -90,10 +90,11 @@ const NEEDS: Partial<Record<State, FaultKind>> = {
   retiring: 'kill',
   'on reserve': 'full volume',
   reserve: 'full volume',
+  taking: 'full volume',
 };
 
 /** Share of the schedules that play a scene. */
-const SCENES = 0.3;
+const SCENES = 0.45;
 
 export function planOf(seed: number): Plan {
   const dice = new Dice(seed);

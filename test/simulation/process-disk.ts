@@ -84,11 +84,12 @@ export class ProcessDisk implements Disk {
   }
 
   syncDirectory(path: string): Promise<void> {
-    return this.#do('syncDirectory', path, () => this.#view.syncDirectory(path));
+    const upTo = this.#view.lastChange(path);
+    return this.#do('syncDirectory', path, () => this.#view.syncDirectory(path, upTo));
   }
 
   freeBytes(path: string): Promise<number> {
-    return this.#do('freeBytes', path, () => (this.#view.server.full ? 0 : 1 << 30));
+    return this.#do('freeBytes', path, () => Math.min(this.#view.server.room, 1 << 30));
   }
 
   #file(handle: Handle, synchronous = false): DiskFile {

@@ -240,7 +240,7 @@ class Schedule implements WorkerWorld, Struck {
     this.#quiet = true;
     this.#strikes.end();
     this.hops.healed = true;
-    this.server.full = false;
+    this.server.room = Number.POSITIVE_INFINITY;
     this.server.staleness = 0;
     this.server.downUntil = 0;
     for (const machine of this.machines) {

@@ -18,8 +18,8 @@ export class Server {
   /** Chance that a client goes by what it knows, where it may. */
   staleness: number;
   root = new DirectoryNode();
-  /** Nothing more may be allocated. */
-  full = false;
+  /** Bytes that may still be allocated. */
+  room = Number.POSITIVE_INFINITY;
   /** Virtual time at which it answers again. */
   downUntil = 0;
   /** What each crash made of the files. */

@@ -16,6 +16,7 @@ export const STATES = [
   'rolling',
   'on reserve',
   'reserve',
+  'taking',
   'snapshot',
   'body',
   'reading',
@@ -54,6 +55,8 @@ interface Track {
   begun: string;
   /** Segment that was the reserve. */
   onReserve: string;
+  /** Segment that was written to last. */
+  written: string;
   /** A group has been synced since the last renewal. */
   unrenewed: boolean;
   releasing: boolean;
@@ -97,6 +100,12 @@ export class Tracker {
     return otherState(track, kind, name, to);
   }
 
+  /** Whether what was written last to a lane went to its reserve. */
+  onReserve(lane: string): boolean {
+    const track = this.#tracks.get(lane);
+    return track !== undefined && track.written !== '' && track.written === track.onReserve;
+  }
+
   #outside(kind: OperationKind, path: string): State {
     if (path.startsWith(RELEASES) && kind !== 'makeDirectory')
       return kind === 'list' ? 'looking' : 'releasing';
@@ -127,6 +136,7 @@ const fresh = (phase: Track['phase']): Track => ({
   phase,
   begun: '',
   onReserve: '',
+  written: '',
   unrenewed: false,
   releasing: false,
 });
@@ -137,8 +147,10 @@ function segmentState(track: Track, kind: OperationKind, name: string, position:
   switch (kind) {
     case 'create':
       track.begun = name;
+      if (track.onReserve === name) track.onReserve = '';
       return beginning;
     case 'write':
+      track.written = name;
       if (track.begun === name && position === 0) return beginning;
       return track.onReserve === name ? 'on reserve' : 'writing';
     case 'sync':
@@ -170,7 +182,7 @@ function otherState(track: Track, kind: OperationKind, name: string, to: string 
       track.onReserve = to.slice(to.lastIndexOf('/') + 1);
       track.begun = track.onReserve;
     }
-    return 'reserve';
+    return kind === 'link' || (kind === 'unlink' && isOpen && !name.endsWith('.new')) ? 'taking' : 'reserve';
   }
   if (name.startsWith('snapshot.')) {
     if (kind === 'unlink') return isOpen ? 'dropping' : 'sweeping';

@@ -237,9 +237,9 @@ export class Strikes {
         this.furthestJump = Math.max(this.furthestJump, machine.jump);
         return;
       case 'full volume':
-        server.full = true;
+        server.room = 0;
         loop.at(until, () => {
-          server.full = false;
+          server.room = Number.POSITIVE_INFINITY;
         });
         return;
       default:

@@ -193,10 +193,17 @@ export class View {
     }
   }
 
-  syncDirectory(path: string): void {
+  /** The last change of a folder's names, which a sync that begins now makes safe. */
+  lastChange(path: string): number {
+    const node = this.server.find(path);
+    return node?.kind === 'directory' ? node.lastChange : 0;
+  }
+
+  /** @param upTo as `lastChange` was when the sync began: names that are newer may be left out */
+  syncDirectory(path: string, upTo: number): void {
     const folder = this.#directory(path, 'fsync');
     if (this.#lostNames.delete(path)) throw fail('EIO', 'fsync', path);
-    folder.sync();
+    folder.sync(upTo);
   }
 
   // ---- bytes ------------------------------------------------------------------------------------------------------
@@ -206,12 +213,13 @@ export class View {
     const { earlyFlush, synchronous } = how;
     const file = this.fileOf(handle, 'write');
     const write = writeOf(buffers, position);
-    const grows = position + write.length > this.#cache.sizeOf(file);
-    if (this.server.full && grows) {
+    const grows = Math.max(0, position + write.length - this.#cache.sizeOf(file));
+    if (grows > this.server.room) {
       const part = partOf(write, 0, this.server.dice.between(0, write.length - 1));
       if (part.length > 0) this.#put(file, part, earlyFlush);
       throw fail('ENOSPC', 'write', handle.path);
     }
+    this.server.room -= grows;
     this.#put(file, write, earlyFlush);
     if (synchronous) this.sync(handle);
   }
@@ -286,6 +294,7 @@ export class View {
   #unnamed(node: FileNode, parent: DirectoryNode, name: string): void {
     for (const [other, child] of parent.names) if (child === node && other !== name) return;
     View.#removed.set(node, this);
+    this.server.room += node.size;
   }
 
   /** What the client goes by in place of asking; undefined where it asks. */

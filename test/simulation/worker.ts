@@ -5,24 +5,17 @@
 import { PostriderError, SmtpError } from '../../mta/errors.ts';
 import { planJobs } from '../../mta/plan.ts';
 import { type LaneQueue, openQueue } from '../../mta/queue/queue.ts';
-import type {
-  Job,
-  LaneRelease,
-  NewMessage,
-  QueueId,
-  StoredMessage,
-  StoredReply,
-} from '../../mta/queue/types.ts';
+import type { Job, LaneRelease, QueueId, StoredMessage, StoredReply } from '../../mta/queue/types.ts';
 import { expiryOf, retryDelay } from '../../mta/schedule/backoff.ts';
 import { ClockWatch } from '../../mta/schedule/clock-watch.ts';
 import type { Work } from '../../mta/schedule/destination.ts';
 import { Scheduler } from '../../mta/schedule/scheduler.ts';
 import type { AttemptReport } from '../../mta/schedule/types.ts';
 import { type Decision, decide, forAll, reconcile } from '../../mta/settle.ts';
-import { bytesOf, contentOf, errorIn, isDiskError, reportIn } from './content.ts';
+import { bytesOf, contentOf, errorIn, isDiskError, reportIn, reportOf } from './content.ts';
 import type { Dice } from './dice.ts';
 import { durability } from './durability.ts';
-import type { Ledger, MessageAccount } from './ledger.ts';
+import { heldIn, type Ledger, laneOfId, type MessageAccount } from './ledger.ts';
 import type { Process } from './machine.ts';
 import { destinationKey, indexOf, LOCAL, type NextHops, NO_REPLY, UNREACHABLE } from './next-hop.ts';
 import type { PlannedMessage } from './plan.ts';
@@ -83,21 +76,34 @@ export class Worker {
     return this.#queue?.owns(id) ?? false;
   }
 
-  whyNotDurable(id: QueueId): string | undefined {
-    return durability(this.process.machine.view, id);
+  /** Whether the last group of a message's lane went to the reserve. */
+  onReserve(id: QueueId): boolean {
+    return this.process.tracker.onReserve(laneOfId(id));
+  }
+
+  whyNotDurable({ id, content, recipients }: MessageAccount): string | undefined {
+    const hasBody = content.length > CONFIG.inlineBodyBytes && !recipients.some(({ ending }) => ending);
+    return durability(this.process.machine.view, id, hasBody);
   }
 
   async #open(): Promise<void> {
     const { process } = this;
     const { dice, trace, violated } = this.#world;
     const line = (_fields: object, message: string): void => trace(() => `${this.name}: ${message}`);
+    const adopted: string[] = [];
     const queue = await openQueue(CONFIG, {
       disk: new ProcessDisk(process, this.#world),
       clock: process.clock,
       random: dice,
       host: process.host,
       log: {
-        info: line,
+        info: (fields, message) => {
+          line(fields, message);
+          if (message !== 'lane adopted') return;
+          const { lane } = fields as { readonly lane: string };
+          if (this.#queue) this.#adopted(this.#queue, lane);
+          else adopted.push(lane);
+        },
         warn: line,
         error: (fields, message) => {
           trace(() => `${this.name}: ${message} ${JSON.stringify(fields)} ${errorIn(fields)}`);
@@ -107,6 +113,7 @@ export class Worker {
       },
     });
     this.#queue = queue;
+    for (const lane of adopted) this.#adopted(queue, lane);
     queue.onReleased((release) => this.#world.released(release, this));
     const scheduler = new Scheduler({
       queue,
@@ -121,6 +128,14 @@ export class Worker {
     });
     this.#scheduler = scheduler;
     await scheduler.addAll(queue.entries());
+  }
+
+  #adopted(queue: LaneQueue, lane: string): void {
+    try {
+      this.#world.ledger.adopted(lane, heldIn(queue, lane), this);
+    } catch (error) {
+      this.#world.violated(error);
+    }
   }
 
   /** As `worker.ts` drains: what is under way has some time to end. */
@@ -158,6 +173,7 @@ export class Worker {
     try {
       const draft = queue.draft();
       account.id = draft.id;
+      ledger.named(draft.id, key);
       const middle = message.size > CONFIG.inlineBodyBytes ? message.size >> 1 : message.size;
       await draft.write(content.subarray(0, middle));
       if (middle < message.size) {
@@ -321,12 +337,16 @@ export class Worker {
       ? undefined
       : ledger.message(envelope.recipients[0]!.address.split('.')[0]!);
     for (const index of failed) if (account) account.recipients[index]!.failures += 1;
-    const report = failed.length > 0 && account?.bounces ? this.#bounce(account.key, failed) : undefined;
+    const report =
+      failed.length > 0 && account?.bounces
+        ? reportOf(account.key, failed, this.process.clock.now())
+        : undefined;
     const settlement = {
       ended,
       deferred: reconcile(queue.entry(id)?.jobs ?? [], deferred),
       ...(report ? { report } : {}),
     };
+    if (account) ledger.ending(account, ended, this);
     this.unstored += 1;
     const stored = queue.settle(id, settlement).then(
       () => {
@@ -341,22 +361,6 @@ export class Worker {
       },
     );
     return { ...seen, stored: stored.catch(violated) };
-  }
-
-  #bounce(key: string, recipients: readonly number[]): NewMessage {
-    const arrivedAt = this.process.clock.now();
-    const content = Buffer.from(`report ${key} ${recipients.join(',')} `);
-    return {
-      envelope: {
-        from: '',
-        recipients: [{ address: `report.${key}@sender.test` }],
-        arrivedAt,
-        origin: { listener: 'report', protocol: 'local' },
-      },
-      // Nobody refuses a report here: whether it gets there is what is looked at.
-      jobs: [{ destination: destinationKey(99), recipients: [0], attempts: 0, dueAt: arrivedAt }],
-      content,
-    };
   }
 
   async #in<T>(state: State, work: () => Promise<T>): Promise<T> {

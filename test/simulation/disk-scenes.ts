@@ -1,0 +1,223 @@
+/** Scenes about what a disk keeps, loses and has no room for: what is torn, dropped, sealed, reserved, or left behind. */
+import type { Dice } from './dice.ts';
+import type { PlannedFault } from './plan.ts';
+import { FOR_GOOD, fault, fleet, letters, type Scene } from './scene-parts.ts';
+import type { State } from './states.ts';
+
+export const DISK_SCENES = [crashes, compaction, fullVolume, bodies, lateRelease, lateSweep];
+
+/** Where a crash may tear what was not synced, or undo what was. */
+const AT_RISK: readonly State[] = [
+  'writing',
+  'writing',
+  'syncing',
+  'syncing',
+  'renewing',
+  'rolling',
+  'rolling',
+  'sealing',
+  'sealing',
+  'replaying',
+  'dropping',
+  'sweeping',
+  'snapshot',
+  'body',
+];
+
+/** One crash after the other: what each leaves behind is built on by the next owner, and read by the one after. */
+function crashes(dice: Dice): Scene {
+  return {
+    ...fleet(
+      dice,
+      dice.pick([
+        [0, 1],
+        [0, 0, 1],
+      ]),
+    ),
+    unreachable: [{ destination: 1, from: 0, to: dice.between(2000, 7000) }],
+    messages: letters(dice, 0, dice.between(6, 14), dice.pick([600, 2500])),
+    faults: rounds(dice, AT_RISK, dice.between(2, 4), 14),
+    duration: dice.between(4000, 6500),
+  };
+}
+
+/** Much comes and goes, a little stays: segments are moved, dropped, and may be there again after a crash. */
+function compaction(dice: Dice): Scene {
+  return {
+    ...fleet(dice, [0, 1]),
+    unreachable: [{ destination: 1, from: 0, to: dice.between(1500, 6000) }],
+    messages: [
+      ...letters(dice, 0, dice.between(1, 3), 300, [1]),
+      ...letters(dice, 0, dice.between(12, 20), 3000, [0, 0, 0, 2]),
+    ],
+    faults: rounds(dice, ['dropping', 'dropping', 'renewing', 'rolling', 'writing'], dice.between(1, 3), 12),
+    duration: dice.between(4000, 6000),
+  };
+}
+
+/** @param often the first strikes when its state has been seen so many times at most */
+function rounds(dice: Dice, states: readonly State[], left: number, often: number): PlannedFault[] {
+  if (left === 0) return [];
+  const how = dice.pick([
+    'kill',
+    'node crash',
+    'server crash',
+    'server crash',
+    'server crash',
+    'error',
+    'lost reply',
+    'short write',
+  ] as const);
+  const gone = {
+    restartAfter: dice.between(20, 400),
+    mail: letters(dice, 0, dice.between(0, 4), 1200),
+    setsOff: rounds(dice, states, left - 1, 6),
+  };
+  const aim = {
+    state: dice.pick(how === 'short write' ? (['writing', 'rolling'] as const) : states),
+    nth: dice.between(1, often),
+    process: dice.chance(0.8) ? 0 : undefined,
+  };
+  if (how === 'kill' || how === 'node crash') return [fault(how, { ...aim, ...gone })];
+  const kill = fault('kill', { at: dice.between(0, dice.pick([4, 40, 400])), process: 'struck', ...gone });
+  return [fault(how, { ...aim, lasts: dice.between(1, 30), setsOff: [kill] })];
+}
+
+/** An owner takes its reserve late, when another has the lane, and perhaps a reserve in use. */
+function fullVolume(dice: Dice): Scene {
+  const goOn = fault('go on', {
+    at: dice.between(5500, 9500),
+    process: 0,
+    setsOff: [
+      fault('kill', {
+        at: dice.between(20, 2500),
+        process: 'other',
+        restartAfter: dice.between(100, 500),
+      }),
+    ],
+  });
+  const again = fault('full volume', {
+    at: dice.between(5300, 7500),
+    process: 1,
+    lasts: dice.between(300, 2500),
+  });
+  return {
+    ...fleet(dice, [0, 1]),
+    unreachable: [{ destination: 1, from: 0, to: dice.between(6000, 14_000) }],
+    messages: [...letters(dice, 0, dice.between(6, 12), 1500), ...letters(dice, 1, 3, 8000)],
+    faults: [
+      fault('full volume', {
+        at: dice.between(300, 1300),
+        process: 0,
+        lasts: dice.between(500, 7000),
+        setsOff: [
+          fault(dice.pick(['pause', 'pause', 'pause', 'kill', 'late', 'lost reply', 'short write']), {
+            state: dice.pick(['taking', 'taking', 'rolling', 'rolling', 'on reserve', 'reserve']),
+            nth: dice.between(1, 3),
+            process: 0,
+            lasts: FOR_GOOD,
+            restartAfter: dice.between(100, 500),
+            setsOff: dice.chance(0.7) ? [goOn, again] : [goOn],
+          }),
+        ],
+      }),
+    ],
+    duration: dice.between(9000, 13_000),
+  };
+}
+
+/** Large messages come all at once, and share the syncs of their folder. */
+function bodies(dice: Dice): Scene {
+  const large = letters(dice, 0, dice.between(5, 10), dice.pick([30, 200]));
+  return {
+    ...fleet(dice, [0, 1]),
+    unreachable: [{ destination: 1, from: 0, to: dice.between(1000, 4000) }],
+    messages: large.map((message) => ({ ...message, size: dice.between(520, 2500) })),
+    faults: [
+      fault(dice.pick(['slow', 'slow', 'server crash', 'node crash', 'kill', 'error', 'lost reply']), {
+        state: dice.pick(['body', 'body', 'writing', 'syncing']),
+        nth: dice.between(1, 12),
+        process: 0,
+        lasts: dice.between(1, 100),
+        restartAfter: dice.between(20, 400),
+        setsOff: dice.chance(0.5) ? rounds(dice, AT_RISK, 1, 4) : [],
+      }),
+    ],
+    duration: dice.between(3000, 5000),
+  };
+}
+
+/** A worker that stops is paused while it writes its last group, and goes on when another has the lane. */
+function lateRelease(dice: Dice): Scene {
+  const at = dice.between(300, 1500);
+  const letter = letters(dice, 0, dice.between(2, 5), 40);
+  return {
+    ...fleet(
+      dice,
+      dice.pick([
+        [0, 1],
+        [0, 1, 1],
+      ]),
+    ),
+    unreachable: [{ destination: 1, from: 0, to: dice.between(6000, 10_000) }],
+    messages: [
+      ...letters(dice, 0, dice.between(2, 6), at, [1]),
+      ...letter.map((message) => ({ ...message, at: Math.max(0, at - message.at) })),
+    ],
+    faults: [
+      fault('stop', {
+        at,
+        process: 0,
+        restartAfter: dice.between(100, 1500),
+        setsOff: [
+          fault('pause', {
+            state: dice.pick(['writing', 'syncing', 'renewing', 'snapshot', 'releasing']),
+            process: 0,
+            lasts: dice.between(5200, 8500),
+          }),
+          fault('kill', {
+            at: dice.between(8000, 10_000),
+            process: 'other',
+            restartAfter: dice.between(50, 500),
+          }),
+        ],
+      }),
+    ],
+    duration: dice.between(10_000, 12_000),
+  };
+}
+
+/** Who adopts a lane is paused while it sweeps it, and goes on when the lane has become the home of another. */
+function lateSweep(dice: Dice): Scene {
+  const goOn = fault('go on', { at: dice.between(5200, 8500), process: 'struck' });
+  const home = fault('stop', {
+    at: dice.between(5300, 6500),
+    process: 'other',
+    restartAfter: dice.between(50, 200),
+    mail: letters(dice, 0, dice.between(2, 6), 1500).map((message) => ({ ...message, size: 1000 })),
+  });
+  return {
+    ...fleet(dice, [0, 1, 2]),
+    unreachable: [
+      { destination: 1, from: 0, to: dice.between(6000, 10_000) },
+      { destination: 0, from: 2000, to: dice.between(6000, 10_000) },
+    ],
+    messages: letters(dice, 0, dice.between(3, 7), 500),
+    faults: [
+      fault('stop', {
+        at: dice.between(500, 1200),
+        process: 0,
+        restartAfter: FOR_GOOD,
+        setsOff: [
+          fault('pause', {
+            state: 'sweeping',
+            nth: dice.between(2, 8),
+            lasts: FOR_GOOD,
+            setsOff: dice.chance(0.7) ? [home, goOn] : [goOn],
+          }),
+        ],
+      }),
+    ],
+    duration: dice.between(8500, 10_500),
+  };
+}
