@@ -47,6 +47,8 @@ export interface ChaosReport extends Verdict {
 const SESSIONS_PER_NODE = 2;
 const PING_SECONDS = 4;
 const DRAIN_MS = 180_000;
+/** All nodes start at once, with nothing compiled yet, perhaps beside other work. */
+const START_MS = 180_000;
 /** One in so many stops finds all nodes up, and no other fault comes while it lasts: so its lanes are taken over. */
 const STOP_ALONE_EVERY = 3;
 
@@ -58,7 +60,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const volumeFaults: VolumeFault[] = [];
   let load: Load | undefined;
   try {
-    await Promise.all(fleet.nodes.map((node) => node.ready()));
+    await Promise.all(fleet.nodes.map((node) => node.ready(START_MS)));
     for (const node of fleet.nodes) node.expectQueue();
     load = startLoad({
       ports: fleet.nodes.map(({ ports }) => ports.smtp),
