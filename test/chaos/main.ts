@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * `node test/chaos/main.ts [--kills 1000] [--stops 100] [--outages 12] [--full 4] [--nodes 3] [--seed N] [--json FILE]`:
- * faults on a fleet over a network file system, and the account of every message (docs/chaos.md). Needs root and
+ * `node test/chaos/main.ts [--kills 1000] [--stops 100] [--outages 12] [--full 4] [--nodes 3] [--seed N] [--minutes N]
+ * [--json FILE]`: faults on a fleet over a network file system, and the account of every message (docs/chaos.md). Needs root and
  * GlusterFS. Exit codes: 0 where nothing was lost and every duplicate has its fault, else 1; 64 for wrong arguments.
  */
 import { writeFileSync } from 'node:fs';
@@ -18,6 +18,7 @@ const DEFAULTS = {
   term: 3,
   every: 1800,
   pause: 200,
+  minutes: 600,
 };
 
 function options(): ChaosOptions & { json: string | undefined } {
@@ -44,6 +45,7 @@ function options(): ChaosOptions & { json: string | undefined } {
     termSeconds: of('term'),
     everyMs: of('every'),
     pauseMs: of('pause'),
+    longestMs: of('minutes') * 60_000,
     seed: number('seed', Date.now() % 1_000_000),
     json: given['json'],
     onProgress: (text) => process.stderr.write(`${new Date().toISOString()} ${text}\n`),

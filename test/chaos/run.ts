@@ -18,6 +18,8 @@ export interface ChaosOptions extends Counts {
   readonly everyMs: number;
   /** Ms that a client waits between two messages. */
   readonly pauseMs: number;
+  /** No fault begins later; the account tells how many there were. */
+  readonly longestMs?: number;
   readonly onProgress?: (text: string) => void;
 }
 
@@ -148,7 +150,9 @@ class Strikes {
 
   async all(): Promise<void> {
     const planned = plan(this.#options, this.#random);
+    const end = performance.now() + (this.#options.longestMs ?? Number.POSITIVE_INFINITY);
     for (const [done, kind] of planned.entries()) {
+      if (performance.now() > end) break;
       await sleep(this.#options.everyMs * (0.5 + this.#random()));
       if (done % 20 === 0) this.#options.onProgress?.(`${done} of ${planned.length} faults`);
       await this.#strike(kind);
