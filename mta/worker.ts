@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from './clock.ts';
 import type { MtaConfig } from './config.ts';
+import { watchLoopDelay } from './control/loop-delay.ts';
 import { type WorkerMetrics, workerMetrics } from './control/metrics.ts';
 import { Operations } from './control/operations.ts';
 import type { MessageFilter, QueueAction } from './control/types.ts';
@@ -243,6 +244,7 @@ export function createWorker(
         connections: () => listeners.sessions(),
         outboundOpen: () => sessions.open,
         logDropped: () => destination.dropped,
+        loopDelay: watchLoopDelay(clock),
       });
       moving?.handOver.start();
       await listeners.load(config, 1 / place.workers);

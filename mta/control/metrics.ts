@@ -88,6 +88,8 @@ export interface GaugeSources {
   readonly outboundOpen: () => number;
   /** Lines of the log that were lost so far. */
   readonly logDropped: () => number;
+  /** The longest in seconds, since it was last asked, that one thing kept all others waiting. */
+  readonly loopDelay: () => number;
 }
 
 /** Handles and registry of one worker process. */
@@ -165,6 +167,12 @@ export function workerMetrics(): WorkerMetrics {
     oncePerTurn(() => sources?.queue()),
   );
   processMetrics(registry);
+  gauge(
+    'process_event_loop_delay_seconds',
+    'Longest that one thing kept all others waiting since the last scrape',
+    (metric) => metric.set(sources?.loopDelay() ?? 0),
+    'max',
+  );
 
   return {
     registry,

@@ -10,6 +10,7 @@ import { type Mta, ROOT, startMta } from '../support/mta.ts';
 import { runOk, tree } from '../support/processes.ts';
 import { waitFor } from '../support/wait.ts';
 import { type AcceptFigures, accept, type DeliveryFigures, delivered } from './backlog-load.ts';
+import { type Watch, watchEventLoop } from './backlog-watch.ts';
 import { type BacklogWorld, startBacklogWorld } from './backlog-world.ts';
 import type { BenchOptions } from './options.ts';
 import { figure, median, table } from './table.ts';
@@ -36,6 +37,8 @@ export interface Backlog {
   /** To one quick host while a slow one has a line of its own. */
   readonly besideSlow: DeliveryFigures;
   readonly slowLeft: number;
+  /** The longest in ms that a worker with the backlog was busy with one thing, by what was going on. */
+  readonly busyMs: Readonly<Record<'recovery' | 'accept' | 'waiting' | 'retry' | 'due' | 'listing', number>>;
 }
 
 const FILL_TIMEOUT_MS = 1_800_000;
@@ -46,23 +49,26 @@ const ROUNDS = 3;
 const FRESH = 100;
 const FRESH_EVERY_MS = 50;
 const SLOW_LINE = 2000;
+const LISTINGS = 20;
 
 export async function measureBacklog(options: BenchOptions): Promise<Backlog> {
   const { backlogMessages: messages, destinations, sessions } = options;
   const world = await startBacklogWorld();
   const loaded = await start(options, world);
   const empty = await start(options, world);
+  const watch = watchEventLoop(loaded);
   try {
     await loaded.stop();
     const fillSeconds = await fill(loaded, options);
     await loaded.restart();
-    await known(loaded, messages);
+    await known(watch, messages);
     await loaded.kill9();
     const began = performance.now();
     await loaded.restart();
-    await known(loaded, messages);
+    await known(watch, messages);
     const recoverySeconds = (performance.now() - began) / 1000;
     const recovered = memoryOfWorkers(loaded);
+    const busyRecovery = await watch.worstMs();
 
     const rounds = { empty: [] as AcceptFigures[], backlog: [] as AcceptFigures[] };
     for (let round = 0; round <= ROUNDS; round += 1) {
@@ -72,15 +78,17 @@ export async function measureBacklog(options: BenchOptions): Promise<Backlog> {
       ] as const) {
         const addresses = freshAddresses(`accept${round}${name}`, ACCEPTED, () => 'accept');
         const figures = await accept(mta.ports.smtp, addresses, sessions);
-        await known(mta, name === 'empty' ? 0 : messages);
+        await (mta === empty ? known(mta, 0) : known(watch, messages));
         // The first warms up: V8 compiles what is hot.
         if (round > 0) rounds[name].push(figures);
       }
     }
+    const busyAccept = await watch.worstMs();
     const fresh = (mta: Mta, name: string) =>
       delivered(mta.ports.smtp, world, freshAddresses(name, FRESH, String), FRESH_EVERY_MS);
     const freshEmpty = await fresh(empty, 'fresh-empty');
     const freshWaiting = await fresh(loaded, 'fresh-waiting');
+    const busyWaiting = await watch.worstMs();
     const retryBegan = performance.now();
     const retry = loaded
       .control('/v1/messages/retry', {
@@ -91,6 +99,9 @@ export async function measureBacklog(options: BenchOptions): Promise<Backlog> {
       .then(() => (performance.now() - retryBegan) / 1000);
     const freshDue = await fresh(loaded, 'fresh-due');
     const retrySeconds = await retry;
+    const busyRetry = await watch.worstMs();
+    for (let n = 0; n < LISTINGS; n += 1) await loaded.control('/v1/queue');
+    const busyListing = await watch.worstMs();
     const slowBefore = world.slow();
     await accept(
       loaded.ports.smtp,
@@ -103,6 +114,14 @@ export async function measureBacklog(options: BenchOptions): Promise<Backlog> {
       freshAddresses('beside', FRESH, () => 'one'),
       FRESH_EVERY_MS,
     );
+    const busyMs = {
+      recovery: busyRecovery,
+      accept: busyAccept,
+      waiting: busyWaiting,
+      retry: busyRetry,
+      listing: busyListing,
+      due: await watch.worstMs(),
+    };
     return {
       messages,
       destinations,
@@ -115,8 +134,10 @@ export async function measureBacklog(options: BenchOptions): Promise<Backlog> {
       retrySeconds,
       besideSlow,
       slowLeft: SLOW_LINE - (world.slow() - slowBefore),
+      busyMs,
     };
   } finally {
+    watch.stop();
     await Promise.allSettled([loaded.kill9(), empty.kill9()]);
     await world.close();
   }
@@ -164,7 +185,7 @@ function freshAddresses(
   return Array.from({ length: count }, (_, i) => `${name}-${i}@${name}-${domain(i)}.${zone}`);
 }
 
-async function known(mta: Mta, messages: number): Promise<void> {
+async function known(mta: Pick<Watch, 'metric'>, messages: number): Promise<void> {
   const count = () => mta.metric('postrider_queue_messages');
   await waitFor(`${messages} messages in the queue`, async () => (await count()) === messages, {
     timeoutMs: KNOWN_TIMEOUT_MS,
@@ -215,6 +236,10 @@ export function backlogTable(backlog: Backlog): string {
         'beside a slow host',
         `${times(backlog.besideSlow)} ms, while ${backlog.slowLeft} wait for the slow one`,
       ],
+      ...Object.entries(backlog.busyMs).map(([phase, ms]): [string, string] => [
+        `busy with one thing at most, ${phase}`,
+        `${figure(ms)} ms`,
+      ]),
     ],
   );
 }

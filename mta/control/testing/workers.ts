@@ -27,6 +27,7 @@ export const sources = (change: { messages: number; oldestSeconds?: number; revi
   configRevision: () => change.revision,
   connections: () => [{ listener: 'smtp', count: 4 }],
   outboundOpen: () => 5,
+  loopDelay: () => 0,
   logDropped: () => 6,
 });
 
