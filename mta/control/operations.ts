@@ -7,6 +7,7 @@ import { type ErrorCode, PostriderError } from '../errors.ts';
 import type { MailLog } from '../log/types.ts';
 import type {
   Job,
+  MessageHandle,
   Queue,
   QueueCounts,
   QueueEntry,
@@ -52,6 +53,9 @@ export interface OperationsDeps {
   readonly log: MailLog;
   readonly clock: Clock;
 }
+
+/** Names a message: as a person does, or as a search does, which costs less. */
+type Name = QueueId | MessageHandle;
 
 /** Has a destination tried at its next turn. */
 type Wake = (destination: string) => void;
@@ -146,8 +150,8 @@ export class Operations {
     const portions: { readonly asked: number; readonly changed: Promise<number> }[] = [];
     let asked = 0;
     let changed = 0;
-    const begin = (ids: readonly QueueId[]): void => {
-      const portion = { asked: ids.length, changed: this.#actOnAll(action, ids, wake) };
+    const begin = (names: readonly Name[]): void => {
+      const portion = { asked: names.length, changed: this.#actOnAll(action, names, wake) };
       // It is awaited in its turn, which may be after it has failed.
       portion.changed.catch(() => {});
       portions.push(portion);
@@ -158,12 +162,12 @@ export class Operations {
       changed += await oldest.changed;
       asked -= oldest.asked;
     };
-    for await (const found of isFilter(select) ? this.#idsOf(select) : inPortions(select)) {
-      for (let left = found; left.length > 0 && changed < limit; ) {
+    for await (const found of isFilter(select) ? this.#found(select) : [select]) {
+      for (let left: readonly Name[] = found; left.length > 0 && changed < limit; ) {
         // Never more than are still wanted, should all of them be changed.
-        const ids = left.slice(0, Math.min(PORTION, limit - changed - asked));
-        left = left.slice(ids.length);
-        if (ids.length > 0) begin(ids);
+        const names = left.slice(0, Math.min(PORTION, limit - changed - asked));
+        left = left.slice(names.length);
+        if (names.length > 0) begin(names);
         await turn(this.#deps.clock);
         const isEnough = changed + asked >= limit;
         if (portions.length === PORTIONS_AT_ONCE || (isEnough && portions.length > 0)) await finishOldest();
@@ -174,8 +178,8 @@ export class Operations {
     return changed;
   }
 
-  async #actOnAll(action: QueueAction, ids: readonly QueueId[], wake: Wake): Promise<number> {
-    const results = await Promise.all(ids.map((id) => this.#actOn(action, id, wake)));
+  async #actOnAll(action: QueueAction, names: readonly Name[], wake: Wake): Promise<number> {
+    const results = await Promise.all(names.map((name) => this.#actOn(action, name, wake)));
     return results.filter((done) => done).length;
   }
 
@@ -189,8 +193,9 @@ export class Operations {
     };
   }
 
-  async #actOn(action: QueueAction, id: QueueId, wake: Wake): Promise<boolean> {
-    const entry = this.#deps.queue.entry(id);
+  async #actOn(action: QueueAction, name: Name, wake: Wake): Promise<boolean> {
+    const { queue } = this.#deps;
+    const entry = typeof name === 'number' ? queue.at(name) : queue.entry(name);
     if (entry === undefined) return false;
     try {
       return await this.#do(action, entry, wake);
@@ -272,8 +277,8 @@ export class Operations {
     }
   }
 
-  /** Messages that match by what the index can tell; those that come later aren't among them. */
-  async *#idsOf(filter: MessageFilter): AsyncIterableIterator<readonly QueueId[]> {
+  /** Messages that match; those that come later aren't among them. */
+  async *#found(filter: MessageFilter): AsyncIterableIterator<readonly Name[]> {
     if (filter.from === undefined && filter.to === undefined) yield* this.#candidates(filter);
     else yield* this.#selected(filter);
   }
@@ -290,13 +295,11 @@ export class Operations {
     yield ids;
   }
 
-  async *#candidates({ destination, held }: MessageFilter): AsyncIterableIterator<readonly QueueId[]> {
+  /** Messages that match by what the index can tell. */
+  async *#candidates({ destination, held }: MessageFilter): AsyncIterableIterator<readonly MessageHandle[]> {
     const { queue, clock } = this.#deps;
     for (const handles of queue.select({ destination, held })) {
-      for (let from = 0; from < handles.length; from += PORTION) {
-        const entries = handles.slice(from, from + PORTION).map((handle) => queue.at(handle));
-        yield entries.flatMap((entry) => entry?.id ?? []);
-      }
+      yield handles;
       await turn(clock);
     }
   }
@@ -304,9 +307,10 @@ export class Operations {
   async *#select(filter: MessageFilter): AsyncIterableIterator<StoredMessage> {
     const from = filter.from?.toLowerCase();
     const to = filter.to?.toLowerCase();
-    for await (const ids of this.#candidates(filter)) {
-      for (const id of ids) {
-        const message = await this.#read(id);
+    for await (const handles of this.#candidates(filter)) {
+      for (const handle of handles) {
+        const entry = this.#deps.queue.at(handle);
+        const message = entry && (await this.#read(entry.id));
         if (message === undefined) continue;
         const { envelope } = message;
         if (from !== undefined && envelope.from.toLowerCase() !== from) continue;
@@ -360,10 +364,6 @@ export class Operations {
   get #now(): number {
     return this.#deps.clock.now();
   }
-}
-
-function* inPortions(ids: readonly QueueId[]): IterableIterator<readonly QueueId[]> {
-  for (let from = 0; from < ids.length; from += PORTION) yield ids.slice(from, from + PORTION);
 }
 
 function isFilter(select: readonly QueueId[] | MessageFilter): select is MessageFilter {

@@ -249,12 +249,12 @@ export class Lane {
   }
 
   /** As `Queue.settle`. */
-  async settle(sequence: number, settlement: Settlement): Promise<QueueEntry | undefined> {
+  async settle(sequence: number, settlement: Settlement): Promise<void> {
     this.transfers.mayChange(sequence);
     return this.#settle(sequence, settlement);
   }
 
-  async #settle(sequence: number, settlement: Settlement): Promise<QueueEntry | undefined> {
+  async #settle(sequence: number, settlement: Settlement): Promise<void> {
     const message = this.index.get(sequence);
     if (!message) {
       throw new PostriderError('NoSuchMessage', `there is no message ${this.idOf(sequence)} in the queue`);
@@ -294,8 +294,6 @@ export class Lane {
     if (jobs.length === 0 && message.body !== undefined) this.#bodies.remove(message.body);
     this.#bodies.collectDoubtful();
     this.#compaction.consider();
-    const left = this.index.get(sequence);
-    return left && this.entryOf(left);
   }
 
   async read(sequence: number): Promise<StoredMessage | undefined> {

@@ -98,12 +98,12 @@ describe('settle', () => {
     const draft = queue.draft();
     await draft.write(Buffer.from('x'));
     await draft.commit(envelopeOf('m', 3), [jobFor([0, 1, 2])]);
-    const left = await queue.settle(draft.id, {
+    await queue.settle(draft.id, {
       ended: [{ recipient: 0, outcome: 'bounced', reply: REPLY }],
       deferred: [jobFor([2], { attempts: 1, dueAt: 5, lastReply: REPLY })],
     });
     const jobs = [jobFor([1]), jobFor([2], { attempts: 1, dueAt: 5, lastReply: REPLY })];
-    expect(left?.jobs).toEqual(jobs);
+    expect(queue.entry(draft.id)?.jobs).toEqual(jobs);
     const after = await openTestQueue({ disk: disk.reopen(), seed: 2 });
     expect(after.queue.entry(draft.id)?.jobs).toEqual(jobs);
   });

@@ -198,7 +198,7 @@ class ProcessQueue implements LaneQueue {
     }
   }
 
-  async settle(id: QueueId, settlement: Settlement): Promise<QueueEntry | undefined> {
+  async settle(id: QueueId, settlement: Settlement): Promise<void> {
     const at = this.#find(id);
     if (!at) throw new PostriderError('NoSuchMessage', `there is no message ${id} in the queue`);
     return at.lane.settle(at.sequence, settlement);

@@ -186,10 +186,10 @@ export interface Queue {
   /** All messages, in no order that is promised. The queue may change while they are walked. */
   entries(): IterableIterator<QueueEntry>;
   /**
-   * Applies a settlement. The index changes at once; the promise resolves with what is left (undefined when the
-   * message has ended) once the record is synced and the lease renewed.
+   * Applies a settlement. The index changes at once; the promise resolves once the record is synced and the lease
+   * renewed.
    */
-  settle(id: QueueId, settlement: Settlement): Promise<QueueEntry | undefined>;
+  settle(id: QueueId, settlement: Settlement): Promise<void>;
   /** Whether this process still owns the lane of the message: asked before MAIL and before the final dot. */
   owns(id: QueueId): boolean;
   counts(): QueueCounts;
