@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
- * `node test/chaos/main.ts [--kills 1000] [--stops 100] [--outages 12] [--full 4] [--nodes 3] [--seed N] [--minutes N]
- * [--json FILE]`: faults on a fleet over a network file system, and the account of every message (docs/chaos.md). Needs root and
- * GlusterFS. Exit codes: 0 where nothing was lost and every duplicate has its fault, else 1; 64 for wrong arguments.
+ * `node test/chaos/main.ts [--kills 1000] [--stops 100] [--outages 12] [--full 4] [--nodes 3] [--minutes N] [--seed N]
+ * [--json FILE]`: faults on a fleet over a network file system, and the account of every message (docs/chaos.md). Needs
+ * root and GlusterFS. Exit codes: 0 where nothing was lost and every duplicate has its fault, else 1; 64 for wrong arguments.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
