@@ -127,6 +127,25 @@ describe('Scheduler', () => {
     expect(done).toHaveLength(20);
   });
 
+  it('leaves alone what was held while others were looked through', async () => {
+    let fail = (): void => undefined;
+    const { add, messages, lapsed } = world(async () => {
+      await new Promise<void>((resolve) => {
+        fail = resolve;
+      });
+      const late = messages.get('late')!;
+      setImmediate(() => messages.set('late', { ...late, jobs: [{ ...late.jobs[0]!, held: true }] }));
+      return down;
+    }, 1);
+    add('tried');
+    for (const id of ['late', ...Array.from({ length: 1100 }, (_, n) => `m${n}`)]) add(id);
+    messages.set('late', { ...messages.get('late')!, arrivedAt: -100_000_000 });
+    messages.set('m9', { ...messages.get('m9')!, arrivedAt: -100_000_000 });
+    fail();
+    for (let n = 0; n < 10; n += 1) await settled();
+    expect(lapsed).toEqual(['m9']);
+  });
+
   it('ends what outlives its lifetime while its destination is down, and drops what the queue no longer has', async () => {
     const { add, clock, lapsed, messages } = world(async () => down);
     for (let n = 0; n < 80; n += 1) add(`m${n}`);

@@ -328,7 +328,10 @@ export class Scheduler {
   }
 
   async #lapseAll(found: readonly Work[], reply: StoredReply): Promise<void> {
-    const late = found.filter(({ id, job }) => !this.isActive(id, job) && !this.#options.queue.yielding(id));
+    const { queue } = this.#options;
+    // By a person, or for the pod that it moves to, since it was found.
+    const isHeld = (id: QueueId) => queue.entry(id)?.jobs.every(({ held }) => held);
+    const late = found.filter(({ id, job }) => !this.isActive(id, job) && !queue.yielding(id) && !isHeld(id));
     for (const work of late) this.#underWay.began(work);
     await Promise.all(
       late.map(async (work) => {
