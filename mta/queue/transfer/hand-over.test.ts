@@ -79,7 +79,7 @@ async function pass(seconds: number): Promise<void> {
 describe('a pod that leaves', () => {
   it('gives everything to its peers and keeps nothing', async () => {
     const { here, handOver, total } = await world();
-    for (let i = 0; i < 600; i += 1) await accept(here.queue, `m${i}`);
+    await Promise.all(Array.from({ length: 600 }, (_, i) => accept(here.queue, `m${i}`)));
     handOver.leave();
     await pass(10);
     expect(handOver.status()).toMatchObject({ messages: 0, lanes: 0, moved: { messages: 600 }, pinned: [] });
