@@ -1,6 +1,6 @@
 /** Keeps damaged bytes aside, for a person to look at: the segment itself is compacted away some day. */
 import { join } from 'node:path';
-import { type Disk, errorCode } from './disk.ts';
+import { type Disk, type DiskFile, errorCode } from './disk.ts';
 import { DAMAGED, segmentName } from './layout.ts';
 
 export interface Damage {
@@ -9,16 +9,23 @@ export interface Damage {
   readonly to: number;
 }
 
+/** As recovery finds it. */
+export interface FoundDamage extends Damage {
+  /** Whether what can be read of it has been copied; else why not. */
+  readonly keptAside: true | string;
+}
+
 const COPY_BYTES = 1 << 20;
 
-/** Copies a damaged range to `damaged/`, once. Rejects with the disk's error. */
+/** Copies a damaged range to `damaged/`, unless it is there as a whole. Rejects with the disk's error. */
 export async function keepAside(disk: Disk, folder: string, { segment, from, to }: Damage): Promise<void> {
-  await disk.makeDirectory(join(folder, DAMAGED));
-  const name = join(folder, DAMAGED, `${segmentName(segment)}.${from}`);
+  const aside = join(folder, DAMAGED);
+  await disk.makeDirectory(aside);
   const source = await disk.open(join(folder, segmentName(segment)));
   try {
-    const copy = await disk.create(name);
+    const copy = await openCopy(disk, join(aside, `${segmentName(segment)}.${from}`));
     try {
+      if ((await copy.size()) >= to - from) return;
       for (let at = from; at < to; at += COPY_BYTES) {
         const bytes = Buffer.allocUnsafe(Math.min(COPY_BYTES, to - at));
         const read = await source.read(bytes, at);
@@ -28,9 +35,18 @@ export async function keepAside(disk: Disk, folder: string, { segment, from, to 
     } finally {
       await copy.close();
     }
-  } catch (error) {
-    if (errorCode(error) !== 'EEXIST') throw error;
+    await disk.syncDirectory(aside);
   } finally {
     await source.close();
+  }
+}
+
+/** Whoever began it may have died before its end. */
+async function openCopy(disk: Disk, path: string): Promise<DiskFile> {
+  try {
+    return await disk.create(path);
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error;
+    return disk.openWritable(path);
   }
 }

@@ -204,8 +204,9 @@ export const nodeDisk: Disk = {
     }
   },
   async freeBytes(path) {
-    const { bavail, bsize } = await fs.promises.statfs(path);
-    return bavail * bsize;
+    // Blocks are counted in `frsize`; `bsize` is what the file system likes to transfer, and may be larger.
+    const { bavail, frsize } = await fs.promises.statfs(path);
+    return bavail * frsize;
   },
 };
 

@@ -20,12 +20,16 @@ const UNREACHABLE = new Set([
   'ESHUTDOWN',
 ]);
 
-/** Whether waiting may help: the volume is away, rather than refusing us. */
-export const isUnreachable = (error: unknown): boolean => UNREACHABLE.has(errorCode(error));
+/** Whether waiting may help: the volume is away, or doesn't answer, rather than refusing us. */
+export const isUnreachable = (error: unknown): boolean => UNREACHABLE.has(errorCode(error)) || isLoss(error);
+
+/** Whether a lane was lost, or given up as the disk didn't answer. */
+export const isLoss = (error: unknown): boolean =>
+  error instanceof PostriderError && error.code === 'LaneLost';
 
 /** Why a queue can't be opened. @param what ends before the disk's own words */
 export function openFailure(what: string, error: unknown): PostriderError {
-  if (error instanceof PostriderError) return error;
+  if (error instanceof PostriderError && !isLoss(error)) return error;
   const message = `${what}: ${messageOf(error)}`;
   return isUnreachable(error)
     ? new PostriderError('QueueUnreachable', message, {

@@ -153,6 +153,47 @@ describe('damage of what others hang on', () => {
     expect(after.disk.bytesOf(`/queue/lanes/${lane}/damaged/${aside}`).toString()).toContain('in the second');
   });
 
+  it("in another's place is not served as ours", async () => {
+    const disk = new MemoryDisk();
+    const one = await openTestQueue({ disk, othersGone: false });
+    const two = await openTestQueue({ disk, seed: 2, othersGone: false });
+    await accept(one.queue, 'one');
+    const theirs = await accept(two.queue, 'two');
+    const [ours, other] = [one, two].map(
+      ({ queue }) => `/queue/lanes/${queue.home()}/segment.0000000001`,
+    ) as [string, string];
+    disk.damage(ours, () => disk.bytesOf(other));
+    const after = await openTestQueue({ disk: disk.reopen(), seed: 99 });
+    await after.clock.advance(5000);
+    expect([...after.queue.entries()].map(({ id }) => id)).toEqual([theirs]);
+    expect(after.queue.counts().damaged).toBe(1);
+  });
+
+  it('is kept aside as a whole, though the first copy was cut', async () => {
+    const test = await openTestQueue();
+    await accept(test.queue, 'second', Buffer.from('some content to be damaged'));
+    await accept(test.queue, 'third');
+    const [segment] = await segmentsOf(test.disk);
+    test.disk.damage(segment!, (bytes) => {
+      const at = bytes.indexOf('to be damaged');
+      bytes[at] = bytes[at]! ^ 4;
+      return bytes;
+    });
+    const lines: LogLine[] = [];
+    const [lane] = await lanesOf(test.disk);
+    const aside = `/queue/lanes/${lane}/damaged`;
+    const disk = test.disk.reopen();
+    disk.inject = (step) =>
+      step.operation === 'write' && step.path.startsWith(aside) ? diskError('ENOSPC', step) : undefined;
+    const full = await openTestQueue({ disk, seed: 98, lines });
+    expect(lines.filter(({ level }) => level === 'error')).toMatchObject([
+      { fields: { keptAside: expect.stringContaining('ENOSPC') } },
+    ]);
+    const after = await reopen(full);
+    const [copy] = await after.disk.list(aside);
+    expect(after.disk.bytesOf(`${aside}/${copy}`).toString()).toContain('some content');
+  });
+
   it('keeps the body whose record is damaged', async () => {
     const test = await openTestQueue();
     await accept(test.queue, 'large', Buffer.alloc(5000, 'x'));

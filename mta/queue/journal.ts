@@ -11,6 +11,7 @@
 import { type Clock, turn } from '../clock.ts';
 import { PostriderError, smtpError } from '../errors.ts';
 import { isFull } from './disk.ts';
+import { isLoss } from './failure.ts';
 import { encodeGroupHeader, GROUP_HEADER } from './format/group.ts';
 import type { EncodedRecord } from './format/record.ts';
 import type { Lease } from './lease.ts';
@@ -264,5 +265,3 @@ export class Journal {
 }
 
 const shutdown = (): Error => smtpError('serviceShutdown', { closes: false });
-
-const isLoss = (error: unknown): boolean => error instanceof PostriderError && error.code === 'LaneLost';

@@ -6,7 +6,7 @@
 import { PostriderError } from '../errors.ts';
 import { type BodyToRead, checkBody } from './body-reader.ts';
 import type { LaneContext } from './context.ts';
-import { type Damage, keepAside } from './damage.ts';
+import { type FoundDamage, keepAside } from './damage.ts';
 import { formatQueueId } from './layout.ts';
 import type { MessageIndex } from './message-index.ts';
 import { Patience } from './patience.ts';
@@ -17,8 +17,8 @@ export interface LaneDamageParts {
   readonly lane: string;
   readonly folder: string;
   readonly index: MessageIndex;
-  /** By recovery, which has kept it aside. */
-  readonly found: readonly Damage[];
+  /** By recovery. */
+  readonly found: readonly FoundDamage[];
   /** Resolves when it is on stable storage. */
   settle(sequence: number, settlement: Settlement): Promise<unknown>;
 }
@@ -41,7 +41,7 @@ export class LaneDamage {
     this.#count = parts.found.length;
     const { context, lane, found } = parts;
     for (const damage of found) {
-      context.log.error({ lane, ...damage }, 'damaged part of a segment kept aside');
+      context.log.error({ lane, ...damage }, 'part of a segment is damaged');
     }
   }
 
@@ -59,7 +59,7 @@ export class LaneDamage {
     // Before anybody can take the segment for empty.
     const range = { segment, from: offset, to: offset + length };
     await keepAside(context.disk, folder, range).catch((error: unknown) => {
-      context.log.error({ lane, ...range, err: error }, 'damaged part of a segment could not be kept aside');
+      context.log.error({ lane, ...range, err: error }, 'record could not be kept aside');
     });
     if (!index.remove(sequence)) return;
     this.#count += 1;

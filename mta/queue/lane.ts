@@ -315,6 +315,7 @@ export class Lane {
     try {
       return await readMessage(this.#segments, this.index, sequence);
     } catch (error) {
+      if (this.#over) return undefined;
       if (!(error instanceof PostriderError && error.code === 'QueueDamaged')) throw error;
       await this.#damage.setAside(sequence, error);
       return undefined;
@@ -352,6 +353,11 @@ export class Lane {
     await this.#lease.retire();
     await removeLane(this.#context.disk, this.#context.config.path, this.id);
     return true;
+  }
+
+  /** Nothing of it is touched any more, and nobody who doesn't know it yet hears of it. */
+  giveUp(cause: unknown): void {
+    this.#journal.lose(cause);
   }
 
   /** Writes what is waiting. On a full volume compaction waits for the journal: so it can't be waited for first. */

@@ -1,11 +1,13 @@
 /**
  * Makes a lane, or claims one and recovers it. Fails with the disk's error, or `QueueVersionUnsupported`; then the lane
  * is nobody's: one of a newer version is let go at once, any other is left alone for a term. A disk that doesn't answer
- * for a term is such a failure: the lane is not kept from others.
+ * for a term, at whatever step, is such a failure: the lane is not kept from others, nor its claimant from other lanes.
  */
 import { join } from 'node:path';
 import { PostriderError } from '../errors.ts';
 import type { LaneContext } from './context.ts';
+import type { Disk } from './disk.ts';
+import type { Host } from './host.ts';
 import { Lane, type LaneEvents } from './lane.ts';
 import { BODIES, type LeaseName, lanesPath, newLaneId, ownerName } from './layout.ts';
 import { Lease } from './lease.ts';
@@ -36,10 +38,14 @@ export async function claimLane(
   source: LeaseName,
 ): Promise<Lane | undefined> {
   const folder = join(lanesPath(context.config.path), id);
-  const lease = await Lease.claim(context, folder, source);
+  const { disk, clock, config } = context;
+  const lease = await unlessStalled(clock, config.leaseTermSeconds * 1000, disk, async () => {
+    const claimed = await Lease.claim(context, folder, source);
+    // Whoever made the lane may have died before its sync.
+    if (claimed) await disk.syncDirectory(lanesPath(config.path));
+    return claimed;
+  });
   if (!lease) return undefined;
-  // Whoever made the lane may have died before its sync.
-  await context.disk.syncDirectory(lanesPath(context.config.path));
   return openLane(context, events, { id, folder, lease });
 }
 
@@ -55,66 +61,89 @@ export interface LaneParts extends ToOpen {
   readonly epoch: number;
 }
 
-async function openLane(
-  context: LaneContext,
-  events: LaneEvents,
-  { id, folder, lease }: ToOpen,
-): Promise<Lane> {
+async function openLane(context: LaneContext, events: LaneEvents, toOpen: ToOpen): Promise<Lane> {
+  const { id, lease } = toOpen;
+  const { disk, clock, config } = context;
   // Recovery may take longer than a term.
   const stop = renewRegularly(context, lease, () => undefined);
-  let segments: Segments | undefined;
   try {
-    const { disk, clock, random, config, log } = context;
-    const { epoch } = lease;
-    await removeFormerReserves(disk, folder, epoch);
-    await sayOwner(context, folder, lease);
-    await disk.makeDirectory(join(folder, BODIES));
-    const { segmentBytes } = config;
-    const snapshots = new Snapshots({
-      disk,
-      clock,
-      folder,
-      epoch,
-      segmentBytes,
-      log: (fields, message) => log.warn({ lane: id, ...fields }, message),
-    });
-    const termMs = config.leaseTermSeconds * 1000;
-    const recovered = await unlessStalled(clock, termMs, disk, async (noted) => {
-      const found = await recoverLane(noted, folder, lease.written, { clock, snapshots });
-      if (!lease.lost) return found;
-      await found.next.close();
-      throw new PostriderError('LaneLost', 'the lane was lost while it was being read');
-    });
-    const { first, ends, index, damage } = recovered;
-    segments = new Segments(
-      disk,
-      random,
-      { lane: id, folder, epoch, first, ends },
-      { capacity: segmentBytes, snapshots },
+    return await unlessStalled(clock, config.leaseTermSeconds * 1000, disk, (noted) =>
+      recoverAndBegin(context, events, toOpen, noted),
     );
-    await segments.begin(recovered.next);
-    const lane = new Lane(context, events, { id, folder, lease, segments, recovered, epoch });
-    await lane.start();
-    const damaged = damage.length > 0;
-    await sweepLane(disk, folder, { first, index, epoch, nonce: lease.nonce, damaged });
-    if (lane.over) throw new PostriderError('LaneLost', 'the lane was lost while it was being opened');
-    return lane;
   } catch (error) {
     if (error instanceof PostriderError && error.code === 'QueueVersionUnsupported') {
-      await letGo(context.disk, context.config.path, id, lease);
+      await letGo(disk, config.path, id, lease);
     }
     lease.abandon();
     context.handles.close(id);
-    void segments?.close().catch(() => undefined);
     throw error;
   } finally {
     stop();
   }
 }
 
-async function sayOwner({ disk, host }: LaneContext, folder: string, lease: Lease): Promise<void> {
+/**
+ * The lane may be given up at any step, while the disk doesn't answer: then nothing is left of what was begun.
+ *
+ * @param noted the disk, for what is done before the lane is one
+ */
+async function recoverAndBegin(
+  context: LaneContext,
+  events: LaneEvents,
+  { id, folder, lease }: ToOpen,
+  noted: Disk,
+): Promise<Lane> {
+  const { disk, clock, random, config, log, host } = context;
+  const { segmentBytes } = config;
+  const { epoch } = lease;
+  await removeFormerReserves(noted, folder, epoch);
+  await sayOwner(noted, host, folder, lease);
+  await noted.makeDirectory(join(folder, BODIES));
+  const snapshots = new Snapshots({
+    disk,
+    clock,
+    folder,
+    epoch,
+    segmentBytes,
+    log: (fields, message) => log.warn({ lane: id, ...fields }, message),
+  });
+  const recovered = await recoverLane(noted, folder, lease.written, { clock, snapshots });
+  const { first, ends, index, damage } = recovered;
+  const segments = new Segments(
+    disk,
+    random,
+    { lane: id, folder, epoch, first, ends },
+    { capacity: segmentBytes, snapshots },
+  );
+  try {
+    if (!lease.lost) await segments.begin(recovered.next);
+    if (lease.lost) throw lostWhileOpening();
+  } catch (error) {
+    await recovered.next.close().catch(() => undefined);
+    throw error;
+  }
+  const lane = new Lane(context, events, { id, folder, lease, segments, recovered, epoch });
+  try {
+    await lane.start();
+    const damaged = damage.length > 0;
+    await sweepLane(noted, folder, { first, index, epoch, nonce: lease.nonce, damaged });
+    if (lane.over) throw lostWhileOpening();
+    return lane;
+  } catch (error) {
+    lane.giveUp(error);
+    throw error;
+  }
+}
+
+const lostWhileOpening = (): PostriderError =>
+  new PostriderError('LaneLost', 'the lane was lost while it was being opened');
+
+async function sayOwner(disk: Disk, host: Host, folder: string, lease: Lease): Promise<void> {
   const owner = await disk.create(join(folder, ownerName(lease.nonce)));
-  await owner.write([Buffer.from(JSON.stringify(host.self()))], 0);
-  await owner.sync();
-  await owner.close();
+  try {
+    await owner.write([Buffer.from(JSON.stringify(host.self()))], 0);
+    await owner.sync();
+  } finally {
+    await owner.close();
+  }
 }

@@ -155,32 +155,41 @@ describe('a volume that does not answer', () => {
     volume.goOn();
   });
 
-  it('keeps a lane from nobody: who can read it adopts it', async () => {
-    const disk = new MemoryDisk();
-    const dead = await openTestQueue({ disk, othersGone: false });
-    const id = await accept(dead.queue, 'message');
-    const lane = id.split('-')[0]!;
-    const clock = new TestClock();
-    const volume = hanging(disk);
-    volume.hang((path) => path.includes(`${lane}/segment`));
-    const stuck = await openQueue(TEST_CONFIG, {
-      ...depsOf({ clock, seed: 2, othersGone: false }),
-      disk: volume.disk,
-    });
-    const other = depsOf({ disk, clock, seed: 3, othersGone: false });
-    await clock.advance(TERM_MS + 4000);
-    const claimed = (await disk.list(`/queue/lanes/${lane}`)).find((name) => name.startsWith('lease.'));
-    expect(claimed).toBeDefined();
-    const healthy = await openQueue(TEST_CONFIG, other);
-    await clock.advance(4 * TERM_MS);
-    expect(idsOf(healthy)).toEqual([id]);
-    expect(idsOf(stuck)).toEqual([]);
-    volume.goOn();
-    await settleDown();
-    await clock.advance(TERM_MS);
-    expect(healthy.owns(id)).toBe(true);
-    await accept(stuck, 'its own lane is as it was');
-  });
+  it.each(['segment', 'owner.', 'body', 'reserve.', ''])(
+    'keeps a lane from nobody: who can use it adopts it (%s)',
+    async (what) => {
+      const disk = new MemoryDisk();
+      const dead = await openTestQueue({ disk, othersGone: false });
+      const id = await accept(dead.queue, 'message');
+      const lane = id.split('-')[0]!;
+      const clock = new TestClock();
+      const volume = hanging(disk);
+      volume.hang((path) => path.includes(`${lane}/${what}`));
+      const opening = openQueue(TEST_CONFIG, {
+        ...depsOf({ clock, seed: 2, othersGone: false }),
+        disk: volume.disk,
+      });
+      let opened = false;
+      void opening.finally(() => {
+        opened = true;
+      });
+      while (!opened) await clock.advance(100);
+      const stuck = await opening;
+      const other = depsOf({ disk, clock, seed: 3, othersGone: false });
+      await clock.advance(TERM_MS + 4000);
+      const claimed = (await disk.list(`/queue/lanes/${lane}`)).find((name) => name.startsWith('lease.'));
+      expect(claimed).toBeDefined();
+      const healthy = await openQueue(TEST_CONFIG, other);
+      await clock.advance(4 * TERM_MS);
+      expect(idsOf(healthy)).toEqual([id]);
+      expect(idsOf(stuck)).toEqual([]);
+      volume.goOn();
+      await settleDown();
+      await clock.advance(TERM_MS);
+      expect(healthy.owns(id)).toBe(true);
+      await accept(stuck, 'its own lane is as it was');
+    },
+  );
 });
 
 describe('a file that was open during an outage', () => {

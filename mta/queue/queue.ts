@@ -17,11 +17,11 @@ import { sayAdopted } from './hands.ts';
 import { linuxHost } from './host.ts';
 import { HotCache } from './hot-cache.ts';
 import type { Lane } from './lane.ts';
-import { lanesPath, newWorkerId, parseQueueId } from './layout.ts';
+import { newWorkerId, parseQueueId } from './layout.ts';
 import { claimLane, createLane } from './open-lane.ts';
 import { Retry } from './retry.ts';
 import { Space } from './space.ts';
-import { deleteFolder, removeLane } from './sweep.ts';
+import { finishRemovals } from './sweep.ts';
 import { countsOf, destinationsOf, recipientsOf, selectFrom, summaryOf } from './totals.ts';
 import type { LaneTransfers } from './transfer/lane-transfers.ts';
 import type {
@@ -267,8 +267,7 @@ class ProcessQueue implements LaneQueue {
     this.#home = undefined;
     await this.#adopter.stop();
     await this.#giveAways.settled();
-    const lanes = [...this.#lanes.values()];
-    await Promise.all(lanes.map((lane) => this.#letGo(lane)));
+    await Promise.all(Array.from(this.#lanes.values(), (lane) => this.#letGo(lane)));
     this.#lanes.clear();
   }
 
@@ -291,7 +290,9 @@ class ProcessQueue implements LaneQueue {
 
   async #createLane(): Promise<Lane> {
     const lane = await createLane(this.#context, this.#events);
-    this.#lanes.set(lane.id, lane);
+    // All others have been let go of by then, and nobody would come back for this one.
+    if (this.#closed) await this.#letGo(lane);
+    else this.#lanes.set(lane.id, lane);
     return lane;
   }
 
@@ -325,8 +326,9 @@ class ProcessQueue implements LaneQueue {
     return lane;
   }
 
-  /** Whether it was known. */
+  /** Whether it was known: one of its name may be another, which was claimed anew. */
   #forget(lane: Lane): boolean {
+    if (this.#lanes.get(lane.id) !== lane) return false;
     this.#context.handles.close(lane.id);
     return this.#lanes.delete(lane.id);
   }
@@ -386,7 +388,6 @@ class ProcessQueue implements LaneQueue {
       }
       if (!stays) log.info({ lane: lane.id }, 'empty lane removed');
     }
-    for (const lane of this.#watch.ended) await removeLane(disk, config.path, lane);
-    for (const name of this.#watch.retired) await deleteFolder(disk, `${lanesPath(config.path)}/${name}`);
+    await finishRemovals(disk, config.path, this.#watch);
   }
 }

@@ -7,11 +7,11 @@
  * though it is there), or the disk's error. Damage is never an error: the rest is served. Where a snapshot says what a
  * segment holds, only its head is read: damage there is found when a message is read.
  */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { PostriderError } from '../errors.ts';
-import { type Damage, keepAside } from './damage.ts';
-import { type Disk, type DiskFile, errorCode } from './disk.ts';
+import { type Damage, type FoundDamage, keepAside } from './damage.ts';
+import { type Disk, type DiskFile, errorCode, messageOf } from './disk.ts';
 import { dataStart, decodeSegmentHeader, HEADER_WINDOW, type SegmentHeader } from './format/segment.ts';
 import { parseSegmentName, segmentName } from './layout.ts';
 import { MessageIndex } from './message-index.ts';
@@ -33,7 +33,7 @@ export interface Recovered {
   /** Highest sequence that a message bears. */
   readonly highest: number;
   readonly transfers: TransferState;
-  readonly damage: readonly Damage[];
+  readonly damage: readonly FoundDamage[];
 }
 
 /** What an index is made with. */
@@ -149,7 +149,10 @@ async function openSegment(disk: Disk, folder: string, number: number): Promise<
   const file = await disk.open(join(folder, segmentName(number)));
   try {
     const size = await file.size();
-    return { number, file, size, header: await readHeader(file, size) };
+    const header = await readHeader(file, size);
+    // A file of another name, which somebody has put here, or the disk has.
+    const isIts = header?.number === number && header.lane === basename(folder);
+    return { number, file, size, header: isIts ? header : undefined };
   } catch (error) {
     await file.close();
     throw error;
@@ -265,7 +268,11 @@ async function replayAll(
   }
   const living = ends.filter(({ number }) => number >= first);
   const counted = damage.filter(({ segment }) => segment >= first);
-  for (const one of counted) await keepAside(disk, folder, one).catch(() => undefined);
+  const found: FoundDamage[] = [];
+  for (const one of counted) {
+    const keptAside = await keepAside(disk, folder, one).then(() => true as const, messageOf);
+    found.push({ ...one, keptAside });
+  }
   return {
     index,
     first,
@@ -273,7 +280,7 @@ async function replayAll(
     groupSequence,
     highest: replay.highest,
     transfers: replay.transfers,
-    damage: counted,
+    damage: found,
   };
 }
 

@@ -1,5 +1,6 @@
 /** Lanes that are let go: who hears of it, by what way, and how soon. */
 import { describe, expect, it } from 'vitest';
+import { holdNext } from './testing/held-step.ts';
 import { MemoryDisk } from './testing/memory-disk.ts';
 import { accept, openTestQueue, settleDown, TestClock, type TestQueue } from './testing/test-queue.ts';
 import type { LaneRelease } from './types.ts';
@@ -151,5 +152,22 @@ describe('a machine that dies', () => {
       expect(workers.flatMap(idsOf).sort()).toEqual(ids.sort());
       expect(workers.map(({ queue }) => queue.counts().lanes).sort()).toEqual([1, 2, 2]);
     }
+  });
+});
+
+describe('a lane that is made while its process stops', () => {
+  it('is let go with the others', async () => {
+    const { disk, clock, queue } = await openTestQueue({ othersGone: false });
+    const taker = await openTestQueue({ disk, clock, seed: 2, othersGone: false });
+    const held = holdNext(disk, 'syncDirectory', (path) => path === '/queue/lanes');
+    const given = queue.giveAway(queue.home()!, taker.queue.worker);
+    await held.reached;
+    const released = queue.release();
+    await settleDown();
+    held.go();
+    await Promise.all([given, released]);
+    await settleDown();
+    for (let i = 0; i < 10; i += 1) await clock.advance(400);
+    expect(await disk.list('/queue/lanes')).toEqual([taker.queue.home()]);
   });
 });

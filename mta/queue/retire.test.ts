@@ -1,6 +1,7 @@
 /** The removal of an empty lane: wherever it is interrupted, nothing that had ended comes back, and nobody uses it. */
 import { describe, expect, it } from 'vitest';
 import { parseLeaseName } from './layout.ts';
+import { holdNext } from './testing/held-step.ts';
 import { diskError, MemoryDisk } from './testing/memory-disk.ts';
 import {
   accept,
@@ -63,5 +64,32 @@ describe('the removal of an empty lane', () => {
     for (let i = 0; i < 60; i += 1) await next.clock.advance(500);
     const left = await test.disk.list('/queue/lanes');
     expect(left.filter((name) => lane.endsWith(name.split('.')[0]!))).toEqual([]);
+  });
+
+  it('is not finished where a crash of the file server has taken it back', async () => {
+    const disk = new MemoryDisk();
+    const first = await openTestQueue({ disk, othersGone: false });
+    const id = await accept(first.queue, 'kept');
+    const lane = `/queue/lanes/${id.split('-')[0]}`;
+    await first.queue.release();
+    for (const marker of await disk.list('/queue/released')) await disk.unlink(`/queue/released/${marker}`);
+    const lease = (await disk.list(lane)).find((name) => parseLeaseName(name))!;
+    await disk.rename(`${lane}/${lease}`, `${lane}/retired`);
+    const held = holdNext(disk, 'syncDirectory', (path) => path === lane);
+    const other = await openTestQueue({ disk, seed: 2, othersGone: false });
+    for (let i = 0; i < 10; i += 1) await other.clock.advance(400);
+    await disk.rename(`${lane}/retired`, `${lane}/${lease}`);
+    held.go();
+    for (let i = 0; i < 50; i += 1) await other.clock.advance(400);
+    expect(other.queue.entry(id)).toBeDefined();
+  });
+
+  it('goes on with others where one folder can not be deleted', async () => {
+    const test = await openTestQueue();
+    const names = ['aaaaaaaaaaaa', 'bbbbbbbbbbbb'].map((lane) => `/queue/lanes/${lane}.retired`);
+    for (const name of names) await test.disk.makeDirectory(name);
+    test.disk.inject = (step) => (step.path.startsWith(names[0]!) ? diskError('EIO', step) : undefined);
+    await test.clock.advance(3000);
+    expect(await test.disk.exists(names[1]!)).toBe(false);
   });
 });

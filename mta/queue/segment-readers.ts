@@ -1,5 +1,6 @@
 /** Open files of segments for reading records back. A file is closed only when nobody reads from it any more. */
 import { join } from 'node:path';
+import { PostriderError } from '../errors.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import { segmentName } from './layout.ts';
 import type { RecordLocation } from './message-index.ts';
@@ -13,6 +14,7 @@ export class SegmentReaders {
   readonly #disk: Disk;
   readonly #folder: string;
   readonly #readers = new Map<number, Reader>();
+  #closed = false;
 
   constructor(disk: Disk, folder: string) {
     this.#disk = disk;
@@ -56,13 +58,16 @@ export class SegmentReaders {
     await (await reader.file).close();
   }
 
+  /** From now on every read fails, so that no file is opened that nobody would close. */
   async closeAll(): Promise<void> {
+    this.#closed = true;
     await Promise.allSettled([...this.#readers.keys()].map((segment) => this.close(segment)));
   }
 
   #open(segment: number): Reader {
     const known = this.#readers.get(segment);
     if (known) return known;
+    if (this.#closed) throw new PostriderError('LaneLost', 'the lane is closed');
     const reader = {
       file: this.#disk.open(join(this.#folder, segmentName(segment))),
       reads: new Set<Promise<unknown>>(),

@@ -214,6 +214,7 @@ export class Segments {
   async close(): Promise<void> {
     await this.#snapshots.settled();
     await this.#readers.closeAll();
+    await this.#spare?.file.close().catch(() => undefined);
     await this.#current?.file.close().catch(() => undefined);
     this.#current = undefined;
   }

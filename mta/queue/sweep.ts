@@ -67,10 +67,42 @@ export async function removeLane(disk: Disk, root: string, lane: string): Promis
 }
 
 /**
+ * Finishes what removers began who have died. One that can't be removed keeps no other from it; rejects with its error then.
+ *
+ * @param left lanes that are retired, and folders that were renamed
+ */
+export async function finishRemovals(
+  disk: Disk,
+  root: string,
+  { ended, retired }: { readonly ended: readonly string[]; readonly retired: readonly string[] },
+): Promise<void> {
+  const removals = await Promise.allSettled([
+    ...ended.map((lane) => finishRemoval(disk, root, lane)),
+    ...retired.map((name) => deleteFolder(disk, join(lanesPath(root), name))),
+  ]);
+  for (const removal of removals) if (removal.status === 'rejected') throw removal.reason;
+}
+
+/**
+ * As `removeLane`, of a lane that another owner has retired, and that we only see to be so: a crash of the file server may
+ * yet take that back, and then somebody may claim it. What is synced stays.
+ */
+async function finishRemoval(disk: Disk, root: string, lane: string): Promise<void> {
+  const folder = join(lanesPath(root), lane);
+  try {
+    await disk.syncDirectory(folder);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return;
+    throw error;
+  }
+  if (await disk.exists(join(folder, RETIRED))) await removeLane(disk, root, lane);
+}
+
+/**
  * Deletes a retired lane's folder; others may be doing the same. What says that it is retired goes last: a crash may bring
  * back the folder's former name.
  */
-export async function deleteFolder(disk: Disk, folder: string): Promise<void> {
+async function deleteFolder(disk: Disk, folder: string): Promise<void> {
   let names: string[];
   try {
     names = await disk.list(folder);

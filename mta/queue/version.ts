@@ -84,9 +84,12 @@ async function writeVersion(disk: Disk, random: Random, path: string): Promise<v
   const id = randomName(random, 40);
   const draft = `${path}.${id}`;
   const file = await disk.create(draft);
-  await file.write([Buffer.from(`${PREFIX}${QUEUE_FORMAT}\nid ${id}\n`)], 0);
-  await file.sync();
-  await file.close();
+  try {
+    await file.write([Buffer.from(`${PREFIX}${QUEUE_FORMAT}\nid ${id}\n`)], 0);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
   await disk.link(draft, path).catch((error: unknown) => {
     if (errorCode(error) !== 'EEXIST') throw error;
   });

@@ -2,11 +2,13 @@
  * Watches the lanes of others: for how long each lease has been the same, which were let go, and what is left of lanes
  * that were never finished. A portion at each turn, so that its cost is spread and doesn't grow with the fleet.
  *
- * How it fails. A lane that can't be read harms no other: its time is counted anew. Where the lanes can't be listed, or we
- * were away ourselves, all times are: their owners may have been unable to renew for the same reason.
+ * How it fails. A lane that can't be read, or doesn't answer, harms no other: its time is counted anew. Where the lanes
+ * can't be listed, or we were away ourselves, all times are: their owners may have been unable to renew for the same
+ * reason.
  */
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
+import { within } from '../within.ts';
 import { type Before, type Claimable, lanesToWatch, reasonToClaim } from './claim.ts';
 import type { QueueLog } from './deps.ts';
 import { type Disk, errorCode } from './disk.ts';
@@ -30,6 +32,8 @@ import type { LaneRelease, WorkerId } from './types.ts';
 const ROUND = 3;
 /** Looks at once when all lanes are looked at. */
 const AT_ONCE = 8;
+/** Of a term: for so long a look keeps those at other lanes waiting. What it finds later counts all the same. */
+const LONGEST_LOOK = 1 / 4;
 /** What is of no use for so long isn't somebody's who is slow, nor in a listing that is old. */
 const RUBBISH_MS = 600_000;
 /** For a lane that can't be opened. */
@@ -64,6 +68,10 @@ export class LaneWatch {
   readonly #unreadable = new Map<string, { readonly wait: number; readonly until: number }>();
   /** Lanes that a failing disk took from us, with the nonce of our lease. */
   readonly #former = new Map<string, string>();
+  /** Lanes that are being looked at: one whose folder doesn't answer is not asked twice. */
+  readonly #looking = new Set<string>();
+  /** By looks, and not yet told of. */
+  readonly #found: Claimable[] = [];
   #lanes: string[] = [];
   #round: string[][] = [];
   #far: string[] = [];
@@ -134,7 +142,8 @@ export class LaneWatch {
   /** What a notice, or a marker, says that we may claim. */
   announced(release: LaneRelease): Claimable | undefined {
     const lease = parseLeaseName(release.lease);
-    if (!lease || (release.to !== undefined && release.to !== this.#parts.worker)) return undefined;
+    if (!lease || !isLaneId(release.lane)) return undefined;
+    if (release.to !== undefined && release.to !== this.#parts.worker) return undefined;
     const { lane } = release;
     return this.#unlessFailed({ lane, lease, reason: 'released', release, ...this.#before(lane, lease) });
   }
@@ -187,16 +196,23 @@ export class LaneWatch {
   }
 
   async #lookAt(lanes: readonly string[]): Promise<Claimable[]> {
-    const found = await Promise.all(
-      lanes.map((lane) =>
-        this.#look(lane).catch((error: unknown) => {
-          this.#seen.delete(lane);
-          if (errorCode(error) === 'ENOENT') this.#former.delete(lane);
-          return undefined;
-        }),
-      ),
-    );
-    return found.filter((claimable) => claimable !== undefined);
+    const { clock, termMs } = this.#parts;
+    const looks = lanes.filter((lane) => !this.#looking.has(lane)).map((lane) => this.#lookOnce(lane));
+    await within(clock, termMs * LONGEST_LOOK, Promise.all(looks));
+    return this.#found.splice(0);
+  }
+
+  async #lookOnce(lane: string): Promise<void> {
+    this.#looking.add(lane);
+    try {
+      const claimable = await this.#look(lane);
+      if (claimable) this.#found.push(claimable);
+    } catch (error) {
+      this.#seen.delete(lane);
+      if (errorCode(error) === 'ENOENT') this.#former.delete(lane);
+    } finally {
+      this.#looking.delete(lane);
+    }
   }
 
   async #look(lane: string): Promise<Claimable | undefined> {
