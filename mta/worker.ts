@@ -123,7 +123,12 @@ export function createWorker(
         logger.warn({ err: error }, 'history could not be written');
       },
     });
-    const sessions = createSessions({ config: () => loaded.setup.config, clock });
+    const sessions = createSessions({
+      config: () => loaded.setup.config,
+      clock,
+      most: (destination) => room.most(destination),
+      onClosed: (destination) => room.closed(destination),
+    });
     const clockWatch = new ClockWatch(clock, (jumpMs) => {
       if (jumpMs === 0) logger.info('wall clock is back, mail expires again');
       else logger.error({ jumpMs }, 'wall clock has jumped, nothing expires until it is back');

@@ -31,6 +31,8 @@ export class Dialogue {
   #failure: SmtpError | undefined;
   /** Called once when the dialogue fails, or ends while nobody waits. */
   onFailure: (() => void) | undefined;
+  /** Resolves when the connection is closed on both sides, or given up. */
+  readonly closed: Promise<void>;
 
   constructor(socket: Socket, clock: Clock, remote: string) {
     this.#socket = socket;
@@ -39,6 +41,9 @@ export class Dialogue {
     this.#deadline = new Deadline(clock, (what) =>
       this.fail(smtpError('nextHopTimeout', { detail: `waiting for ${what}`, closes: true })),
     );
+    this.closed = socket.closed
+      ? Promise.resolve()
+      : new Promise((resolve) => void socket.once('close', () => resolve()));
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('drain', () => this.#drained());
     socket.on('error', (error) =>

@@ -25,6 +25,11 @@ export class SmtpSession implements Session {
     return this.#used;
   }
 
+  /** Resolves when the connection is closed: some time after `close`. */
+  get closed(): Promise<void> {
+    return this.#line.dialogue.closed;
+  }
+
   get reusable(): boolean {
     return !this.#busy && this.alive && this.#started < this.#limit;
   }

@@ -1,11 +1,13 @@
 /**
  * The pool of sessions: one that is idle is used again for a next hop that is alike in everything that matters. An
- * idle connection that ends is forgotten. How many there may be at a time is the scheduler's to say.
+ * idle connection that ends is forgotten. How many attempts there may be at a time is the scheduler's to say; here it is
+ * seen to that these have no more connections than that, as the other side counts them: until they are closed.
  */
 import { type Clock, systemClock } from '../clock.ts';
 import type { MtaConfig } from '../config.ts';
 import { smtpError } from '../errors.ts';
 import type { DestinationKey, NextHop } from '../route/types.ts';
+import { Connections } from './connections.ts';
 import { type Dial, tcpDial } from './dial.ts';
 import { sessionOpener } from './open.ts';
 import type { SmtpSession } from './session.ts';
@@ -15,6 +17,10 @@ export interface SessionsDeps {
   readonly config: () => MtaConfig;
   readonly clock?: Clock;
   readonly dial?: Dial;
+  /** Connections that there may be to a destination now. */
+  readonly most?: (destination: DestinationKey) => number;
+  /** Told when a connection to a destination has been closed. */
+  readonly onClosed?: (destination: DestinationKey) => void;
 }
 
 /** Shortest pause between two looks at what is idle. */
@@ -37,8 +43,8 @@ export function createSessions(deps: SessionsDeps): Sessions {
     Session,
     { readonly session: SmtpSession; readonly key: string; readonly destination: DestinationKey }
   >();
-  /** Connections by destination, those among them that are being opened. */
-  const counts = new Map<DestinationKey, number>();
+  const connections = new Connections(deps.onClosed ?? (() => {}));
+  const mostTo = deps.most ?? (() => Number.POSITIVE_INFINITY);
   const { promise: drained, resolve: finish } = Promise.withResolvers<void>();
   let cancelWatch: (() => void) | undefined;
   let opening = 0;
@@ -50,46 +56,61 @@ export function createSessions(deps: SessionsDeps): Sessions {
     }
   };
 
-  const count = (destination: DestinationKey, by: 1 | -1): void => {
-    const sum = (counts.get(destination) ?? 0) + by;
-    if (sum === 0) {
-      counts.delete(destination);
-    } else {
-      counts.set(destination, sum);
-    }
-  };
-
   const lend = (session: SmtpSession, key: string, destination: DestinationKey): Session => {
     session.onEnd(undefined);
     session.lend();
+    connections.serve(session, destination);
     lent.set(session, { session, key, destination });
     return session;
   };
 
-  const takeIdle = (key: string): SmtpSession | undefined => {
-    const entries = idle.get(key);
-    const entry = entries?.pop();
-    if (entries?.length === 0) {
-      idle.delete(key);
+  const hasRoom = (destination: DestinationKey) => connections.open(destination) < mostTo(destination);
+
+  /** The latest that serves the destination; one that serves another moves here, where there is room for it. */
+  const takeIdle = (key: string, destination: DestinationKey): SmtpSession | undefined => {
+    const entries = idle.get(key) ?? [];
+    const found = entries.findLast((entry) => entry.destination === destination || hasRoom(destination));
+    if (found !== undefined) {
+      forget(found.session, key);
     }
-    if (entry !== undefined) {
-      count(entry.destination, -1);
-    }
-    return entry?.session;
+    return found?.session;
   };
 
   const forget = (session: SmtpSession, key: string): void => {
-    const found = idle.get(key)?.find((entry) => entry.session === session);
-    if (found === undefined) {
-      return;
-    }
-    count(found.destination, -1);
     const left = (idle.get(key) ?? []).filter((entry) => entry.session !== session);
     if (left.length === 0) {
       idle.delete(key);
     } else {
       idle.set(key, left);
     }
+  };
+
+  const retire = (session: SmtpSession): void => {
+    session.onEnd(undefined);
+    connections.leave(session);
+    session.close();
+  };
+
+  /** Closes idle connections to a destination, the oldest first, until no more than `most` stay. */
+  const trim = (destination: DestinationKey, most: number): void => {
+    if (connections.staying(destination) <= most) return;
+    for (const [key, entries] of [...idle]) {
+      for (const entry of entries.filter((each) => each.destination === destination)) {
+        if (connections.staying(destination) <= most) return;
+        forget(entry.session, key);
+        retire(entry.session);
+      }
+    }
+  };
+
+  /** Counts another connection, when there may be one: waits for what is being closed, and for nothing else. */
+  const begin = async (destination: DestinationKey): Promise<void> => {
+    while (!hasRoom(destination)) {
+      trim(destination, mostTo(destination) - 1);
+      if (connections.staying(destination) === connections.open(destination)) break;
+      await connections.oneClosed(destination);
+    }
+    connections.begin(destination);
   };
 
   /** One timer for all that is idle: most of it is used again long before. */
@@ -99,9 +120,8 @@ export function createSessions(deps: SessionsDeps): Sessions {
       const now = clock.monotonic();
       const all = [...idle].flatMap(([key, entries]) => entries.map((entry) => ({ ...entry, key })));
       for (const { session, key } of all.filter(({ until }) => until <= now)) {
-        session.onEnd(undefined);
         forget(session, key);
-        session.close();
+        retire(session);
       }
       const next = all.reduce(
         (least, { until }) => (until > now ? Math.min(least, until) : least),
@@ -113,7 +133,10 @@ export function createSessions(deps: SessionsDeps): Sessions {
 
   const keep = (session: SmtpSession, key: string, destination: DestinationKey): void => {
     const ms = deps.config().delivery.idleConnectionSeconds * 1000;
-    session.onEnd(() => forget(session, key));
+    session.onEnd(() => {
+      connections.leave(session);
+      forget(session, key);
+    });
     const entry = { session, destination, until: clock.monotonic() + ms };
     const entries = idle.get(key);
     if (entries === undefined) {
@@ -133,17 +156,21 @@ export function createSessions(deps: SessionsDeps): Sessions {
         throw smtpError('serviceShutdown');
       }
       const key = poolKey(hop);
-      const kept = takeIdle(key);
-      count(destination, 1);
+      const kept = takeIdle(key, destination);
       if (kept !== undefined) {
         return lend(kept, key, destination);
       }
       opening += 1;
       try {
-        return lend(await open(hop), key, destination);
-      } catch (error) {
-        count(destination, -1);
-        throw error;
+        await begin(destination);
+        const session = await (draining ? Promise.reject(smtpError('serviceShutdown')) : open(hop)).catch(
+          (error: unknown) => {
+            connections.failed(destination);
+            throw error;
+          },
+        );
+        connections.opened(session, destination);
+        return lend(session, key, destination);
       } finally {
         opening -= 1;
         finishIfDone();
@@ -158,23 +185,12 @@ export function createSessions(deps: SessionsDeps): Sessions {
       if (session.reusable && !draining) {
         keep(entry.session, entry.key, entry.destination);
       } else {
-        count(entry.destination, -1);
-        session.close();
+        retire(entry.session);
       }
       finishIfDone();
     },
-    openTo: (destination) => counts.get(destination) ?? 0,
-    trim(destination, most) {
-      const all = [...idle].flatMap(([key, entries]) => entries.map((entry) => ({ ...entry, key })));
-      for (const { session, key } of all.filter((entry) => entry.destination === destination)) {
-        if ((counts.get(destination) ?? 0) <= most) {
-          return;
-        }
-        session.onEnd(undefined);
-        forget(session, key);
-        session.close();
-      }
-    },
+    openTo: (destination) => connections.open(destination),
+    trim,
     async drain() {
       draining = true;
       cancelWatch?.();

@@ -46,11 +46,14 @@ export interface Session {
 export interface Sessions {
   /** Connections at this moment, idle ones among them. */
   readonly open: number;
-  /** Rejects with an `SmtpError` whose blame is the next hop's; the caller tries the next address. */
+  /**
+   * Where the destination has all the connections that it may have, one of them that is idle is closed first, and
+   * waited for. Rejects with an `SmtpError` whose blame is the next hop's; the caller tries the next address.
+   */
   acquire(hop: NextHop, destination?: DestinationKey): Promise<Session>;
-  /** Connections that serve this destination, or served it last. */
+  /** Connections that serve this destination, or served it last, until they are closed on both sides. */
   openTo(destination: DestinationKey): number;
-  /** Closes idle ones of them until no more than `most` are open, as far as there are idle ones. */
+  /** Closes idle ones of them until no more than `most` stay open, as far as there are idle ones. */
   trim(destination: DestinationKey, most: number): void;
   /** Gives a session back after its transaction: kept if reusable, closed if not. */
   release(session: Session): void;

@@ -112,6 +112,22 @@ describe('room at a destination', () => {
     expect(told.get(ID)).toMatchObject({ use: 3, by: 2 });
   });
 
+  it('that is taken back is told of again when a connection beyond it has closed', async () => {
+    const { ask, told, grant, room, open } = world();
+    ask(4);
+    grant(ID, 4);
+    open.set(KEY, 4);
+    ask(0);
+    grant(ID, 1);
+    await settled();
+    expect(told.get(ID)).toMatchObject({ use: 4, by: 2 });
+    expect(room.most(KEY)).toBe(1);
+    open.set(KEY, 3);
+    room.closed(KEY);
+    await settled();
+    expect(told.get(ID)).toMatchObject({ use: 3, by: 2 });
+  });
+
   it('that comes when nobody wants it is declined', async () => {
     const { told, grant } = world();
     grant('connections mx:gone.test', 4);

@@ -137,10 +137,25 @@ export class WorkerRoom implements Room {
     entry.want = wanted;
     entry.peak = wanted === 0 ? 0 : Math.max(entry.peak, wanted);
     if (isNews(entry)) this.#report(id);
-    // Somebody waits for what is in use beyond it.
-    if (entry.told !== undefined && entry.told.use > entry.granted && entry.use() < entry.told.use)
-      this.#report(id);
+    this.#tellLess(id, entry);
     return entry.granted;
+  }
+
+  /** Connections that may be open to a destination now. */
+  most(key: DestinationKey): number {
+    return this.#entries.get(`connections ${key}`)?.granted ?? 0;
+  }
+
+  /** A connection to it has been closed. */
+  closed(key: DestinationKey): void {
+    const id = `connections ${key}`;
+    const entry = this.#entries.get(id);
+    if (entry !== undefined) this.#tellLess(id, entry);
+  }
+
+  /** Somebody waits for what is in use beyond what was granted. */
+  #tellLess(id: BudgetId, { told, granted, use }: Entry): void {
+    if (told !== undefined && told.use > granted && use() < told.use) this.#report(id);
   }
 
   #questionsOf(id: BudgetId): Questions {

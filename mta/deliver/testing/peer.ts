@@ -27,6 +27,8 @@ export interface Script {
   readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3';
   /** Never reads content. */
   readonly deaf?: boolean;
+  /** Keeps a connection for so long after QUIT. */
+  readonly lingerMs?: number;
 }
 
 export interface Peer {
@@ -41,6 +43,8 @@ export interface Peer {
   readonly chunks: Buffer[];
   connections(): number;
   open(): number;
+  /** The most that were open at a time. */
+  mostOpen(): number;
   /** Says something out of turn, on all connections. */
   say(text: string): void;
   cutAll(): void;
@@ -76,6 +80,7 @@ export async function startPeer(script: Script = {}): Promise<Peer> {
     chunks: [] as Buffer[],
   };
   let count = 0;
+  let most = 0;
 
   const serve = (socket: Socket, connection: number, greet: boolean): void => {
     sockets.add(socket);
@@ -114,7 +119,8 @@ export async function startPeer(script: Script = {}): Promise<Peer> {
           say(answers['early'], '');
         }
       } else if (verb === 'QUIT') {
-        socket.end();
+        if (script.lingerMs === undefined) socket.end();
+        else setTimeout(() => socket.end(), script.lingerMs);
       } else if (verb === 'STARTTLS' && done) {
         upgrade(socket, connection);
       }
@@ -179,9 +185,10 @@ export async function startPeer(script: Script = {}): Promise<Peer> {
       }),
     });
 
-  const server = createServer((socket) => {
+  const server = createServer({ allowHalfOpen: script.lingerMs !== undefined }, (socket) => {
     count += 1;
     sockets.add(socket);
+    most = Math.max(most, sockets.size);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
     serve(script.implicitTls === true ? secure(socket) : socket, count, true);
@@ -193,6 +200,7 @@ export async function startPeer(script: Script = {}): Promise<Peer> {
     port: (server.address() as AddressInfo).port,
     connections: () => count,
     open: () => sockets.size,
+    mostOpen: () => most,
     say(text) {
       for (const socket of sockets) {
         socket.write(`${text}\r\n`);

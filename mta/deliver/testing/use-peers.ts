@@ -3,7 +3,7 @@ import { afterEach } from 'vitest';
 import type { MtaConfig } from '../../config.ts';
 import type { SmtpError } from '../../errors.ts';
 import type { StoredReply } from '../../queue/types.ts';
-import { createSessions } from '../sessions.ts';
+import { createSessions, type SessionsDeps } from '../sessions.ts';
 import type { Sessions } from '../types.ts';
 import { peerCertificate } from './certificate.ts';
 import { type Peer, type Script, startPeer } from './peer.ts';
@@ -25,9 +25,13 @@ export function usePeers() {
     return peer;
   };
   /** `seconds` are what every wait may take. */
-  const pool = (seconds = 10, change: Partial<MtaConfig['delivery']> = {}): Sessions => {
+  const pool = (
+    seconds = 10,
+    change: Partial<MtaConfig['delivery']> = {},
+    more: Pick<SessionsDeps, 'most' | 'onClosed'> = {},
+  ): Sessions => {
     const config = { ...deliveryConfig(change, seconds), secrets: { ca: peerCertificate } };
-    const sessions = createSessions({ config: () => config });
+    const sessions = createSessions({ config: () => config, ...more });
     cleanup.push(() => sessions.drain());
     return sessions;
   };
