@@ -4,6 +4,7 @@ import { actCommand } from './commands/act.ts';
 import { compileCommand } from './commands/compile.ts';
 import { configCommand } from './commands/config.ts';
 import type { Context } from './commands/context.ts';
+import { drainCommand } from './commands/drain.ts';
 import { historyCommand } from './commands/history.ts';
 import { listCommand } from './commands/list.ts';
 import { queueCommand } from './commands/queue.ts';
@@ -32,6 +33,7 @@ export function program(context: Context, version: string): Command {
     actCommand('remove', context),
     historyCommand(context),
     configCommand(context),
+    drainCommand(context),
   ]) {
     root.addCommand(command.copyInheritedSettings(root));
   }

@@ -19,11 +19,14 @@ import { createHealthServer } from './control/health.ts';
 import { PostriderError } from './errors.ts';
 import { createLogger, type LogDestination, logDestination } from './log/destination.ts';
 import { createVerifier } from './policy/verifier.ts';
+import { nodeDisk } from './queue/disk.ts';
+import { linuxHost } from './queue/host.ts';
 import { concernsOf, readMount } from './queue/mount.ts';
 import { systemRandom } from './random.ts';
 import { parseConfig } from './setup.ts';
 import { controlBackend } from './supervise/backend.ts';
 import type { SupervisorCalls } from './supervise/calls.ts';
+import { Drain } from './supervise/drain.ts';
 import { joinFleet } from './supervise/fleet.ts';
 import { type Channel, remote, serve } from './supervise/rpc.ts';
 import { Supervisor } from './supervise/supervisor.ts';
@@ -60,7 +63,16 @@ async function supervise({ config: file, name, identity }: Flags): Promise<void>
   });
   const onDefect = (error: unknown) => logger.error({ err: error }, 'defect');
   const fleet = joinFleet(supervisor, { name, folder: identity, clock: systemClock, logger, onDefect });
-  const backend = controlBackend(supervisor, { fleet, clock: systemClock, random: systemRandom });
+  const drain = new Drain({
+    supervisor,
+    fleet: fleet && { members: () => fleet.channel.members(), giveUp: (member) => fleet.giveUp(member) },
+    disk: nodeDisk,
+    host: linuxHost,
+    clock: systemClock,
+    logger,
+    name,
+  });
+  const backend = controlBackend(supervisor, { fleet, drain, clock: systemClock, random: systemRandom });
   const health = createHealthServer(backend);
   const control = createControlServer(backend, {
     token: () => supervisor.config.secrets[supervisor.config.control.token]!,
@@ -94,6 +106,7 @@ async function supervise({ config: file, name, identity }: Flags): Promise<void>
     await health.listen(config.health.address, config.health.port);
     await fleet?.start();
     await supervisor.start();
+    void drain.identify();
     await control.listen(config.control.address, config.control.port);
   } catch (error) {
     // Workers that were stopped while they started have not failed.

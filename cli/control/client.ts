@@ -3,6 +3,7 @@
  * answers, ControlRefused with what the mta said, NoSuchMessage for 404.
  */
 import { readFileSync } from 'node:fs';
+import type { DrainStatus, GivenUp } from '../../mta/control/drain-types.ts';
 import type { Problem } from '../../mta/control/problem.ts';
 import type {
   ConfigStatus,
@@ -29,6 +30,11 @@ export interface ControlClient {
   /** Resolves with the number of messages that were changed. */
   act(action: QueueAction, select: Selection): Promise<number>;
   history(query: Partial<HistoryQuery>): Promise<readonly HistoryRecord[]>;
+  drain(): Promise<DrainStatus>;
+  /** Begins, or goes on with what was begun. */
+  startDrain(): Promise<DrainStatus>;
+  cancelDrain(): Promise<DrainStatus>;
+  giveUp(member: string): Promise<GivenUp>;
 }
 
 /** @param base `http://127.0.0.1:2580` */
@@ -62,18 +68,24 @@ export function controlClient(base: string, token: string): ControlClient {
     const search = new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)]));
     return (await (await call('GET', given.length === 0 ? path : `${path}?${search}`)).json()) as T;
   };
+  const ask = async <T>(method: string, path: string, body?: unknown) =>
+    (await (await call(method, path, body)).json()) as T;
   const one = (id: string) => `/v1/messages/${encodeURIComponent(id)}`;
 
   return {
     config: () => get('/v1/config'),
-    load: async (document) => (await (await call('PUT', '/v1/config', document)).json()) as ConfigStatus,
+    load: (document) => ask('PUT', '/v1/config', document),
     queue: () => get('/v1/queue'),
     messages: async (filter) => (await get<{ messages: MessageSummary[] }>('/v1/messages', filter)).messages,
     message: (id) => get(one(id)),
     content: async (id) => Buffer.from(await (await call('GET', `${one(id)}/content`)).arrayBuffer()),
     act: async (action, select) =>
-      ((await (await call('POST', `/v1/messages/${action}`, select)).json()) as { changed: number }).changed,
+      (await ask<{ changed: number }>('POST', `/v1/messages/${action}`, select)).changed,
     history: async (query) => (await get<{ records: HistoryRecord[] }>('/v1/history', query)).records,
+    drain: () => get('/v1/drain'),
+    startDrain: () => ask('POST', '/v1/drain'),
+    cancelDrain: () => ask('DELETE', '/v1/drain'),
+    giveUp: (member) => ask('POST', '/v1/drain/give-up', { member }),
   };
 }
 

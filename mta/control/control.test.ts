@@ -23,6 +23,15 @@ const note = <T>(what: string, args: unknown, answer: T): T => {
 };
 
 const backend: ControlBackend = {
+  drain: {
+    start: async () => note('drain', 'start', { state: 'notDraining' }),
+    status: async () => ({ state: 'notDraining' }),
+    cancel: async () => note('drain', 'cancel', { state: 'notDraining' }),
+    async giveUp(member) {
+      if (member === 'lives') throw new PostriderError('MemberLive', 'member lives was heard just now');
+      return note('drain', `give up ${member}`, { member, freed: 2, price: 'two may come twice' });
+    },
+  },
   fleet: () => ({ member: undefined, members: [], budgets: [] }),
   live: () => true,
   notReady: () => [],
@@ -223,6 +232,30 @@ describe('messages', () => {
     expect((await ask('POST', '/v1/messages/remove', {})).body.detail).toContain('{"all": true}');
     expect((await ask('POST', '/v1/messages/remove', { colour: 'red' })).body.detail).toContain('colour');
     expect((await ask('POST', '/v1/messages/burn', {})).body.code).toBe('NoSuchResource');
+  });
+});
+
+describe('drain', () => {
+  it('is started, looked at and cancelled', async () => {
+    for (const method of ['POST', 'GET', 'DELETE']) {
+      expect(await ask(method, '/v1/drain')).toMatchObject({ status: 200, body: { state: 'notDraining' } });
+      expect((await ask(method, '/v1/drain?now=1')).body.code).toBe('UsageError');
+    }
+    expect(asked).toEqual([
+      ['drain', 'start'],
+      ['drain', 'cancel'],
+    ]);
+  });
+
+  it('gives a member up that is named, and none that lives', async () => {
+    const answer = await ask('POST', '/v1/drain/give-up', { member: 'mta-1' });
+    expect(answer).toMatchObject({ status: 200, body: { member: 'mta-1', freed: 2 } });
+    const refused = await ask('POST', '/v1/drain/give-up', { member: 'lives' });
+    expect(refused).toMatchObject({ status: 409, body: { code: 'MemberLive' } });
+    for (const body of [{}, { member: '' }, { member: 'mta-1', all: true }]) {
+      expect((await ask('POST', '/v1/drain/give-up', body)).body.code).toBe('UsageError');
+    }
+    expect(asked).toEqual([['drain', 'give up mta-1']]);
   });
 });
 

@@ -5,6 +5,7 @@
  */
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { PostriderError } from '../errors.ts';
+import { drainRoutes } from './drain.ts';
 import { isAuthorized, isOurHost } from './guard.ts';
 import { type HttpServer, httpServer } from './http.ts';
 import { PROBLEM_TYPE, problemOf } from './problem.ts';
@@ -72,6 +73,7 @@ export function createControlServer(backend: ControlBackend, options: ControlOpt
   configRoutes(app, backend);
   queueRoutes(app, backend);
   messageRoutes(app, backend);
+  drainRoutes(app, backend.drain);
   return httpServer(app, 'control');
 }
 

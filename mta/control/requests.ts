@@ -46,6 +46,8 @@ export const historyQuery = z.strictObject({
 
 export const noQuery = z.strictObject({});
 
+export const whoIsGone = z.strictObject({ member: z.string().min(1) });
+
 export const action = z.enum(['hold', 'release', 'retry', 'remove'] satisfies QueueAction[]);
 
 /** A filter, a list of ids, or, said on purpose, everything. */

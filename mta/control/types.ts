@@ -2,6 +2,7 @@
 import type { MemberView } from '../fleet/types.ts';
 import type { HistoryQuery, HistoryRecord } from '../log/types.ts';
 import type { QueueId } from '../queue/types.ts';
+import type { DrainControl } from './drain-types.ts';
 
 export interface QueueSummary {
   readonly messages: number;
@@ -80,6 +81,7 @@ export interface FleetSummary {
 }
 
 export interface ControlBackend {
+  readonly drain: DrainControl;
   fleet(): FleetSummary;
   /** True while the event loop of every worker answers. Never touches the volume. */
   live(): boolean;

@@ -20,7 +20,12 @@ import { FLEET_VERSION, parseFrom } from './version.ts';
 /** Those that are ready, by their index. */
 export type ReceivingWorkers = () => ReadonlyMap<number, ReceivingWorker>;
 
-export function answerHandOver(channel: Pick<FleetChannel, 'route'>, workers: ReceivingWorkers): void {
+/** @param onVolume whether a lane is on the volume, where there is no worker to ask: a pod that is drained has none */
+export function answerHandOver(
+  channel: Pick<FleetChannel, 'route'>,
+  workers: ReceivingWorkers,
+  onVolume: (lane: string) => Promise<boolean>,
+): void {
   const { lanes, open, send, finish, done } = HAND_OVER_PATHS;
   channel.route(lanes, async () => {
     const offered = await Promise.all(Array.from(workers().values(), (worker) => receivingLane(worker)));
@@ -32,7 +37,7 @@ export function answerHandOver(channel: Pick<FleetChannel, 'route'>, workers: Re
       const opened = await unlessNotThere(worker.openReception(lane, batch, from));
       if (opened) return { ...opened, session: sessionOf(index, opened.session) };
     }
-    throw await absence(workers(), lane);
+    throw await absence(workers(), lane, onVolume);
   });
   channel.route(send, async ({ query, body }) => {
     const { batch, session: name } = parseFrom(ofSession, query, FLEET_VERSION);
@@ -85,13 +90,16 @@ function workerOf(workers: ReturnType<ReceivingWorkers>, batch: string, name: st
 }
 
 /** Why no worker has the lane. Where the volume doesn't tell, it may be there. */
-async function absence(workers: ReturnType<ReceivingWorkers>, lane: string): Promise<PostriderError> {
+async function absence(
+  workers: ReturnType<ReceivingWorkers>,
+  lane: string,
+  onVolume: (lane: string) => Promise<boolean>,
+): Promise<PostriderError> {
   const [worker] = workers.values();
   let reason = 'is in no worker just now';
   try {
-    if (worker !== undefined && !(await worker.laneOnVolume(lane))) {
-      return new PostriderError('LaneGone', `lane ${lane} is no more`);
-    }
+    const isThere = await (worker === undefined ? onVolume(lane) : worker.laneOnVolume(lane));
+    if (!isThere) return new PostriderError('LaneGone', `lane ${lane} is no more`);
   } catch (error) {
     reason = `can't be looked for: ${(error as Error).message}`;
   }

@@ -24,10 +24,14 @@ import type { FleetHandler, MemberCalls, ReceivingWorker } from './types.ts';
 const RECEIVER = 'there';
 
 /** What goes over the wire between two supervisors. */
-function channel(workers: ReadonlyMap<number, ReceivingWorker>) {
+function channel(workers: ReadonlyMap<number, ReceivingWorker>, disk: MemoryDisk) {
   const handlers = new Map<string, FleetHandler>();
   const asked: { path: string; bytes: number }[] = [];
-  answerHandOver({ route: (path, handler) => void handlers.set(path, handler) }, () => workers);
+  answerHandOver(
+    { route: (path, handler) => void handlers.set(path, handler) },
+    () => workers,
+    (lane) => isOnVolume(disk, '/queue', lane),
+  );
   const calls: MemberCalls = {
     members: async () => [RECEIVER],
     async ask(_member, path, query, bytes) {
@@ -66,7 +70,7 @@ async function pod() {
     [0, worker(tests[0], 21)],
     [1, worker(tests[1], 22)],
   ]);
-  return { clock, disk, tests, workers, ...channel(workers) };
+  return { clock, disk, tests, workers, ...channel(workers, disk) };
 }
 
 const codeOf = (answer: Promise<unknown>) =>
@@ -151,9 +155,15 @@ describe('a lane that is asked for', () => {
   });
 
   it('is not gone where nobody is ready to say so', async () => {
+    const { workers, peers, tests } = await pod();
+    workers.clear();
+    expect(await codeOf(peers.open(...opening(tests[0].queue.home()!)))).toBe('LaneLost');
+  });
+
+  it('is gone where a pod is drained, and has no workers any more', async () => {
     const { workers, peers } = await pod();
     workers.clear();
-    expect(await codeOf(peers.open(...opening('aaaaaaaaaaaa')))).toBe('LaneLost');
+    expect(await codeOf(peers.open(...opening('aaaaaaaaaaaa')))).toBe('LaneGone');
   });
 
   it('is not gone where the member does not know the question', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../clock.ts';
+import type { DrainControl } from '../control/drain-types.ts';
 import type { WorkerSummary } from '../control/operations.ts';
 import type { MessageFilter, QueueAction } from '../control/types.ts';
 import { systemRandom } from '../random.ts';
@@ -71,6 +72,7 @@ describe('controlBackend', () => {
       Promise.all(workers.map((calls) => ask(calls as unknown as WorkerCalls)));
     const backend = controlBackend({ all } as unknown as Supervisor, {
       fleet: undefined,
+      drain: {} as DrainControl,
       clock: systemClock,
       random: systemRandom,
     });

@@ -2,6 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import type { MtaConfig } from '../config.ts';
+import type { DrainControl } from '../control/drain-types.ts';
 import { MetricsSum } from '../control/metrics-sum.ts';
 import type { WorkerDestination, WorkerSummary } from '../control/operations.ts';
 import type { ControlBackend, DestinationSummary, QueueSummary } from '../control/types.ts';
@@ -18,10 +19,11 @@ const MOST_DESTINATIONS = 1000;
 
 export function controlBackend(
   supervisor: Supervisor,
-  deps: { fleet: JoinedFleet | undefined; clock: Clock; random: Random },
+  deps: { fleet: JoinedFleet | undefined; drain: DrainControl; clock: Clock; random: Random },
 ): ControlBackend {
   const metricsSum = new MetricsSum();
   return {
+    drain: deps.drain,
     live: () => supervisor.live(),
     notReady: () => supervisor.notReady(),
     async metrics() {

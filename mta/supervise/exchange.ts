@@ -42,7 +42,10 @@ export class Exchange {
     this.#parts = parts;
   }
 
+  /** Also after a stop. */
   start(): void {
+    this.#cancel();
+    this.#stopped = false;
     this.#cancel = this.#parts.clock.after(COMPARE_MS, () => {
       this.#compare()
         .catch((error: unknown) => this.#parts.logger.warn({ err: error }, 'loads could not be compared'))
@@ -52,8 +55,10 @@ export class Exchange {
     });
   }
 
+  /** Takes part no more: who hears nothing of us gives us nothing. */
   stop(): void {
     this.#stopped = true;
+    this.#loads = [];
     this.#cancel();
   }
 
@@ -99,13 +104,14 @@ export class Exchange {
         loads.push(load);
       }),
     );
+    if (this.#stopped) return;
     this.#loads = loads;
     const pair = pairToBalance([...loads, ...this.#others()], (worker) => this.#rests(worker));
     const proposal = pair ? `${pair.from.worker} ${pair.to.worker}` : '';
     const again = proposal === this.#proposed;
     this.#proposed = proposal;
     const giver = pair && ours.get(pair.from.worker);
-    if (!pair || !giver || !again || this.#stopped) return;
+    if (!pair || !giver || !again) return;
     const lane = laneToGive(await giver.lanes(), pair.from.ready - pair.to.ready);
     const until = clock.monotonic() + REST_MS;
     this.#resting.set(pair.from.worker, until);

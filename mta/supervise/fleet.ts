@@ -11,6 +11,8 @@ import { Fleet } from '../fleet/fleet.ts';
 import { answerHandOver } from '../fleet/hand-over-routes.ts';
 import { readIdentity } from '../fleet/identity.ts';
 import type { FleetChannel, MemberName } from '../fleet/types.ts';
+import { nodeDisk } from '../queue/disk.ts';
+import { isOnVolume } from '../queue/transfer/on-volume.ts';
 import type { Supervisor } from './supervisor.ts';
 
 export interface FleetPlace {
@@ -40,7 +42,7 @@ const ASK_IDLE_MS = 30_000;
 
 /** Undefined where the config has no peers. */
 export function joinFleet(supervisor: Supervisor, place: FleetPlace): JoinedFleet | undefined {
-  const { config, pod, exchange } = supervisor;
+  const { config, pod, exchange, news } = supervisor;
   const { peers } = config;
   const { name, folder, ...deps } = place;
   if (peers === undefined) return undefined;
@@ -57,12 +59,18 @@ export function joinFleet(supervisor: Supervisor, place: FleetPlace): JoinedFlee
     ...deps,
   });
   pod.onFlush(() => fleet.flush());
-  supervisor.onNews((news) => fleet.tell(news));
+  news.onLearnt((learnt) => fleet.tell(learnt));
   supervisor.onLoaded((loaded) => loaded.peers && fleet.load(loaded.peers));
   // What another pod can't see it can't take.
   if (config.queue.mode === 'Shared') exchange.onReleased((release) => fleet.released(release));
   // What is on a volume that all of them see needs not to be moved.
-  if (config.queue.mode === 'PerReplica') answerHandOver(fleet, () => supervisor.workers());
+  if (config.queue.mode === 'PerReplica') {
+    answerHandOver(
+      fleet,
+      () => supervisor.workers(),
+      (lane) => isOnVolume(nodeDisk, config.queue.path, lane),
+    );
+  }
   supervisor.connect({
     members: async () =>
       fleet
@@ -78,7 +86,7 @@ export function joinFleet(supervisor: Supervisor, place: FleetPlace): JoinedFlee
     budgets: () => pod.refresh(),
     loads: exchange.heard.bind(exchange),
     released: exchange.noticed.bind(exchange),
-    news: supervisor.heard.bind(supervisor),
+    news: news.heard.bind(news),
   };
   return {
     channel: fleet,

@@ -10,13 +10,14 @@ import type { ConfigStatus } from '../control/types.ts';
 import { PostriderError } from '../errors.ts';
 import { Pod } from '../fleet/pod.ts';
 import type { MemberCalls } from '../fleet/types.ts';
-import { memberUnreachable } from '../fleet/unreachable.ts';
+import { NOBODY } from '../fleet/unreachable.ts';
 import type { Verifier } from '../policy/verifier.ts';
-import type { DestinationNews } from '../schedule/types.ts';
 import { checkSetup } from '../setup.ts';
 import type { Place, SupervisorCalls, WorkerCalls } from './calls.ts';
 import { checkChange } from './change.ts';
+import { configFor, type Duty, notReadyBy } from './duty.ts';
 import { Exchange } from './exchange.ts';
+import { News } from './news.ts';
 import { checkFree, listenerBindings, newBindings } from './ports.ts';
 import { Restarts } from './restarts.ts';
 import { remote, serve } from './rpc.ts';
@@ -42,14 +43,6 @@ interface Worker {
   seen: number;
 }
 
-/** Where there is nobody else. */
-const ALONE: MemberCalls = {
-  members: async () => [],
-  ask: async (member) => {
-    throw memberUnreachable(member, 'can not be asked: this pod has no peers');
-  },
-};
-
 const PING_MS = 1000;
 /** An event loop that hasn't answered for so long is taken to be stuck. */
 const STUCK_MS = 30_000;
@@ -57,12 +50,13 @@ const STUCK_MS = 30_000;
 export class Supervisor {
   /** What the workers tell each other, and other pods. */
   readonly exchange: Exchange;
+  /** What they learn of destinations. */
+  readonly news: News;
   /** What all of them may use of budgets. */
   readonly pod: Pod<WorkerCalls>;
   readonly #deps: SupervisorDeps;
-  #onNews: (news: DestinationNews) => void = () => {};
   #onLoaded: (config: MtaConfig) => void = () => {};
-  #members: MemberCalls = ALONE;
+  #members: MemberCalls = NOBODY;
   readonly #workers = new Map<number, Worker>();
   /** Drains under way of workers that are no longer wanted. */
   readonly #draining = new Set<Promise<void>>();
@@ -71,6 +65,9 @@ export class Supervisor {
   /** Why the queue can't be reached: waited for, as nobody else can do better. */
   #unreachable: string | undefined;
   #stopping = false;
+  #duty: Duty = 'serve';
+  /** Process ids of all workers that there ever were. */
+  readonly #pids = new Set<number>();
   #refused: ConfigStatus['refused'];
   /** Loads one after the other, in the order in which they came. */
   #loading: Promise<unknown> = Promise.resolve();
@@ -81,6 +78,7 @@ export class Supervisor {
     const { clock, logger } = deps;
     const workers = () => [...this.workers().values()];
     this.exchange = new Exchange({ workers, shared: config.queue.mode === 'Shared', clock, logger });
+    this.news = new News(workers);
     this.pod = new Pod({
       self: deps.name,
       config,
@@ -126,6 +124,7 @@ export class Supervisor {
 
   notReady(): string[] {
     if (this.#stopping) return ['shutting down'];
+    if (this.#duty !== 'serve') return [...notReadyBy[this.#duty]];
     const ready = [...this.#workers.values()].filter((worker) => worker.ready).length;
     if (ready === this.#config.workers) return [];
     if (this.#unreachable !== undefined) return [this.#unreachable];
@@ -136,6 +135,34 @@ export class Supervisor {
   workers(): ReadonlyMap<number, WorkerCalls> {
     const ready = [...this.#workers].filter(([, worker]) => worker.ready);
     return new Map(ready.map(([index, { calls }]) => [index, calls]));
+  }
+
+  get duty(): Duty {
+    return this.#duty;
+  }
+
+  /**
+   * Workers that serve are told to leave. Otherwise they end, in order, and new ones begin with the new duty, unless that is
+   * to rest. Resolves when what had to end has ended: after `rest`, nothing of this pod writes to the volume any more.
+   */
+  async turnTo(duty: Duty): Promise<void> {
+    const before = this.#duty;
+    if (duty === before || this.#stopping) return;
+    this.#duty = duty;
+    if (duty === 'serve') this.exchange.start();
+    else this.exchange.stop();
+    if (before === 'serve' && duty === 'leave') {
+      for (const worker of this.#workers.values()) if (worker.ready) this.#tellToLeave(worker);
+      return;
+    }
+    for (const worker of [...this.#workers.values()]) this.#endAside(worker);
+    await Promise.all(this.#draining);
+    this.#resize();
+  }
+
+  /** Of every worker that was ever started here. */
+  pids(): ReadonlySet<number> {
+    return this.#pids;
   }
 
   /** Asks every worker that is ready; one that dies meanwhile is left out. */
@@ -194,22 +221,26 @@ export class Supervisor {
   }
 
   async #give(worker: Worker, config: MtaConfig): Promise<void> {
-    await worker.calls.load(config, this.#place(worker.index, config));
+    await worker.calls.load(configFor(this.#duty, config), this.#place(worker.index, config));
     worker.config = config;
+  }
+
+  /** One that can't is started again, and then told so first of all. */
+  #tellToLeave(worker: Worker): void {
+    worker.calls.leave().catch((error: unknown) => {
+      this.#deps.logger.error({ err: error, worker: worker.index }, 'a worker could not leave');
+      worker.process.kill();
+    });
   }
 
   /** Starts or drains workers until there are as many as the config wants: neither is waited for. */
   #resize(): void {
-    const { workers, drainSeconds } = this.#config;
+    const { workers } = this.#config;
+    if (this.#duty === 'rest' || this.#stopping) return;
     for (let index = 0; index < workers; index += 1) {
       if (!this.#workers.has(index)) this.#startOrRestart(index);
     }
-    for (const worker of [...this.#workers.values()].filter(({ index }) => index >= workers)) {
-      const drained: Promise<void> = this.#drainWorker(worker, drainSeconds).finally(() =>
-        this.#draining.delete(drained),
-      );
-      this.#draining.add(drained);
-    }
+    for (const worker of [...this.#workers.values()]) if (worker.index >= workers) this.#endAside(worker);
     // Workers that were starting, or that came up while the others were asked.
     for (const worker of this.#workers.values()) if (worker.ready) this.#catchUp(worker);
   }
@@ -235,6 +266,13 @@ export class Supervisor {
     ]);
   }
 
+  #endAside(worker: Worker): void {
+    const drained: Promise<void> = this.#drainWorker(worker, this.#config.drainSeconds).finally(() =>
+      this.#draining.delete(drained),
+    );
+    this.#draining.add(drained);
+  }
+
   async #drainWorker(worker: Worker, seconds: number): Promise<void> {
     this.#workers.delete(worker.index);
     worker.ready = false;
@@ -244,14 +282,12 @@ export class Supervisor {
   async #startWorker(index: number): Promise<void> {
     const { spawn, clock, logger } = this.#deps;
     const process = spawn();
+    if (process.pid !== undefined) this.#pids.add(process.pid);
     const calls = remote<WorkerCalls>(process.channel);
     const ours: SupervisorCalls = {
       released: async (release) => this.exchange.released(release, calls),
       needs: async (needs) => this.pod.needs(calls, needs),
-      learnt: async (news) => {
-        this.#tellOthers(news, calls);
-        this.#onNews(news);
-      },
+      learnt: async (news) => this.news.learnt(news, calls),
       members: () => this.#members.members(),
       ask: (...question) => this.#members.ask(...question),
     };
@@ -268,7 +304,7 @@ export class Supervisor {
       if (worker.ready) this.#restart(index, how, this.#restarts.next(clock.monotonic() - started, false));
     });
     try {
-      await calls.start(config, this.#place(index, config));
+      await calls.start(configFor(this.#duty, config), this.#place(index, config));
     } catch (error) {
       if (this.#workers.get(index) === worker) this.#workers.delete(index);
       process.kill();
@@ -280,6 +316,7 @@ export class Supervisor {
     this.#unreachable = undefined;
     worker.seen = clock.monotonic();
     logger.info({ worker: index }, 'worker ready');
+    if (this.#duty === 'leave') this.#tellToLeave(worker);
     this.#catchUp(worker);
   }
 
@@ -306,14 +343,9 @@ export class Supervisor {
     const { clock, logger } = this.#deps;
     logger.error({ worker: index, how, restartInMs: wait }, 'worker ended unexpectedly');
     clock.after(wait, () => {
-      if (this.#stopping || index >= this.#config.workers || this.#workers.has(index)) return;
-      this.#startOrRestart(index);
+      if (index >= this.#config.workers || this.#workers.has(index)) return;
+      if (!this.#stopping && this.#duty !== 'rest') this.#startOrRestart(index);
     });
-  }
-
-  /** Another pod has learnt something of a destination. */
-  heard(news: DestinationNews): void {
-    this.#tellOthers(news, undefined);
   }
 
   /** How workers reach other members, from now on. */
@@ -321,21 +353,9 @@ export class Supervisor {
     this.#members = members;
   }
 
-  /** Called with what a worker has learnt of a destination. */
-  onNews(listener: (news: DestinationNews) => void): void {
-    this.#onNews = listener;
-  }
-
   /** Called with each new config that is loaded. */
   onLoaded(listener: (config: MtaConfig) => void): void {
     this.#onLoaded = listener;
-  }
-
-  #tellOthers(news: DestinationNews, from: WorkerCalls | undefined): void {
-    for (const { ready, calls } of this.#workers.values()) {
-      // Who misses it finds out by itself.
-      if (ready && calls !== from) calls.heard(news).catch(() => {});
-    }
   }
 
   #place(index: number, config: MtaConfig): Place {

@@ -22,6 +22,8 @@ export type LeftoverKind =
   /** Segments or bodies, and no lease. */
   | 'noLease'
   | 'unreadable'
+  /** The queue there is another than it was. */
+  | 'otherQueue'
   /** A name that is not the queue's. */
   | 'unknown';
 

@@ -1,0 +1,301 @@
+/** A drain from its beginning to its proof, over a real queue on a simulated disk, with workers that a test moves. */
+import { pino } from 'pino';
+import { expect, it } from 'vitest';
+import type { DrainStatus } from '../control/drain-types.ts';
+import { PostriderError } from '../errors.ts';
+import type { MemberView } from '../fleet/types.ts';
+import { openTestQueue, settleDown, TestClock } from '../queue/testing/test-queue.ts';
+import type { HandOverStatus } from '../queue/transfer/hand-over.ts';
+import { testConfig } from '../route/testing/config.ts';
+import type { WorkerCalls } from './calls.ts';
+import { Drain } from './drain.ts';
+import type { Duty } from './duty.ts';
+
+const HANDED: HandOverStatus = {
+  messages: 0,
+  bytes: 0,
+  lanes: 0,
+  moved: { messages: 3, bytes: 30 },
+  pinned: [],
+  owed: [],
+  problems: [],
+};
+
+/** One worker with a queue of its own; the supervisor notes its duties. */
+async function world(more: { mode?: 'PerReplica' | 'Shared'; members?: MemberView[] } = {}) {
+  const { mode = 'PerReplica', members = [] } = more;
+  const { disk, queue } = await openTestQueue({ seed: 1, config: { mode } });
+  const clock = new TestClock();
+  const duties: Duty[] = [];
+  const state = {
+    duty: 'serve' as Duty,
+    handOver: HANDED as HandOverStatus | undefined,
+    answers: true,
+    givenUp: [] as string[],
+    /** Called when the workers have ended. */
+    onRest: async () => {},
+  };
+  if (mode === 'Shared') state.handOver = undefined;
+  const worker = {
+    lanes: async () => {
+      if (!state.answers) return new Promise<never>(() => {});
+      return queue.lanes();
+    },
+    handOver: async () => state.handOver,
+  } as unknown as WorkerCalls;
+  const { queue: settings, ...config } = testConfig();
+  const drain = new Drain({
+    supervisor: {
+      config: { ...config, queue: { ...settings, mode, path: '/queue' } },
+      get duty() {
+        return state.duty;
+      },
+      async turnTo(duty) {
+        duties.push(duty);
+        state.duty = duty;
+        if (duty === 'rest') await state.onRest();
+      },
+      workers: () => new Map(state.duty === 'rest' ? [] : [[0, worker]]),
+      pids: () => new Set([1]),
+    },
+    fleet: {
+      members: () => members,
+      giveUp: async (member) => {
+        state.givenUp.push(member);
+        return state.handOver?.pinned.length ?? 0;
+      },
+    },
+    disk,
+    host: {
+      self: () => ({ hostname: 'test', boot: 'b', pidNamespace: 'p', pid: 99, startTime: '9' }),
+      isGone: () => false,
+    },
+    clock,
+    logger: pino({ enabled: false }),
+    name: 'mta-1',
+  });
+  const leave = async () => {
+    queue.leave();
+    await queue.retireEmpty();
+  };
+  const file = async (path: string) => (await disk.create(path)).close();
+  return { drain, disk, queue, clock, duties, state, leave, file };
+}
+
+const proofIn = (status: DrainStatus) => (status.state === 'drained' ? status.proof : undefined);
+const kindsIn = (status: DrainStatus) =>
+  status.state === 'draining' ? status.left.map(({ kind }) => kind) : undefined;
+
+it('asks nothing of anybody before it is begun', async () => {
+  const { drain, duties } = await world();
+  expect(await drain.status()).toEqual({ state: 'notDraining' });
+  expect(await drain.cancel()).toEqual({ state: 'notDraining' });
+  expect(duties).toEqual([]);
+});
+
+it('is proven when the lanes are gone and the workers have ended, once and for all who ask', async () => {
+  const { drain, duties, leave, queue } = await world();
+  const begun = await drain.start();
+  expect(begun).toMatchObject({
+    state: 'draining',
+    mode: 'PerReplica',
+    since: expect.stringMatching(/^2023-/),
+    messages: 0,
+    lanes: [{ id: queue.home(), messages: 0, bytes: 0 }],
+    moved: { messages: 3, bytes: 30 },
+  });
+  await drain.start();
+  expect(duties).toEqual(['leave']);
+
+  await leave();
+  const [one, other] = await Promise.all([drain.status(), drain.status()]);
+  expect(duties).toEqual(['leave', 'rest']);
+  expect(proofIn(one)).toMatchObject({
+    pod: 'mta-1',
+    fleet: 'mail/mta',
+    revision: 1,
+    claim: 'empty',
+    queue: { path: '/queue', id: expect.any(String) },
+    listed: { names: ['VERSION', 'lanes/', 'released/'] },
+  });
+  expect(other).toEqual(one);
+  expect(proofIn(await drain.status())?.digest).toBe(proofIn(one)?.digest);
+});
+
+it('comes to rest by itself, whoever asks', async () => {
+  const { drain, duties, leave, clock } = await world();
+  await drain.start();
+  await leave();
+  await clock.advance(2500);
+  await settleDown();
+  expect(duties).toEqual(['leave', 'rest']);
+});
+
+it('is not proven while a batch hangs on a member, though the folder is empty', async () => {
+  const { drain, duties, leave, state } = await world();
+  await drain.start();
+  await leave();
+  for (const more of [
+    { pinned: [{ member: 'b', lane: 'l', batch: 'x', messages: 2 }] },
+    { owed: [{ member: 'b', lane: 'l', batch: 'x' }] },
+  ]) {
+    state.handOver = { ...HANDED, ...more };
+    expect(await drain.status()).toMatchObject({ state: 'draining', ...more });
+  }
+  expect(duties).toEqual(['leave']);
+});
+
+it('is not proven while a worker does not answer', async () => {
+  const { drain, leave, state, clock } = await world();
+  await drain.start();
+  await leave();
+  state.answers = false;
+  const status = drain.status();
+  await clock.advance(11_000);
+  expect(await status).toMatchObject({ state: 'draining', problems: [{ subject: 'this pod' }] });
+});
+
+it('says what is left on the volume, and where, when the workers hold nothing', async () => {
+  const { drain, disk, duties, leave } = await world();
+  await drain.start();
+  await leave();
+  await disk.makeDirectory('/queue/lanes/aaaaaaaaaaaa.damaged');
+  expect(await drain.status()).toMatchObject({
+    state: 'draining',
+    left: [{ kind: 'damaged', where: 'lanes/aaaaaaaaaaaa.damaged' }],
+  });
+  await disk.removeDirectory('/queue/lanes/aaaaaaaaaaaa.damaged');
+  expect((await drain.status()).state).toBe('drained');
+  expect(duties).toEqual(['leave', 'rest']);
+});
+
+it('looks again when the workers have ended, and has them begin again where something came in between', async () => {
+  const { drain, disk, duties, leave, state, file } = await world();
+  await drain.start();
+  await leave();
+  state.onRest = async () => {
+    await disk.makeDirectory('/queue/lanes/aaaaaaaaaaaa');
+    await file('/queue/lanes/aaaaaaaaaaaa/lease.1.a.0.0');
+  };
+  expect(kindsIn(await drain.status())).toEqual(['otherOwner']);
+  expect(duties).toEqual(['leave', 'rest', 'leave']);
+  state.onRest = async () => {};
+  await disk.unlink('/queue/lanes/aaaaaaaaaaaa/lease.1.a.0.0');
+  expect((await drain.status()).state).toBe('drained');
+});
+
+it('is void when something appears later; what is for a person wakes no worker', async () => {
+  const { drain, duties, leave, file, disk } = await world();
+  await drain.start();
+  await leave();
+  expect((await drain.status()).state).toBe('drained');
+  await file('/queue/notes.txt');
+  expect(kindsIn(await drain.status())).toEqual(['unknown']);
+  expect(duties).toEqual(['leave', 'rest']);
+  await disk.unlink('/queue/notes.txt');
+  expect((await drain.status()).state).toBe('drained');
+});
+
+it('gives no proof of a volume that can not be read, or that does not answer, and says so', async () => {
+  const { drain, disk, leave, clock } = await world();
+  await drain.start();
+  await leave();
+  expect((await drain.status()).state).toBe('drained');
+  const { list } = disk;
+  disk.list = () => Promise.reject(Object.assign(new Error('EIO: i/o error'), { code: 'EIO' }));
+  expect(await drain.status()).toMatchObject({
+    state: 'draining',
+    left: [{ what: expect.stringContaining('EIO') }],
+  });
+
+  let answer = () => {};
+  disk.list = (path) =>
+    new Promise((resolve) => {
+      answer = () => resolve(list.call(disk, path));
+    });
+  const hanging = drain.status();
+  await settleDown();
+  await clock.advance(21_000);
+  expect(kindsIn(await hanging)).toEqual(['unreadable']);
+  expect(kindsIn(await drain.status())).toEqual(['unreadable']);
+  disk.list = list;
+  answer();
+  await settleDown();
+  expect((await drain.status()).state).toBe('drained');
+});
+
+it('takes no other queue for its own, and no empty mount point for an empty volume', async () => {
+  const { drain, disk, leave } = await world();
+  await drain.identify();
+  await drain.start();
+  await leave();
+  disk.damage('/queue/VERSION', () => Buffer.from('postrider queue 1\nid another7\n'));
+  expect(kindsIn(await drain.status())).toEqual(['otherQueue']);
+  await disk.unlink('/queue/VERSION');
+  expect(await drain.status()).toMatchObject({
+    left: [{ what: expect.stringContaining('may not be mounted') }],
+  });
+});
+
+it('serves again when it is cancelled, before the proof and after', async () => {
+  const { drain, duties, leave } = await world();
+  await drain.start();
+  expect(await drain.cancel()).toEqual({ state: 'notDraining' });
+  expect(duties).toEqual(['leave', 'serve']);
+  await drain.start();
+  await leave();
+  expect((await drain.status()).state).toBe('drained');
+  await drain.cancel();
+  expect(duties).toEqual(['leave', 'serve', 'leave', 'rest', 'serve']);
+  expect(await drain.status()).toEqual({ state: 'notDraining' });
+});
+
+it('is not drained by a look that began before it was cancelled', async () => {
+  const { drain, leave, state } = await world();
+  await drain.start();
+  await leave();
+  let ended = () => {};
+  state.onRest = () =>
+    new Promise((resolve) => {
+      ended = resolve;
+    });
+  const status = drain.status();
+  await settleDown();
+  expect(state.duty).toBe('rest');
+  await drain.cancel();
+  ended();
+  expect(await status).toEqual({ state: 'notDraining' });
+});
+
+it('proves of a shared folder that this pod’s lanes are let go', async () => {
+  const { drain, queue } = await world({ mode: 'Shared' });
+  const lane = queue.home();
+  expect(await drain.start()).toMatchObject({ state: 'draining', mode: 'Shared', lanes: [{ id: lane }] });
+  await queue.release();
+  expect(proofIn(await drain.status())).toMatchObject({
+    claim: 'released',
+    listed: {
+      names: [expect.stringMatching(`^released/${lane}\\.`)],
+      counts: { lanes: 1, released: 1, ofOthers: 0 },
+    },
+  });
+});
+
+it('gives up a member on which something hangs, with its price, and nobody that nobody knows', async () => {
+  const { drain, state } = await world();
+  await expect(drain.giveUp('b')).rejects.toMatchObject({ code: 'NoSuchResource' });
+  state.handOver = { ...HANDED, pinned: [{ member: 'b', lane: 'l', batch: 'x', messages: 2 }] };
+  expect(await drain.giveUp('b')).toEqual({
+    member: 'b',
+    freed: 1,
+    price: expect.stringContaining('delivered twice'),
+  });
+  expect(state.givenUp).toEqual(['b']);
+});
+
+it('gives nobody up where nothing is handed over', async () => {
+  const { drain } = await world({ mode: 'Shared' });
+  const refused = await drain.giveUp('b').catch((error: unknown) => error);
+  expect(refused).toBeInstanceOf(PostriderError);
+  expect(refused).toMatchObject({ code: 'UsageError' });
+});

@@ -1,0 +1,343 @@
+/**
+ * A pod that goes for good: the workers give away what they hold, then the volume is looked at; where nothing is left, the
+ * workers end, it is looked at again, and that is the proof. It is made anew whenever it is asked for; where something has
+ * appeared, the workers begin again.
+ *
+ * Nothing here fails for good: a volume that can't be read, or doesn't answer, gives no proof, and the status says why.
+ * What was begun is not remembered by the next life of the process.
+ */
+import type { Logger } from 'pino';
+import type { Clock } from '../clock.ts';
+import type { QueueConfig } from '../config.ts';
+import type { DrainControl, Draining, DrainStatus, GivenUp } from '../control/drain-types.ts';
+import { PostriderError } from '../errors.ts';
+import type { MemberView } from '../fleet/types.ts';
+import { type Disk, messageOf } from '../queue/disk.ts';
+import type { Host, Owner } from '../queue/host.ts';
+import { type Proof, proofOf } from '../queue/proof/proof.ts';
+import { lookAtQueue } from '../queue/proof/sight.ts';
+import {
+  type Leftover,
+  type LeftoverKind,
+  type Verdict,
+  verdictOfOwn,
+  verdictOfShared,
+} from '../queue/proof/verdict.ts';
+import type { HandOverStatus } from '../queue/transfer/hand-over.ts';
+import type { LaneSummary } from '../queue/types.ts';
+import { queueIdOf } from '../queue/version.ts';
+import { within } from '../within.ts';
+import { drainProblems } from './drain-problems.ts';
+import { Moved } from './moved.ts';
+import type { Supervisor } from './supervisor.ts';
+
+export interface DrainParts {
+  readonly supervisor: Pick<Supervisor, 'config' | 'duty' | 'turnTo' | 'workers' | 'pids'>;
+  /** Undefined where the config has no peers. */
+  readonly fleet: { members(): readonly MemberView[]; giveUp(member: string): Promise<number> } | undefined;
+  readonly disk: Disk;
+  readonly host: Host;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** This pod, as a member of its fleet. */
+  readonly name: string;
+}
+
+/** How often it is looked whether the workers have come to an end, by itself. */
+const LOOK_MS = 2000;
+/** A volume that has not shown everything by then is said not to answer. */
+const VOLUME_MS = 20_000;
+/** Before this nobody expects that anything has moved. */
+const EARLY_MS = 10_000;
+/** A worker that is busy for so long is not waited for. */
+const WORKER_MS = 10_000;
+const MOST_LEFT = 100;
+/** What a worker takes over, or removes, when it begins again. */
+const FOR_WORKERS: ReadonlySet<LeftoverKind> = new Set<LeftoverKind>(['lane', 'otherOwner', 'removal']);
+
+const OTHER_QUEUE: Leftover = {
+  kind: 'otherQueue',
+  where: 'VERSION',
+  what: 'this is another queue than the one that this pod has had: is its volume mounted?',
+};
+
+interface Begun {
+  /** Ms since the epoch. */
+  readonly at: number;
+  /** Monotonic ms. */
+  readonly since: number;
+  readonly moved: Moved;
+}
+
+interface Held {
+  readonly answered: number;
+  readonly lanes: readonly LaneSummary[];
+  readonly handOvers: readonly HandOverStatus[];
+}
+
+/** What the volume showed, and when it was asked, ms since the epoch. */
+interface Seen {
+  readonly at: number;
+  readonly id: string | undefined;
+  readonly verdict: Verdict;
+}
+
+export class Drain implements DrainControl {
+  readonly #parts: DrainParts;
+  #begun: Begun | undefined;
+  #looking: Promise<DrainStatus> | undefined;
+  #cancelLook: () => void = () => {};
+  /** Of the volume: one that hangs is not asked twice. */
+  #reading: Promise<Omit<Seen, 'at'>> | undefined;
+  /** What the queue was known by when it was first seen; undefined where it has not been. */
+  #known: { readonly id: string | undefined } | undefined;
+  #digest: string | undefined;
+
+  constructor(parts: DrainParts) {
+    this.#parts = parts;
+  }
+
+  /** Notes which queue it is that this pod has; to be called when it has opened it. */
+  async identify(): Promise<void> {
+    const { disk, supervisor, logger } = this.#parts;
+    try {
+      this.#known ??= { id: await queueIdOf(disk, supervisor.config.queue.path) };
+    } catch (error) {
+      logger.warn({ err: error }, 'the queue could not be identified');
+    }
+  }
+
+  /** Begins, or goes on with what was begun. */
+  async start(): Promise<DrainStatus> {
+    const { clock, supervisor, logger } = this.#parts;
+    if (this.#begun === undefined) {
+      this.#begun = { at: clock.now(), since: clock.monotonic(), moved: new Moved() };
+      logger.info({ mode: supervisor.config.queue.mode }, 'drain begun');
+      await supervisor.turnTo('leave');
+      await within(clock, VOLUME_MS, this.identify());
+      this.#repeat();
+    }
+    return this.status();
+  }
+
+  /** Where nothing was begun, or it was cancelled, nothing is asked of anybody. */
+  status(): Promise<DrainStatus> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  /** The pod serves again, with new workers, as soon as the old ones have ended. What has moved stays where it is. */
+  async cancel(): Promise<DrainStatus> {
+    if (this.#begun !== undefined) {
+      const { supervisor, logger } = this.#parts;
+      this.#begun = undefined;
+      this.#digest = undefined;
+      this.#cancelLook();
+      logger.info({}, 'drain cancelled');
+      supervisor
+        .turnTo('serve')
+        .catch((error: unknown) => logger.error({ err: error }, 'workers did not end'));
+    }
+    return { state: 'notDraining' };
+  }
+
+  /**
+   * A person says that a member is gone for good, with its volume. Rejects with `UsageError` where nothing is handed over,
+   * `NoSuchResource` for a name that nobody has and nothing hangs on, `MemberLive` for one that is heard.
+   */
+  async giveUp(member: string): Promise<GivenUp> {
+    const { fleet, supervisor, logger } = this.#parts;
+    if (fleet === undefined || supervisor.config.queue.mode === 'Shared') {
+      throw new PostriderError('UsageError', 'This pod hands nothing over: there is nobody to give up', {
+        hint: 'Messages are pinned to members with storage mode PerReplica and peers alone.',
+      });
+    }
+    const { handOvers } = await this.#held();
+    const concerned = handOvers.flatMap(({ pinned, owed }) =>
+      [...pinned, ...owed].map((each) => each.member),
+    );
+    if (![...concerned, ...fleet.members().map(({ name }) => name)].includes(member)) {
+      throw new PostriderError('NoSuchResource', `There is no member ${member}, and nothing hangs on one`, {
+        hint: 'GET /v1/fleet has the names of the members.',
+      });
+    }
+    const freed = await fleet.giveUp(member);
+    logger.warn({ member, freed }, 'a member was given up for good');
+    return {
+      member,
+      freed,
+      price:
+        freed === 0
+          ? 'Nothing was pinned to it.'
+          : `${freed} messages go on from here. Should ${member} have taken some of them, and come back after all, these are delivered twice.`,
+    };
+  }
+
+  #repeat(): void {
+    this.#cancelLook();
+    this.#cancelLook = this.#parts.clock.after(LOOK_MS, () => {
+      // When it has come to rest, it is looked at when somebody asks.
+      if (this.#begun === undefined || this.#parts.supervisor.duty !== 'leave') return;
+      this.status()
+        .catch((error: unknown) =>
+          this.#parts.logger.error({ err: error }, 'the drain could not be looked at'),
+        )
+        .finally(() => this.#begun && this.#repeat());
+    });
+  }
+
+  async #look(): Promise<DrainStatus> {
+    const begun = this.#begun;
+    if (begun === undefined) return { state: 'notDraining' };
+    const { supervisor, clock } = this.#parts;
+    const held = await this.#held(begun.moved);
+    begun.moved.sample(clock.monotonic());
+    if (supervisor.duty !== 'rest' && this.#holdsSomething(held)) return this.#draining(begun, held, []);
+    let seen = await this.#seen();
+    if (this.#begun !== begun) return this.#look();
+    if (seen.verdict.left.length === 0 && supervisor.duty === 'leave') {
+      await supervisor.turnTo('rest');
+      seen = await this.#seen();
+      if (this.#begun !== begun) return this.#look();
+    }
+    const proof = this.#prove(seen);
+    const about = aboutOf(begun, supervisor.config.queue.mode);
+    if (proof !== undefined) return { ...about, state: 'drained', proof };
+    this.#resume(seen.verdict.left);
+    return this.#draining(begun, held, seen.verdict.left);
+  }
+
+  /** What the workers say that they have; one that doesn't answer is not counted. */
+  async #held(moved?: Moved): Promise<Held> {
+    const { supervisor, clock } = this.#parts;
+    const answers = await Promise.all(
+      Array.from(supervisor.workers().values(), async (worker) => {
+        const asked = Promise.all([worker.lanes(), worker.handOver()]);
+        const came = await within(clock, WORKER_MS, asked).catch(() => false);
+        if (!came) return undefined;
+        const [lanes, handOver] = await asked;
+        if (handOver) moved?.note(worker, handOver.moved);
+        return { lanes, handOver };
+      }),
+    );
+    const given = answers.filter((answer) => answer !== undefined);
+    return {
+      answered: given.length,
+      lanes: given.flatMap(({ lanes }) => lanes),
+      handOvers: given.flatMap(({ handOver }) => handOver ?? []),
+    };
+  }
+
+  #holdsSomething({ answered, lanes, handOvers }: Held): boolean {
+    return (
+      answered < this.#parts.supervisor.config.workers ||
+      lanes.length > 0 ||
+      handOvers.some(({ pinned, owed }) => pinned.length + owed.length > 0)
+    );
+  }
+
+  /** What the volume shows now. One that can't be read shows that. */
+  async #seen(): Promise<Seen> {
+    const { clock } = this.#parts;
+    const at = clock.now();
+    try {
+      // What was asked of the volume before says nothing of now.
+      if (this.#reading !== undefined) throw new Error('it does not answer');
+      const reading = this.#read().finally(() => {
+        this.#reading = undefined;
+      });
+      this.#reading = reading;
+      if (await within(clock, VOLUME_MS, reading)) return { at, ...(await reading) };
+      throw new Error(`it has not answered for ${VOLUME_MS / 1000} seconds`);
+    } catch (error) {
+      const hint = error instanceof PostriderError && error.hint !== undefined ? ` ${error.hint}` : '';
+      const what = `the volume can't be read: ${messageOf(error)}.${hint}`;
+      return {
+        at,
+        id: undefined,
+        verdict: { left: [{ kind: 'unreadable', where: '', what }], listed: [], counts: {} },
+      };
+    }
+  }
+
+  async #read(): Promise<Omit<Seen, 'at'>> {
+    const { disk, host, supervisor } = this.#parts;
+    const { path, mode } = supervisor.config.queue;
+    const sight = await lookAtQueue(disk, path);
+    const self = host.self();
+    const ours = (owner: Owner) =>
+      supervisor.pids().has(owner.pid) &&
+      owner.hostname === self.hostname &&
+      owner.boot === self.boot &&
+      owner.pidNamespace === self.pidNamespace;
+    const verdict = mode === 'Shared' ? verdictOfShared(sight, ours) : verdictOfOwn(sight, ours);
+    this.#known ??= { id: sight.id };
+    if (sight.id === this.#known.id) return { id: sight.id, verdict };
+    return { id: sight.id, verdict: { ...verdict, left: [...verdict.left, OTHER_QUEUE] } };
+  }
+
+  #prove({ at, id, verdict }: Seen): Proof | undefined {
+    const { supervisor, name, logger } = this.#parts;
+    const { revision, fleet, queue } = supervisor.config;
+    const proof = proofOf(
+      {
+        pod: name,
+        fleet: `${fleet.namespace}/${fleet.name}`,
+        revision,
+        claim: queue.mode === 'Shared' ? 'released' : 'empty',
+        queue: { path: queue.path, id },
+      },
+      verdict,
+      at,
+    );
+    if (supervisor.duty !== 'rest') return undefined;
+    if (proof !== undefined && this.#digest === undefined) logger.info({ proof }, 'drained');
+    if (proof === undefined && this.#digest !== undefined) {
+      logger.warn({ left: verdict.left.slice(0, MOST_LEFT) }, 'the proof that nothing is left is void');
+    }
+    this.#digest = proof?.digest;
+    return proof;
+  }
+
+  /** The workers of a pod at rest begin again where there is something for them to give away. */
+  #resume(left: readonly Leftover[]): void {
+    const { supervisor, logger } = this.#parts;
+    if (supervisor.duty !== 'rest' || !left.some(({ kind }) => FOR_WORKERS.has(kind))) return;
+    supervisor.turnTo('leave').catch((error: unknown) => logger.error({ err: error }, 'workers did not end'));
+    this.#repeat();
+  }
+
+  #draining(begun: Begun, { answered, lanes, handOvers }: Held, left: readonly Leftover[]): Draining {
+    const { supervisor, clock, fleet } = this.#parts;
+    const { queue, workers } = supervisor.config;
+    const messages = lanes.reduce((sum, lane) => sum + lane.messages, 0);
+    const movedPerSecond = begun.moved.rate();
+    const early = clock.monotonic() - begun.since < EARLY_MS;
+    return {
+      ...aboutOf(begun, queue.mode),
+      state: 'draining',
+      messages,
+      bytes: lanes.reduce((sum, lane) => sum + lane.bytes, 0),
+      lanes: lanes.map(({ id, messages, bytes }) => ({ id, messages, bytes })),
+      movedPerSecond,
+      pinned: handOvers.flatMap(({ pinned }) => pinned),
+      owed: handOvers.flatMap(({ owed }) => owed),
+      problems: drainProblems({
+        perReplica: queue.mode === 'PerReplica',
+        workers: supervisor.duty === 'rest' ? 0 : workers,
+        answered,
+        messages,
+        moving: early || movedPerSecond.messages > 0,
+        members: fleet?.members(),
+        handOvers,
+      }),
+      left: left.slice(0, MOST_LEFT),
+    };
+  }
+}
+
+function aboutOf({ at, moved }: Begun, mode: QueueConfig['mode']) {
+  return { mode, since: new Date(at).toISOString(), moved: moved.total() };
+}
