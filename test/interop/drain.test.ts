@@ -1,0 +1,160 @@
+/** Taking a pod away as a person does it: real mtas, the control port, the command, the folders as they are afterwards. */
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, expect, it, vi } from 'vitest';
+import { paths } from '../../cli/local/state.ts';
+import type { MtaConfig } from '../../mta/config.ts';
+import type { Drained, DrainStatus } from '../../mta/control/drain-types.ts';
+import type { HistoryRecord } from '../../mta/log/types.ts';
+import { certificateAuthority } from '../support/authority.ts';
+import { CONTROL_TOKEN, DELIVERY, relay } from '../support/config.ts';
+import { temporaryFolder } from '../support/folders.ts';
+import { type Mta, ROOT, startMta } from '../support/mta.ts';
+import { freePort } from '../support/ports.ts';
+import { run } from '../support/processes.ts';
+import { queue } from '../support/queue.ts';
+import { startSink } from '../support/sink.ts';
+import { SmtpClient } from '../support/smtp-client.ts';
+import { waitFor } from '../support/wait.ts';
+
+// Whole processes take their time on a busy machine.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 60_000 });
+const PATIENT = { timeoutMs: 120_000 };
+const MESSAGES = 20;
+
+const ends: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  await Promise.all(ends.splice(0).map((end) => end()));
+});
+
+async function startPod(config: Partial<MtaConfig>, args: readonly string[] = []): Promise<Mta> {
+  const mta = await startMta({ args, config: () => ({ workers: 1, ...config }), readyMs: 120_000 });
+  ends.push(() => mta.stop());
+  return mta;
+}
+
+const queueOf = (folder: string, mode: MtaConfig['queue']['mode']): MtaConfig['queue'] => ({
+  ...{
+    mode,
+    path: join(folder, 'queue'),
+    leaseTermSeconds: 5,
+    inlineBodyBytes: 2000,
+    segmentBytes: 8_000_000,
+  },
+  ...{ minFreeBytes: 0, initialize: true },
+});
+
+/** Mail for a port where nobody listens yet. */
+const toNobody = (port: number): Partial<MtaConfig> => ({
+  relays: [relay('out', '127.0.0.1', port)],
+  delivery: { ...DELIVERY, retry: { initialSeconds: 2, factor: 1, maxSeconds: 2, jitter: 0.2 } },
+});
+
+async function send(mta: Mta): Promise<string[]> {
+  const { client } = await SmtpClient.connect(mta.ports.smtp);
+  await client.command('EHLO client.test');
+  const ids: string[] = [];
+  for (let n = 0; n < MESSAGES; n += 1) {
+    const content = `Subject: ${n}\r\n\r\n${`${'x'.repeat(70)}\r\n`.repeat(n % 2 === 0 ? 1 : 70)}`;
+    const reply = await client.send({ from: 'a@near.test', to: ['x@far.test'], content });
+    expect(reply.code).toBe(250);
+    ids.push(/queued as (\S+)/.exec(reply.text)![1]!);
+  }
+  client.close();
+  return ids;
+}
+
+/** `postrider drain` for this mta: where the commands look for it. */
+function command(mta: Mta, ...words: string[]) {
+  const state = paths(temporaryFolder('state'));
+  writeFileSync(state.config, JSON.stringify(mta.config));
+  writeFileSync(state.token, mta.config.secrets[CONTROL_TOKEN]!);
+  const args = [join(ROOT, 'cli/main.ts'), 'drain', ...words, '--state', state.folder];
+  return run(process.execPath, args, { timeoutMs: 120_000 });
+}
+
+const drainOf = async (mta: Mta) => (await mta.control('/v1/drain')) as DrainStatus;
+const readyz = async (mta: Mta) => (await mta.health('/readyz')).text();
+
+async function drained(mta: Mta): Promise<Drained> {
+  return waitFor(
+    'the proof',
+    async () => {
+      const status = await drainOf(mta);
+      return status.state === 'drained' && status;
+    },
+    PATIENT,
+  );
+}
+
+it('Shared: another pod has the mail of one that was drained, the proof says so, and a cancelled drain serves', async () => {
+  const nextHop = await freePort();
+  const config = { ...toNobody(nextHop), queue: queueOf(temporaryFolder('shared'), 'Shared') };
+  const one = await startPod(config);
+  const other = await startPod({ ...config, queue: { ...config.queue, initialize: false } });
+  expect(await drainOf(one)).toEqual({ state: 'notDraining' });
+  await send(one);
+
+  expect(await one.control('/v1/drain', { method: 'POST' })).toMatchObject({ mode: 'Shared' });
+  const { proof } = await drained(one);
+  expect(proof).toMatchObject({ fleet: 'test/test', revision: 1, claim: 'released' });
+  expect(await readyz(one)).toMatch('drained');
+  await expect(SmtpClient.connect(one.ports.smtp)).rejects.toThrow('ECONNREFUSED');
+  await waitFor('the other to have it', async () => (await queue(other)).messages === MESSAGES, PATIENT);
+
+  const sink = await startSink({ port: nextHop });
+  ends.push(() => sink.close());
+  await waitFor('it to be delivered', () => sink.messages.length === MESSAGES, PATIENT);
+
+  expect(await one.control('/v1/drain', { method: 'DELETE' })).toEqual({ state: 'notDraining' });
+  await waitFor('it to serve again', async () => (await readyz(one)) === 'ok\n', PATIENT);
+  await send(one);
+  await waitFor('its mail to be delivered', () => sink.messages.length === 2 * MESSAGES, PATIENT);
+});
+
+it('PerReplica: the command waits until another pod has everything, and the volume is empty', async () => {
+  const authority = await certificateAuthority();
+  const nextHop = await freePort();
+  const names = ['mta-0', 'mta-1'];
+  const list = await Promise.all(
+    names.map(async (name) => ({ name, host: '127.0.0.1', port: await freePort() })),
+  );
+  const folders = names.map((name) => temporaryFolder(name));
+  const pods = await Promise.all(
+    list.map(async ({ name, port }, n) => {
+      const identity = await authority.issue(`${name}.test.test.members.postrider.internal`);
+      const peers: MtaConfig['peers'] = { address: '127.0.0.1', port, members: { source: 'list', list } };
+      const config = { ...toNobody(nextHop), peers, queue: queueOf(folders[n]!, 'PerReplica') };
+      return startPod(config, ['--name', name, '--identity', identity]);
+    }),
+  );
+  const [stays, leaves] = pods as [Mta, Mta];
+  const ids = await send(leaves);
+
+  const waited = await command(leaves, '--wait', '--output', 'json');
+  expect(waited).toMatchObject({ code: 0 });
+  const { proof, moved } = JSON.parse(waited.stdout) as Drained;
+  expect(moved.messages).toBe(MESSAGES);
+  expect(proof).toMatchObject({ pod: 'mta-1', claim: 'empty', queue: { path: join(folders[1]!, 'queue') } });
+  expect(readdirSync(join(folders[1]!, 'queue', 'lanes'))).toEqual([]);
+  expect((await queue(stays)).messages).toBe(MESSAGES);
+  const { records } = (await leaves.control(`/v1/history?id=${ids[0]}`)) as { records: HistoryRecord[] };
+  expect(records).toMatchObject([{ outcome: 'moved', member: 'mta-0' }]);
+
+  // What appears later makes it void, and is named.
+  writeFileSync(join(folders[1]!, 'queue', 'notes.txt'), 'x');
+  const again = await command(leaves);
+  expect(again.code).toBe(1);
+  expect(again.stdout).toMatch('notes.txt');
+
+  const livesOn = await command(stays, '--give-up', 'mta-1');
+  expect(livesOn).toMatchObject({ code: 1, stderr: expect.stringContaining('mta-1 lives') });
+
+  const sink = await startSink({ port: nextHop });
+  ends.push(() => sink.close());
+  await waitFor('all to be delivered', () => sink.messages.length === MESSAGES, PATIENT);
+
+  expect(await command(leaves, '--cancel')).toMatchObject({ code: 0 });
+  await waitFor('it to serve again', async () => (await readyz(leaves)) === 'ok\n', PATIENT);
+  expect(await drainOf(leaves)).toEqual({ state: 'notDraining' });
+});
