@@ -36,6 +36,12 @@ import { createWorker } from './worker.ts';
 /** How long a process that has drained may take to end, and a worker without a supervisor. */
 const CLOSING_MS = 2000;
 
+/**
+ * How V8 keeps a worker's heap: young objects in 16 MiB twice, and a collection of the old ones when they have grown by a
+ * half. As it comes, V8 takes a large machine's memory for ours, and holds three times as much as is in use.
+ */
+const WORKER_HEAP = ['--max-semi-space-size=16', '--heap-growing-percent=50'];
+
 const USAGE = `usage: node mta/main.ts --config FILE [--name NAME] [--identity FOLDER]
 
   --config FILE      the config, JSON
@@ -131,7 +137,10 @@ function standardOutput(): LogDestination {
 }
 
 function spawnWorker(logLevel: string): WorkerProcess {
-  const child = fork(import.meta.filename, ['--worker', logLevel], { serialization: 'advanced' });
+  const child = fork(import.meta.filename, ['--worker', logLevel], {
+    serialization: 'advanced',
+    execArgv: [...process.execArgv, ...WORKER_HEAP],
+  });
   // A process that could not be made has neither an exit nor a channel to lose.
   const failed = new Promise<string>((resolve) => void child.on('error', (error) => resolve(error.message)));
   const closed = (listener: () => void) => {
