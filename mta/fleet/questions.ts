@@ -14,6 +14,9 @@ export interface QuestionsOptions {
   readonly again: (key: DestinationKey) => void;
 }
 
+/** Called in one turn of the event loop. */
+const PORTION = 1000;
+
 export class Questions {
   readonly #options: QuestionsOptions;
   readonly #open = new Set<BudgetId>();
@@ -38,16 +41,30 @@ export class Questions {
 
   /** It has brought something, or isn't asked any more. */
   close(id: BudgetId): void {
-    if (!this.#open.delete(id) || this.#later.size === 0 || this.#waking) return;
+    if (this.#open.delete(id)) this.#callSoon();
+  }
+
+  #callSoon(): void {
+    if (this.#later.size === 0 || this.#waking) return;
     this.#waking = true;
     this.#options.clock.soon(() => {
       this.#waking = false;
-      // Who has nothing to ask any more leaves the place to the next.
-      for (const key of this.#later) {
-        if (this.#open.size >= this.#options.most) break;
-        this.#later.delete(key);
-        this.#options.again(key);
-      }
+      this.#call();
     });
+  }
+
+  /** Who has nothing to ask any more, or no place for an attempt just now, leaves the place to the next. */
+  #call(): void {
+    let called = 0;
+    for (const key of this.#later) {
+      if (this.#open.size >= this.#options.most) break;
+      if (called === PORTION) {
+        this.#callSoon();
+        break;
+      }
+      this.#later.delete(key);
+      this.#options.again(key);
+      called += 1;
+    }
   }
 }
