@@ -19,6 +19,7 @@ import { Patience } from './patience.ts';
 import { Replay } from './replay.ts';
 import { replaySegment } from './replay-segment.ts';
 import type { Snapshots } from './snapshots.ts';
+import { makeSafe } from './tail.ts';
 import type { TransferState } from './transfer/facts.ts';
 
 export interface Recovered {
@@ -252,7 +253,10 @@ async function replayAll(
       continue;
     }
     const result = await replaySegment(
-      { number, file, header, sealed, synced, size: segment.size },
+      {
+        ...{ number, file, header, sealed, synced, size: segment.size },
+        makeSafe: (from, to) => makeSafe(disk, join(folder, segmentName(number)), from, to),
+      },
       { replay, snapshots },
     );
     for (const range of result.damage) damage.push({ segment: number, ...range });

@@ -15,6 +15,8 @@ export interface SegmentToReplay {
   readonly sealed: number | undefined;
   /** How far it had been synced at least, as the lease says. */
   readonly synced: number;
+  /** Resolves when its bytes up to `to` are on stable storage, whoever wrote them; those below `from` had been before. */
+  makeSafe(from: number, to: number): Promise<void>;
 }
 
 export interface ReplayedSegment extends ScanResult {
@@ -27,12 +29,14 @@ export interface ReplayInto {
 }
 
 export async function replaySegment(
-  { number, file, size, header, sealed, synced }: SegmentToReplay,
+  { number, file, size, header, sealed, synced, makeSafe }: SegmentToReplay,
   { replay, snapshots }: ReplayInto,
 ): Promise<ReplayedSegment> {
   const snapshot = await snapshots.replay(header, Math.min(size, sealed ?? size), (entry) =>
     replay.apply(entry, { segment: number, offset: entry.offset, length: entry.length }),
   );
+  // Of a snapshot, and of what the lease says, the sync came first.
+  const safe = Math.max(synced, snapshot?.end ?? 0);
   const damage: DamagedRange[] = [];
   const builder = snapshot ? undefined : snapshots.builder();
   const scanned = await scanSegment(
@@ -49,7 +53,7 @@ export async function replaySegment(
     { synced, ...(snapshot ? { from: snapshot.end } : {}), ...(sealed === undefined ? {} : { sealed }) },
   );
   // What is served from now on must be there after the next crash too: its writer may have died before its sync.
-  if (sealed === undefined) await file.sync();
+  if (sealed === undefined) await makeSafe(damage.length > 0 ? scanned.end : safe, scanned.end);
   const lastGroup = Math.max(scanned.lastGroup, snapshot?.lastGroup ?? 0);
   // A segment that is damaged is read again each time: its damage is counted as long as it is there.
   if (builder && damage.length === 0) {

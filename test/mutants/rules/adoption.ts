@@ -137,7 +137,12 @@ export const adoption: readonly Mutant[] = [
     name: 'unsynced-tail-built-on',
     rule: 'What was written but not synced by an owner that died is synced by the next one before it is built on.',
     file: 'mta/queue/replay-segment.ts',
-    edits: [{ find: '  if (sealed === undefined) await file.sync();\n', replace: '' }],
+    edits: [
+      {
+        find: '  if (sealed === undefined) await makeSafe(damage.length > 0 ? scanned.end : safe, scanned.end);\n',
+        replace: '',
+      },
+    ],
   },
   {
     name: 'head-not-synced',
