@@ -22,6 +22,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   UsageError: 400,
   Unauthorized: 401,
   HostNotAllowed: 421,
+  MemberRefused: 403,
   NoSuchMessage: 404,
   NoSuchResource: 404,
   // Somebody else owns the message now: asking again finds them

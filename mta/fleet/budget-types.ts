@@ -31,7 +31,7 @@ export const allotmentSchema = z.strictObject({ id, tokens, share: tokens });
 export type Allotment = z.infer<typeof allotmentSchema>;
 
 export const budgetMessageSchema = z.strictObject({
-  /** When the sender's process began, by its wall clock: a process that came later replaces an earlier one. */
+  /** When the sender's process began, by its wall clock: tells it from those that had its name before. */
   incarnation: stamp,
   /** The incarnation of the recipient that the sender knows; 0 for none. */
   to: stamp,

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Budgets } from './budgets.ts';
 import { BudgetWorld, ID, STEP_MS, TERM_SECONDS, TIMES } from './testing/budget-world.ts';
 
 const TERM = TERM_SECONDS * 1000;
@@ -199,5 +200,49 @@ describe('nobody starves', () => {
       expect(has).toBeGreaterThanOrEqual(Math.max(1, Math.floor(limit / 3)));
       expect(has).toBeLessThanOrEqual(Math.max(1, Math.ceil(limit / 3)));
     }
+  });
+});
+
+describe('a process in the place of another', () => {
+  const make = (self: string, incarnation: number) => {
+    const budgets = new Budgets({
+      self,
+      incarnation,
+      times: TIMES,
+      limit: () => 10,
+      rest: () => 0,
+      patience: () => 0,
+    });
+    budgets.begin(['a', 'b'], 0);
+    return budgets;
+  };
+  const call = (from: Budgets, name: string, to: Budgets, other: string, now: number) => {
+    const message = from.message(other, now);
+    to.receive(name, message, now);
+    from.receive(other, to.message(name, now), now);
+    return message;
+  };
+
+  it('is heard though its wall clock is behind; what the dead one sent comes too late', () => {
+    const [a, b] = [make('a', 50_000), make('b', 90_000)];
+    call(b, 'b', a, 'a', 100);
+    call(b, 'b', a, 'a', 200);
+    const late = b.message('a', 300);
+    const reborn = make('b', 10_000);
+    call(reborn, 'b', a, 'a', 20_000);
+    // It has heard of us by now.
+    call(reborn, 'b', a, 'a', 20_100);
+    expect(a.live(20_100)).toEqual(['a', 'b']);
+    expect(a.message('b', 20_100).to).toBe(10_000);
+    a.receive('b', late, 20_200);
+    expect(a.message('b', 20_200).to).toBe(10_000);
+  });
+
+  it('is not taken for alive by what it sent before it died', () => {
+    const [a, old, b] = [make('a', 50_000), make('b', 95_000), make('b', 90_000)];
+    const late = [old.message('a', 10), old.message('a', 20), old.message('a', 30)];
+    call(b, 'b', a, 'a', 100);
+    for (const message of late) a.receive('b', message, 200);
+    expect(a.message('b', 300).to).toBe(90_000);
   });
 });

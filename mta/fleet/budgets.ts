@@ -35,11 +35,19 @@ interface Peer {
   names: readonly MemberName[];
 }
 
+/** A process that speaks as a member which we know as another. */
+interface Successor {
+  readonly incarnation: number;
+  /** Our stamp when it first spoke. */
+  readonly since: number;
+}
+
 export class Budgets {
   readonly #options: BudgetsOptions;
   readonly #holder: Holder;
   readonly #arbiter: Arbiter;
   readonly #peers = new Map<MemberName, Peer>();
+  readonly #successors = new Map<MemberName, Successor>();
   #names: readonly MemberName[];
   /** Names as they were, until when they count. */
   #former: { readonly names: readonly MemberName[]; readonly until: number }[] = [];
@@ -73,7 +81,9 @@ export class Budgets {
     if (sorted.join() === this.#names.join()) return;
     this.#former.push({ names: this.#names, until: now + this.#options.times.change });
     this.#names = sorted;
-    for (const name of this.#peers.keys()) if (!sorted.includes(name)) this.#peers.delete(name);
+    for (const known of [this.#peers, this.#successors]) {
+      for (const name of known.keys()) if (!sorted.includes(name)) known.delete(name);
+    }
   }
 
   /**
@@ -155,12 +165,15 @@ export class Budgets {
     const { self, incarnation } = this.#options;
     if (!this.#names.includes(from)) return;
     const before = this.#peers.get(from);
-    if (before !== undefined) {
-      if (message.incarnation < before.incarnation) return;
-      if (message.incarnation === before.incarnation && message.stamp <= before.stamp) return;
-      if (message.incarnation > before.incarnation) this.#arbiter.forget(from);
-    }
     const knowsUs = message.to === incarnation;
+    if (before !== undefined) {
+      if (message.incarnation === before.incarnation) {
+        if (message.stamp <= before.stamp) return;
+      } else {
+        if (!this.#isAlive(from, message, knowsUs)) return;
+        this.#arbiter.forget(from);
+      }
+    }
     this.#peers.set(from, {
       incarnation: message.incarnation,
       stamp: message.stamp,
@@ -178,6 +191,23 @@ export class Budgets {
       // Whoever waits for what we leave should hear that we do.
       if (allotment.tokens < had && from !== self) this.#due.add(from);
     }
+  }
+
+  /**
+   * Whether a process in the place of another has heard us since it first spoke: what a dead one sent may come late. Wall
+   * clocks don't tell which came later: the pod may have moved to a node whose clock is behind.
+   */
+  #isAlive(from: MemberName, { incarnation, seen }: BudgetMessage, knowsUs: boolean): boolean {
+    const known = this.#successors.get(from);
+    if (known?.incarnation !== incarnation) {
+      this.#successors.set(from, { incarnation, since: this.#stamp });
+      // It waits for our answer, to be heard.
+      this.#due.add(from);
+      return false;
+    }
+    if (!knowsUs || seen <= known.since) return false;
+    this.#successors.delete(from);
+    return true;
   }
 
   /** Lends to ourselves as to anybody, and finds out whom else there is news for. */

@@ -57,11 +57,13 @@ export function createFleetClient(fleet: FleetName, first: Identity, clock: Cloc
       cert: certificate,
       key,
       ca: authority,
+      // Whatever NODE_TLS_REJECT_UNAUTHORIZED says.
+      rejectUnauthorized: true,
       minVersion: 'TLSv1.3',
     });
   }
 
-  /** The name on the wire is a constant of the fleet: who may answer is decided by `checkServerIdentity`. */
+  /** Nobody looks the name up: it keeps connections of one member from being used for another. */
   const names = (member: MemberName | undefined) => ({
     servername: memberHost(member ?? 'any', fleet),
     checkServerIdentity: (_host: string, peer: PeerCertificate) => {
@@ -146,8 +148,12 @@ export function createFleetClient(fleet: FleetName, first: Identity, clock: Cloc
   return {
     call,
     identify(identity) {
-      // Calls under way end on the connections that they have.
+      // Calls under way end on the connections that they have, which are closed then.
+      const old = agent;
       agent = agentOf(identity);
+      old.maxFreeSockets = 0;
+      for (const sockets of Object.values(old.freeSockets))
+        for (const socket of sockets ?? []) socket.destroy();
     },
     close: () => agent.destroy(),
   };

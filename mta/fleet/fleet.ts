@@ -1,8 +1,9 @@
 /**
  * The fleet channel of one pod, in its supervisor: finds the other members, exchanges beats with each of them, and lets
  * others ask and answer through the same connections. A member that doesn't answer is asked again at the next beat; who
- * is silent costs nobody a wait. Starting rejects where the port or the identity can't be had.
+ * is silent costs nobody a wait, nor does a resolver. Starting rejects where the port or the identity can't be had.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import type { MtaConfig, Peers } from '../config.ts';
@@ -50,6 +51,8 @@ interface Link {
 
 /** Certificates are renewed while we run. */
 const IDENTITY_MS = 60_000;
+/** All that the schema lets a beat have, and more. */
+const LARGEST_BEAT = 16 * 1024 * 1024;
 
 export class Fleet implements FleetChannel {
   readonly self: string;
@@ -65,6 +68,9 @@ export class Fleet implements FleetChannel {
   #loads: () => readonly WorkerLoad[] = () => [];
   #cancels: (() => void)[] = [];
   #seen = '';
+  #identity: Identity;
+  /** Whether the members could not be looked up the last time. */
+  #isBlind = false;
   #stopped = false;
 
   constructor(config: MtaConfig, peers: Peers, deps: FleetDeps) {
@@ -73,6 +79,7 @@ export class Fleet implements FleetChannel {
     this.#deps = deps;
     this.#beatMs = config.queue.leaseTermSeconds * 125;
     const identity = deps.identity();
+    this.#identity = identity;
     const { fleet } = config;
     this.#client = createFleetClient(fleet, identity, clock);
     const onCall = (from: string, version: number) => this.#heard(from, version);
@@ -89,7 +96,7 @@ export class Fleet implements FleetChannel {
     this.#server.route('/hello', async () => ({}));
     this.#server.route('/beat', async ({ from, json }) => {
       const version = this.#links.get(from)?.version ?? 1;
-      this.#receive(from, parseFrom(beatSchema, await json(), version));
+      this.#receive(from, parseFrom(beatSchema, await json(LARGEST_BEAT), version));
       return this.#beat(from);
     });
   }
@@ -100,7 +107,8 @@ export class Fleet implements FleetChannel {
     this.#loads = loads;
     const { port } = await this.#server.listen(peers.address, peers.port);
     this.#deps.budgets.begin(this.#members.names(), this.#deps.clock.monotonic());
-    this.#repeat(this.#beatMs, () => this.#turn());
+    this.#repeat(this.#beatMs, () => this.#look());
+    this.#repeat(this.#beatMs, async () => this.#turn());
     this.#repeat(IDENTITY_MS, async () => this.renew());
     return port;
   }
@@ -122,6 +130,8 @@ export class Fleet implements FleetChannel {
   renew(): void {
     try {
       const identity = this.#deps.identity();
+      if (isDeepStrictEqual(identity, this.#identity)) return;
+      this.#identity = identity;
       this.#client.identify(identity);
       this.#server.identify(identity);
     } catch (error) {
@@ -206,12 +216,22 @@ export class Fleet implements FleetChannel {
     run().catch(this.#deps.onDefect).finally(again);
   }
 
-  async #turn(): Promise<void> {
+  async #look(): Promise<void> {
     const { budgets, clock, logger } = this.#deps;
     const live = budgets.live(clock.monotonic());
-    await this.#members
-      .refresh((name) => live.includes(name))
-      .catch((error: unknown) => logger.warn({ err: error }, 'the members could not be looked up'));
+    try {
+      await this.#members.refresh((name) => live.includes(name));
+      if (this.#isBlind) logger.info('the members can be looked up again');
+      this.#isBlind = false;
+    } catch (error) {
+      if (!this.#isBlind) logger.warn({ err: error }, 'the members could not be looked up');
+      this.#isBlind = true;
+    }
+    this.#name();
+  }
+
+  #turn(): void {
+    const { budgets, clock } = this.#deps;
     this.#name();
     budgets.tick(clock.monotonic());
     this.#listeners?.budgets();
@@ -220,7 +240,9 @@ export class Fleet implements FleetChannel {
 
   #name(): void {
     const now = this.#deps.clock.monotonic();
-    this.#deps.budgets.setNames(this.#members.names(), now);
+    const { budgets } = this.#deps;
+    if (this.#members.known) budgets.setNames(this.#members.names(), now);
+    else budgets.begin(this.#members.names(), now);
     for (const name of this.#links.keys()) if (!this.#others().includes(name)) this.#links.delete(name);
     const seen = `${this.#members.names()} ${this.#deps.budgets.live(now)}`;
     if (seen === this.#seen) return;
@@ -261,7 +283,7 @@ export class Fleet implements FleetChannel {
     link.news = [];
     const answer = await this.request(name, '/beat', beat, { idleMs: this.#beatMs });
     const version = this.#link(name).version ?? 1;
-    this.#receive(name, parseFrom(beatSchema, await answer.json(), version));
+    this.#receive(name, parseFrom(beatSchema, await answer.json(LARGEST_BEAT), version));
   }
 
   #beat(to: string): Beat {

@@ -22,6 +22,7 @@ export class Members {
   #peers: Peers;
   /** Behind the DNS name: who was found at an address last. */
   #found = new Map<string, MemberName | undefined>();
+  #lookedUp = false;
 
   constructor(peers: Peers, options: MembersOptions) {
     this.#peers = peers;
@@ -30,6 +31,11 @@ export class Members {
 
   set peers(peers: Peers) {
     this.#peers = peers;
+  }
+
+  /** False until it was found out for the first time who there is: one that can't look may not take itself to be alone. */
+  get known(): boolean {
+    return this.#lookedUp || this.#peers.members.source === 'list';
   }
 
   /** All of them, oneself too; of those that haven't been reached yet the address. */
@@ -66,5 +72,6 @@ export class Members {
         if (this.#found.has(address)) this.#found.set(address, name);
       }),
     );
+    this.#lookedUp = true;
   }
 }

@@ -15,7 +15,7 @@ import type { FleetHandler, MemberName } from './types.ts';
 import { FLEET_VERSION, peerVersion, VERSION_HEADER } from './version.ts';
 
 export interface FleetServer extends HttpServer {
-  /** For connections from now on. */
+  /** For connections from now on; those that are idle are closed. */
   identify(identity: Identity): void;
   route(path: string, handler: FleetHandler): void;
 }
@@ -78,7 +78,11 @@ export function createFleetServer(options: FleetServerOptions): FleetServer {
 
   return {
     ...httpServer(app, 'peers'),
-    identify: (identity) => app.server.setSecureContext(tlsOf(identity)),
+    identify(identity) {
+      app.server.setSecureContext(tlsOf(identity));
+      // Kept ones would go on for ever with a certificate, or an authority, that is trusted no more.
+      app.server.closeIdleConnections();
+    },
     route(path, handler) {
       if (handlers.has(path)) throw new Error(`${path} has a handler already`);
       handlers.set(path, handler);

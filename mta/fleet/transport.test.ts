@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { Readable } from 'node:stream';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Authority, certificateAuthority } from '../../test/support/authority.ts';
+import { waitFor } from '../../test/support/wait.ts';
 import { systemClock } from '../clock.ts';
 import { PostriderError } from '../errors.ts';
 import { createFleetClient } from './client.ts';
@@ -115,7 +116,7 @@ describe('who is let in', () => {
   });
 
   it('is a member by its name: the same authority signs for others too', async () => {
-    const { where, route, calls } = await server('a');
+    const { where, route, calls, defects } = await server('a');
     route('/echo', async () => ({}));
     const folder = await authority.issue('b.other.mail.members.postrider.internal');
     const other = readIdentity(folder, 'b', { namespace: 'mail', name: 'other' });
@@ -123,6 +124,8 @@ describe('who is let in', () => {
     ends.push(() => b.close());
     await expect(b.call(where, 'a', '/echo', {})).rejects.toMatchObject({ code: 'MemberRefused' });
     expect(calls).toEqual([]);
+    // It is no fault of this program.
+    expect(defects).toEqual([]);
   });
 
   it('is who was meant', async () => {
@@ -144,9 +147,17 @@ describe('who is let in', () => {
   it('a new identity serves from the next connection on', async () => {
     const { where, route, identify } = await server('a');
     route('/echo', async () => ({}));
+    const old = await client('b');
+    await (await old.call(where, 'a', '/echo', {})).json();
     identify(await identityOf('a', stranger));
     const b = await client('b', stranger);
     await (await b.call(where, 'a', '/echo', {})).json();
+    // A connection that was made with the old authority is closed: it isn't trusted any more.
+    await waitFor('the old one to be refused', async () => {
+      const refused = await old.call(where, 'a', '/echo', {}).catch((error: PostriderError) => error.code);
+      return refused === 'MemberUnreachable';
+    });
+    await expect(old.call(where, 'a', '/echo', {})).rejects.toMatchObject({ code: 'MemberUnreachable' });
   });
 });
 
