@@ -1,9 +1,11 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Budgets } from './budgets.ts';
 import { BudgetWorld, ID, STEP_MS, TERM_SECONDS, TIMES } from './testing/budget-world.ts';
 
 const TERM = TERM_SECONDS * 1000;
+// Histories take seconds each where nothing else runs.
+vi.setConfig({ testTimeout: 120_000 });
 const histories = { numRuns: 60 };
 const steps = (ms: number) => Math.ceil(ms / STEP_MS);
 
