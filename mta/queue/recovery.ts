@@ -239,9 +239,8 @@ async function replayAll(
     if (seal && number < sealedFrom) continue;
     const sealed = sealOf(seal, number);
     const synced = number === written.segment ? written.end : 0;
-    // A ghost's, begun too late.
-    const isBarred = seal !== undefined && number > seal.number && header !== undefined;
-    if (sealed === 0 || isBarred) {
+    // One above the seal's is of a ghost that was claiming the lane: it says which numbers are given away, and no more.
+    if (sealed === 0) {
       ends.push({ number, end: 0 });
       continue;
     }

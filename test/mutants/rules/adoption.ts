@@ -81,18 +81,29 @@ export const adoption: readonly Mutant[] = [
     name: 'epoch-of-a-later-renewal',
     rule: 'The epoch is the number of the synced claim: those of renewals may be given again after a crash.',
     file: 'mta/queue/open-lane.ts',
-    edits: [{ find: 'const { epoch } = lease;', replace: 'const epoch = lease.number;' }],
-  },
-  {
-    name: 'segment-of-a-ghost-counts',
-    rule: 'A segment that a ghost has begun after the seal counts for nothing.',
-    file: RECOVERY,
     edits: [
       {
-        find: 'seal !== undefined && number > seal.number && header !== undefined;',
-        replace: 'seal !== undefined && number < seal.number && header === undefined;',
+        find: '{ lane: id, folder, epoch, first, ends },',
+        replace: '{ lane: id, folder, get epoch() { return lease.number; }, first, ends },',
       },
     ],
+  },
+  {
+    name: 'end-in-the-lease-ignored',
+    rule: "The lease's name says how far its segment had been synced: a claimant must see that much of it.",
+    file: 'mta/queue/open-lane.ts',
+    edits: [
+      {
+        find: 'recoverLane(noted, folder, lease.written, ',
+        replace: 'recoverLane(noted, folder, { ...lease.written, end: 0 }, ',
+      },
+    ],
+  },
+  {
+    name: 'older-segment-seen-short',
+    rule: 'Of each older segment a claimant must see as much as the seal says.',
+    file: RECOVERY,
+    edits: [{ find: 'sealOf(newestHeader(newer), number) ?? 0, patience', replace: '0, patience' }],
   },
   {
     name: 'seal-over-the-torn-tail',
