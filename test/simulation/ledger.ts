@@ -306,11 +306,11 @@ export class Ledger {
     return [one, other].some(({ process }) => process.paused || process.machine.stoppedUntil > since);
   }
 
+  /** Whether a worker may not know yet that the lane is another's. */
   #isGhost(id: QueueId, worker: Worker, now: number): boolean {
-    const { claimedAt } = this.lane(laneOfId(id));
-    return (
-      now - claimedAt <= DRIFT * this.#termMs || worker.process.machine.stoppedUntil > now - 2 * this.#termMs
-    );
+    const { claimedAt, claimant } = this.lane(laneOfId(id));
+    const isNew = claimant !== worker && now - claimedAt <= DRIFT * this.#termMs;
+    return isNew || worker.process.machine.stoppedUntil > now - 2 * this.#termMs;
   }
 }
 
