@@ -1,5 +1,5 @@
 /** Contents that tell whose they are, and what errors say. */
-import type { NewMessage, StoredMessage } from '../../mta/queue/types.ts';
+import type { NewMessage } from '../../mta/queue/types.ts';
 import { destinationKey } from './next-hop.ts';
 
 export function contentOf(key: string, size: number): Buffer {
@@ -28,13 +28,6 @@ export const reportOf = (key: string, recipients: readonly number[], arrivedAt: 
 });
 
 const REPORT = Buffer.from('report ');
-
-export async function bytesOf({ content }: StoredMessage): Promise<Buffer> {
-  if (content.bytes) return content.bytes;
-  const chunks: Buffer[] = [];
-  for await (const chunk of content.stream()) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
-}
 
 export const isDiskError = (error: unknown): boolean => {
   const code = (error as { code?: unknown }).code;

@@ -2,6 +2,7 @@
  * One worker process of the fleet: the queue's own code and the scheduler's, over a simulated disk, clock and network.
  * Accepts and attempts as `mta/flow.ts` does, with the ledger looking on.
  */
+import type { RecipientResult } from '../../mta/deliver/types.ts';
 import { PostriderError, SmtpError } from '../../mta/errors.ts';
 import { planJobs } from '../../mta/plan.ts';
 import { type LaneQueue, openQueue } from '../../mta/queue/queue.ts';
@@ -12,7 +13,8 @@ import type { Work } from '../../mta/schedule/destination.ts';
 import { Scheduler } from '../../mta/schedule/scheduler.ts';
 import type { AttemptReport } from '../../mta/schedule/types.ts';
 import { type Decision, decide, forAll, reconcile } from '../../mta/settle.ts';
-import { bytesOf, contentOf, errorIn, isDiskError, reportIn, reportOf } from './content.ts';
+import { contentOf, errorIn, isDiskError, reportIn, reportOf } from './content.ts';
+import { converse, type Hop } from './conversation.ts';
 import type { Dice } from './dice.ts';
 import { durability } from './durability.ts';
 import { heldIn, type Ledger, laneOfId, type MessageAccount } from './ledger.ts';
@@ -230,58 +232,69 @@ export class Worker {
         reply: UNREACHABLE,
       });
     }
-    if (!queue.owns(id)) return UNTRIED;
-    ledger.tries(id, this, this.#world.workers, this.#world.now);
-    await this.#network();
-    const content = await bytesOf(message).catch(() => undefined);
-    if (!content) return this.#settle(queue, message, job, forAll(job, LOCAL), { destination: 'untried' });
-    if (!queue.owns(id)) return UNTRIED;
-    const results = await this.#in('after dot', () => this.#finalDot(message, job, content));
-    return this.#settle(
-      queue,
-      message,
-      job,
-      results.results,
-      { destination: 'answered' },
-      results.deliveries,
-    );
+    const deliveries: Interruptible[] = [];
+    const hop: Hop = {
+      mail: () => {
+        this.#try(() => ledger.tries(id, this, this.#world.workers, this.#world.now));
+        return this.#network();
+      },
+      finalDot: (content) => this.#in('after dot', () => this.#finalDot(message, job, content, deliveries)),
+    };
+    const owned = (): boolean => queue.owns(id);
+    try {
+      const results = await converse(hop, message, job, { clock: this.process.clock, owned });
+      return this.#settle(queue, message, job, results, { destination: 'answered' }, deliveries);
+    } catch (error) {
+      if (!(error instanceof SmtpError)) throw error;
+      // As mta/flow.ts has it.
+      if (!owned()) return UNTRIED;
+      const [reply, seen] =
+        error.blame === 'us' ? [LOCAL, 'untried' as const] : [NO_REPLY, 'answered' as const];
+      return this.#settle(queue, message, job, forAll(job, reply), { destination: seen }, deliveries);
+    }
   }
 
   /** The dot is on the wire: from here on it is the next hop's, whatever becomes of this process. */
-  async #finalDot(message: StoredMessage, job: Job, content: Buffer): Promise<Answered> {
-    const { hops, ledger, workers, now, trace, violated } = this.#world;
-    const { id, envelope } = message;
+  async #finalDot(
+    message: StoredMessage,
+    job: Job,
+    content: Buffer,
+    deliveries: Interruptible[],
+  ): Promise<readonly StoredReply[] | undefined> {
+    const { hops, ledger, workers, now, trace } = this.#world;
+    const { id } = message;
     const destination = indexOf(job.destination);
     ledger.tries(id, this, workers, now);
     const report = reportIn(content);
     const account = report ? undefined : this.#accountOf(message, content);
     if (account) ledger.dot(account, id, job.recipients, this, now);
     const lost = hops.losesReply(destination);
-    const answered = await new Promise<Answered>((resolve) => {
+    return new Promise((resolve) => {
       this.#later(() => {
         const replies = hops.answers(destination, job.recipients);
-        const results = job.recipients.map((recipient, i) => ({ recipient, reply: replies[i]! }));
-        const taken = results.filter(({ reply }) => reply.code === 250).map(({ recipient }) => recipient);
+        const taken = job.recipients.filter((_, i) => replies[i]!.code === 250);
         trace(
           () =>
             `next hop takes ${id} from ${this.name}: ${taken.join(' ') || 'nobody'}${lost ? ', reply lost' : ''}`,
         );
-        const deliveries: Answered['deliveries'] = [];
-        try {
+        this.#try(() => {
           for (const index of taken) {
             if (account) deliveries.push(ledger.delivered(account, id, index, this));
             else if (report) ledger.reported(id, report.key, report.recipients);
           }
-        } catch (error) {
-          violated(error);
-        }
+        });
         if (lost) for (const delivery of deliveries) delivery.interrupted = true;
-        const answer = { results: lost ? forAll(job, NO_REPLY) : results, deliveries };
-        this.#later(() => this.process.deliver(() => resolve(answer)));
+        this.#later(() => this.process.deliver(() => resolve(lost ? undefined : replies)));
       });
     });
-    if (envelope.recipients.length < job.recipients.length) violated(new Error(`${id} has lost recipients`));
-    return answered;
+  }
+
+  #try(look: () => void): void {
+    try {
+      look();
+    } catch (error) {
+      this.#world.violated(error);
+    }
   }
 
   #accountOf(message: StoredMessage, content: Buffer): MessageAccount {
@@ -304,14 +317,14 @@ export class Worker {
     queue: LaneQueue,
     message: StoredMessage,
     job: Job,
-    results: Answered['results'],
+    results: readonly RecipientResult[],
     seen: Omit<AttemptReport, 'stored'>,
-    deliveries: Answered['deliveries'] = [],
+    deliveries: readonly Interruptible[] = [],
   ): AttemptReport {
     return this.#record(queue, message, this.#decide(message, job, results), seen, deliveries);
   }
 
-  #decide(message: StoredMessage, job: Job, results: Answered['results']): Decision {
+  #decide(message: StoredMessage, job: Job, results: readonly RecipientResult[]): Decision {
     const { clock } = this.process;
     const { from, arrivedAt } = message.envelope;
     return decide(job, results, {
@@ -328,7 +341,7 @@ export class Worker {
     message: StoredMessage,
     { ended, deferred }: Decision,
     seen: Omit<AttemptReport, 'stored'>,
-    deliveries: Answered['deliveries'] = [],
+    deliveries: readonly Interruptible[] = [],
   ): AttemptReport {
     const { ledger, violated } = this.#world;
     const { id, envelope } = message;
@@ -387,7 +400,7 @@ export class Worker {
   }
 }
 
-interface Answered {
-  readonly results: { readonly recipient: number; readonly reply: StoredReply }[];
-  readonly deliveries: { interrupted: boolean }[];
+/** A delivery that a fault may yet excuse. */
+interface Interruptible {
+  interrupted: boolean;
 }

@@ -61,6 +61,28 @@ export const lease: readonly Mutant[] = [
     ],
   },
   {
+    name: 'mail-without-a-look-at-the-lease',
+    rule: 'An owner checks that it still is one before MAIL.',
+    file: 'mta/deliver/transaction.ts',
+    edits: [
+      {
+        find: '    const mail = this.#mailCommand();\n    this.#checkOwned();\n',
+        replace: '    const mail = this.#mailCommand();\n',
+      },
+    ],
+  },
+  {
+    name: 'final-dot-without-a-look-at-the-lease',
+    rule: 'An owner checks that it still is one before the final dot.',
+    file: 'mta/deliver/transaction.ts',
+    edits: [
+      {
+        find: '    this.#checkOwned();\n    if (dialogue.failure',
+        replace: '    if (dialogue.failure',
+      },
+    ],
+  },
+  {
     name: 'lane-id-used-again',
     rule: 'The queue is a folder of lanes, each with a random id that is never used again.',
     file: 'mta/queue/layout.ts',
