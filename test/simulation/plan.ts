@@ -31,8 +31,6 @@ export interface PlannedFault {
   readonly nth: number;
   /** Which process it is aimed at; anyone's where undefined. */
   readonly process: Who | undefined;
-  /** Whom it strikes, where that is not whose state it waited for. */
-  readonly on?: Who | undefined;
   /** How long it lasts, where it does. */
   readonly lasts: number;
   /** Until a process that is gone starts again. */
@@ -55,6 +53,8 @@ export interface Plan {
   readonly semantics: Semantics;
   /** Chance that a client goes by what it knows. */
   readonly staleness: number;
+  /** Sizes of files may be a second old even for who opens them, as GlusterFS has it. */
+  readonly oldSizes: boolean;
   readonly earlyFlush: number;
   /** Rate of each node's clocks. */
   readonly nodes: readonly number[];
@@ -133,6 +133,7 @@ function drawn(seed: number, dice: Dice): Plan {
     seed,
     semantics,
     staleness: semantics === 'nfs' ? dice.pick([0, 0.3, 0.9]) : 0,
+    oldSizes: semantics === 'nfs' && dice.chance(0.3),
     earlyFlush: dice.pick([0, 0.5, 1]),
     nodes,
     processes,

@@ -13,8 +13,8 @@ export type Scene = Pick<
 export const FOR_GOOD = 100_000;
 /** Destination 0 takes what it gets; 1 can't be reached while a scene needs mail to stay; 2 often says: later. */
 const HOPS: Plan['hops'] = [
-  { temporary: 0, permanent: 0.1, lost: 0 },
-  { temporary: 0.2, permanent: 0.2, lost: 0 },
+  { temporary: 0, permanent: 0.2, lost: 0 },
+  { temporary: 0.2, permanent: 0.3, lost: 0 },
   { temporary: 0.6, permanent: 0.1, lost: 0.1 },
   { temporary: 0, permanent: 0, lost: 0 },
 ];

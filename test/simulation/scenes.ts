@@ -4,7 +4,7 @@
  */
 import type { Dice } from './dice.ts';
 import { DISK_SCENES } from './disk-scenes.ts';
-import type { PlannedFault } from './plan.ts';
+import type { PlannedFault, Who } from './plan.ts';
 import { FOR_GOOD, fault, fleet, letters, moment, type Scene } from './scene-parts.ts';
 import type { State } from './states.ts';
 
@@ -26,31 +26,11 @@ export function sceneOf(dice: Dice): Scene {
 
 /** An owner that is paused beyond its term goes on while somebody adopts its lane, and is gone again soon after. */
 function takeover(dice: Dice): Scene {
-  const back = (): PlannedFault[] => [
-    fault('go on', {
-      at: dice.between(0, dice.pick([20, 200, 2000])),
-      process: 0,
-      mail: letters(dice, 0, dice.between(1, 4), 600),
-      setsOff: [
-        ...(dice.chance(0.4) ? [troubleOf(dice)] : []),
-        fault(dice.pick(['kill', 'pause']), {
-          at: dice.between(100, 2000),
-          process: 0,
-          lasts: FOR_GOOD,
-          restartAfter: dice.between(100, 1500),
-        }),
-      ],
-    }),
-  ];
-  const strike = dice.pick([
-    'server crash',
-    'server crash',
-    'pause',
-    'kill',
-    'node crash',
-    'go on',
-    'slow',
-  ] as const);
+  const troubled = dice.chance(0.3);
+  const strike = troubled
+    ? 'go on'
+    : dice.pick(['server crash', 'pause', 'kill', 'node crash', 'go on', 'go on', 'slow'] as const);
+  const wakes = troubled ? dice.between(30, 600) : dice.between(0, dice.pick([20, 200, 2000]));
   return {
     ...fleet(
       dice,
@@ -73,7 +53,16 @@ function takeover(dice: Dice): Scene {
             state: dice.pick(ADOPTION),
             nth: dice.between(1, 6),
             lasts: strike === 'server crash' ? dice.between(5, 300) : dice.between(500, 9000),
-            setsOff: back(),
+            setsOff: [
+              ...(troubled ? trouble(dice, wakes) : slowToNotice(dice, 0)),
+              fault('go on', { at: wakes, process: 0, mail: letters(dice, 0, dice.between(1, 4), 600) }),
+              fault(dice.pick(['kill', 'pause']), {
+                at: wakes + dice.between(100, 3000),
+                process: strike === 'go on' ? 0 : dice.pick([0, 'struck']),
+                lasts: FOR_GOOD,
+                restartAfter: dice.between(100, 1500),
+              }),
+            ],
           }),
         ],
       }),
@@ -82,12 +71,16 @@ function takeover(dice: Dice): Scene {
   };
 }
 
-/** What befalls an owner that goes on, as it finds out whether the lane is still its own. */
-function troubleOf(dice: Dice): PlannedFault {
+/** What keeps an owner that goes on from finding out whether the lane is still its own. */
+function trouble(dice: Dice, at: number): PlannedFault[] {
   return dice.chance(0.5)
-    ? fault('outage', { at: dice.between(0, 30), process: 0, lasts: dice.between(100, 1500) })
-    : fault('error', { state: dice.pick(['renewing', 'keeping']), nth: 2, process: 0 });
+    ? [fault('outage', { at: at - dice.between(0, 20), process: 0, lasts: dice.between(50, 1500) })]
+    : (['keeping', 'renewing'] as const).map((state) => fault('error', { at, state, nth: 2, process: 0 }));
 }
+
+/** Renewals that hang, so that a former owner goes on for a while as if it still were one. */
+const slowToNotice = (dice: Dice, process: Who): PlannedFault[] =>
+  dice.chance(0.7) ? [1, 2].map((nth) => fault('slow', { state: 'keeping', nth, process })) : [];
 
 /**
  * The file server crashes between a claim and its sync; the owner, on the same machine as the claimant, hears of it as it
@@ -132,34 +125,36 @@ function undoneClaim(dice: Dice): Scene {
 
 /** Who adopts a lane is struck on the way; another does it instead, and is gone soon after; the first one goes on. */
 function doubleAdoption(dice: Dice): Scene {
-  const strike = dice.pick(['pause', 'pause', 'pause', 'kill', 'late', 'slow'] as const);
+  const strike = dice.pick(['pause', 'pause', 'pause', 'pause', 'kill', 'late', 'slow'] as const);
+  // The one that is struck has a lane as well, which is adopted then too, and mostly first.
+  const seals = dice.between(2, 6);
+  const goesOn = dice.between(0, dice.pick([50, 1000]));
   return {
     ...fleet(dice, [0, 1, 2]),
-    unreachable: [
-      { destination: 0, from: 0, to: dice.between(6000, 11_500) },
-      { destination: 1, from: 0, to: dice.between(6000, 11_500) },
-    ],
+    staleness: dice.pick([0, 0, 0.3, 0.9]),
+    unreachable: [0, 1].map((destination) => ({ destination, from: 0, to: dice.between(5000, 10_500) })),
     messages: letters(dice, 0, dice.between(5, 9), 500),
     faults: [
-      fault(dice.pick(['kill', 'kill', 'stop']), {
-        at: dice.between(600, 1200),
+      fault('stop', {
+        at: dice.between(600, 1000),
         process: 0,
         restartAfter: FOR_GOOD,
         setsOff: [
           fault(strike, {
-            state: dice.pick(ADOPTION),
-            nth: dice.between(1, 6),
+            state: dice.pick(['walking', 'walking', ...ADOPTION]),
+            nth: dice.between(1, 5),
             lasts: FOR_GOOD,
             restartAfter: FOR_GOOD,
             setsOff: [
               fault('go on', {
-                state: dice.pick(['sweeping', 'writing', 'syncing', 'renewing', 'before dot', 'after dot']),
-                nth: dice.between(1, 4),
+                state: 'sealing',
+                nth: seals,
                 process: 'other',
-                on: 'struck',
                 setsOff: [
+                  fault('go on', { at: goesOn, process: 'struck' }),
+                  ...slowToNotice(dice, 'struck'),
                   fault('kill', {
-                    at: dice.between(20, dice.pick([100, 2500])),
+                    at: goesOn + dice.between(20, dice.pick([200, 2500, 2500])),
                     process: 'other',
                     restartAfter: FOR_GOOD,
                   }),
@@ -170,7 +165,7 @@ function doubleAdoption(dice: Dice): Scene {
         ],
       }),
     ],
-    duration: dice.between(13_000, 16_000),
+    duration: dice.between(11_000, 14_000),
   };
 }
 
@@ -229,7 +224,7 @@ function retirement(dice: Dice): Scene {
       fault('stop', { at: dice.between(500, 1500), process: 0, restartAfter: dice.between(3000, 12_000) }),
       fault(strike, {
         state: 'retiring',
-        nth: strike === 'late' ? 1 : dice.between(1, 8),
+        nth: strike === 'late' ? dice.between(1, 2) : dice.between(1, 14),
         lasts: dice.between(10, 6000),
         restartAfter: dice.between(20, 500),
         setsOff: [

@@ -78,7 +78,7 @@ class Schedule implements WorkerWorld, Struck {
     this.dice = new Dice(plan.seed ^ 0x5eed);
     this.earlyFlush = plan.earlyFlush;
     this.hops = new NextHops(plan, this.dice);
-    this.server = new Server(this.loop, this.dice, plan.semantics, plan.staleness);
+    this.server = new Server(this.loop, this.dice, plan);
     this.machines = plan.nodes.map(
       (rate, i) => new Machine(`node${i}`, this.loop, new View(this.server), rate),
     );

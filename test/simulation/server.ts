@@ -6,6 +6,7 @@
 import { DirectoryNode, type FileNode, partsOf } from '../../mta/queue/testing/volume.ts';
 import type { Dice } from './dice.ts';
 import type { Loop } from './loop.ts';
+import type { Plan } from './plan.ts';
 import type { View } from './view.ts';
 
 /** `nfs` lets clients cache as close-to-open allows; a `coherent` volume doesn't, and forgets in a crash all the same. */
@@ -17,6 +18,8 @@ export class Server {
   readonly semantics: Semantics;
   /** Chance that a client goes by what it knows, where it may. */
   staleness: number;
+  /** Whoever opens a file may see the size that a listing saw within the last second. */
+  readonly oldSizes: boolean;
   root = new DirectoryNode();
   /** Bytes that may still be allocated. */
   room = Number.POSITIVE_INFINITY;
@@ -25,11 +28,16 @@ export class Server {
   /** What each crash made of the files. */
   readonly crashes: Map<FileNode, FileNode>[] = [];
 
-  constructor(loop: Loop, dice: Dice, semantics: Semantics, staleness: number) {
+  constructor(
+    loop: Loop,
+    dice: Dice,
+    { semantics, staleness, oldSizes }: Pick<Plan, 'semantics' | 'staleness' | 'oldSizes'>,
+  ) {
     this.loop = loop;
     this.dice = dice;
     this.semantics = semantics;
     this.staleness = staleness;
+    this.oldSizes = oldSizes;
   }
 
   crash(views: readonly View[]): void {

@@ -130,28 +130,35 @@ export class Strikes {
 
   // ---- what a fault sets off --------------------------------------------------------------------------------------
 
-  #setOff({ setsOff = [] }: PlannedFault, process: Process): void {
+  /** Names of processes, at any depth, are those of the last fault that struck. */
+  #setOff({ kind, setsOff = [] }: PlannedFault, process: Process): void {
     if (setsOff.length === 0) return;
     const { workers, dice, loop } = this.#fleet;
+    if (kind === 'go on' || kind === 'stop') {
+      for (const fault of setsOff) this.#await(fault, loop.now);
+      return;
+    }
     const indexOf = (one: Worker | undefined): number | undefined => one && this.#fleet.indexOf(one);
     const struck = indexOf(workers.find((worker) => worker.process === process));
     const others = workers.filter((worker) => worker.process !== process && !worker.process.paused);
     const other = others.length > 0 ? indexOf(dice.pick(others)) : undefined;
     const resolve = (who: Who | undefined): number | undefined =>
       who === 'struck' ? struck : who === 'other' ? other : who;
-    for (const fault of setsOff) {
-      this.#await({ ...fault, process: resolve(fault.process), on: resolve(fault.on) }, loop.now);
-    }
+    const resolved = (fault: PlannedFault): PlannedFault => ({
+      ...fault,
+      process: resolve(fault.process),
+      ...(fault.setsOff ? { setsOff: fault.setsOff.map(resolved) } : {}),
+    });
+    for (const fault of setsOff) this.#await(resolved(fault), loop.now);
   }
 
-  /** @param seen whose state it waited for */
-  #strike(fault: PlannedFault, seen: Process): void {
-    if (this.#over) return;
-    const process = fault.on === undefined ? seen : this.#workerAt(fault.on)?.process;
-    if (!process?.alive || (process.paused && fault.kind !== 'go on')) return;
+  #strike(fault: PlannedFault, process: Process): void {
+    if (this.#over || !process.alive) return;
+    if (process.paused && (fault.kind === 'kill' || fault.kind === 'pause')) return;
     for (const message of fault.mail ?? []) this.#send(message, process);
     switch (fault.kind) {
       case 'go on':
+        this.#fleet.trace(() => `p${process.pid} goes on`);
         process.resume();
         break;
       case 'stop':

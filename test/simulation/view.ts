@@ -19,6 +19,8 @@ import type { Server } from './server.ts';
 
 /** How long a client may go by what it knows (acdirmax, nfs(5)). */
 const CACHE_MS = 60_000;
+/** How long a volume with old sizes shows to who opens a file the size that a listing saw: as GlusterFS does. */
+const OLD_SIZE_MS = 1000;
 
 /** An open file of a process. */
 export interface Handle {
@@ -49,6 +51,8 @@ export class View {
   readonly #cache: PageCache;
   /** What this node takes for the sizes of files: as of its last open, and of what it has written itself. */
   #sizes = new Map<FileNode, number>();
+  /** Sizes as of the last listing, where the volume has old ones. */
+  #listed = new Map<FileNode, { readonly at: number; readonly size: number }>();
   /** Folders whose next sync says that names have been lost. */
   readonly #lostNames = new Set<string>();
   readonly #written = new WeakSet<FileNode>();
@@ -66,6 +70,7 @@ export class View {
     this.#directories.clear();
     this.#cache.forget();
     this.#sizes.clear();
+    this.#listed.clear();
   }
 
   /** @param lost folders that may have lost names */
@@ -75,6 +80,7 @@ export class View {
     this.#directories.clear();
     this.#cache.afterServerCrash(known);
     this.#sizes.clear();
+    this.#listed.clear();
   }
 
   /** A process has died: the kernel closes its files, and sends what is left, in its own time. */
@@ -138,6 +144,7 @@ export class View {
     const { names } = this.#directory(path, 'list');
     if (this.server.semantics === 'nfs') {
       this.#listings.set(path, { at: this.server.loop.now, names: new Map(names) });
+      if (this.server.oldSizes) this.#note(names);
     }
     return [...names.keys()];
   }
@@ -282,13 +289,23 @@ export class View {
   #put(file: FileNode, write: Write, earlyFlush: number): void {
     const end = write.position + write.length;
     if (end > (this.#sizes.get(file) ?? end)) this.#sizes.set(file, end);
+    this.#listed.delete(file);
     this.#written.add(file);
     this.#cache.put(file, write, earlyFlush);
   }
 
   #handle(path: string, node: FileNode): Handle {
-    this.#sizes.set(node, this.#cache.sizeOf(node));
+    const listed = this.#listed.get(node);
+    const isOld = listed !== undefined && this.server.loop.now - listed.at < OLD_SIZE_MS;
+    this.#sizes.set(node, isOld ? listed.size : this.#cache.sizeOf(node));
     return { path, node, crashes: this.server.crashes.length, mount: this.mount };
+  }
+
+  #note(names: Names): void {
+    const at = this.server.loop.now;
+    for (const node of names.values()) {
+      if (node.kind === 'file') this.#listed.set(node, { at, size: this.#cache.sizeOf(node) });
+    }
   }
 
   #unnamed(node: FileNode, parent: DirectoryNode, name: string): void {
