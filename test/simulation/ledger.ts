@@ -17,7 +17,7 @@ export class Violation extends Error {
 }
 
 /** A final dot that a next hop has answered 250 for. */
-interface Delivery {
+export interface Delivery {
   readonly worker: Worker;
   readonly lane: string;
   /** Claims of the lane before it. */

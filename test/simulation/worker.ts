@@ -17,7 +17,7 @@ import { contentOf, errorIn, isDiskError, reportIn, reportOf } from './content.t
 import { converse, type Hop } from './conversation.ts';
 import type { Dice } from './dice.ts';
 import { durability } from './durability.ts';
-import { heldIn, type Ledger, laneOfId, type MessageAccount } from './ledger.ts';
+import { type Delivery, heldIn, type Ledger, laneOfId, type MessageAccount } from './ledger.ts';
 import type { Process } from './machine.ts';
 import { destinationKey, indexOf, LOCAL, type NextHops, NO_REPLY, UNREACHABLE } from './next-hop.ts';
 import type { PlannedMessage } from './plan.ts';
@@ -232,7 +232,7 @@ export class Worker {
         reply: UNREACHABLE,
       });
     }
-    const deliveries: Interruptible[] = [];
+    const deliveries: Delivery[] = [];
     const hop: Hop = {
       mail: () => {
         this.#try(() => ledger.tries(id, this, this.#world.workers, this.#world.now));
@@ -259,7 +259,7 @@ export class Worker {
     message: StoredMessage,
     job: Job,
     content: Buffer,
-    deliveries: Interruptible[],
+    deliveries: Delivery[],
   ): Promise<readonly StoredReply[] | undefined> {
     const { hops, ledger, workers, now, trace } = this.#world;
     const { id } = message;
@@ -273,10 +273,8 @@ export class Worker {
       this.#later(() => {
         const replies = hops.answers(destination, job.recipients);
         const taken = job.recipients.filter((_, i) => replies[i]!.code === 250);
-        trace(
-          () =>
-            `next hop takes ${id} from ${this.name}: ${taken.join(' ') || 'nobody'}${lost ? ', reply lost' : ''}`,
-        );
+        const whom = `${taken.join(' ') || 'nobody'}${lost ? ', reply lost' : ''}`;
+        trace(() => `next hop takes ${id} from ${this.name}: ${whom}`);
         this.#try(() => {
           for (const index of taken) {
             if (account) deliveries.push(ledger.delivered(account, id, index, this));
@@ -319,7 +317,7 @@ export class Worker {
     job: Job,
     results: readonly RecipientResult[],
     seen: Omit<AttemptReport, 'stored'>,
-    deliveries: readonly Interruptible[] = [],
+    deliveries: readonly Delivery[] = [],
   ): AttemptReport {
     return this.#record(queue, message, this.#decide(message, job, results), seen, deliveries);
   }
@@ -341,7 +339,7 @@ export class Worker {
     message: StoredMessage,
     { ended, deferred }: Decision,
     seen: Omit<AttemptReport, 'stored'>,
-    deliveries: readonly Interruptible[] = [],
+    deliveries: readonly Delivery[] = [],
   ): AttemptReport {
     const { ledger, violated } = this.#world;
     const { id, envelope } = message;
@@ -398,9 +396,4 @@ export class Worker {
     const { dice } = this.#world;
     loop.at(loop.now + 1 + dice.fraction() * (dice.chance(0.05) ? 3000 : 20), run);
   }
-}
-
-/** A delivery that a fault may yet excuse. */
-interface Interruptible {
-  interrupted: boolean;
 }
