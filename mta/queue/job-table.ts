@@ -43,6 +43,8 @@ export class JobTable {
   readonly #destinations = new Interner();
   readonly #recipientLists = new Interner();
   readonly #replies = new Interner();
+  /** The reply that was looked at last, in both forms: jobs that are looked at together often share one. */
+  #last: { readonly packed: string; readonly reply: StoredReply } | undefined;
 
   /** Keeps these jobs, in this order. */
   add(jobs: readonly Job[]): JobList {
@@ -139,7 +141,7 @@ export class JobTable {
     this.#recipientCount.set(row, job.recipients.length);
     this.#attempts.set(row, job.attempts);
     this.#flags.set(row, (job.held ? HELD : 0) | (job.delayWarned ? DELAY_WARNED : 0));
-    this.#reply.set(row, job.lastReply ? this.#replies.use(packReply(job.lastReply)) + 1 : 0);
+    this.#reply.set(row, job.lastReply ? this.#replies.use(this.#pack(job.lastReply)) + 1 : 0);
     this.#next.set(row, next);
     return row + 1;
   }
@@ -158,8 +160,15 @@ export class JobTable {
     };
   }
 
+  #pack(reply: StoredReply): string {
+    if (this.#last?.reply !== reply) this.#last = { packed: packReply(reply), reply };
+    return this.#last.packed;
+  }
+
   #replyOf(id: number): StoredReply {
-    return unpackReply(this.#replies.valueOf(id));
+    const packed = this.#replies.valueOf(id);
+    if (this.#last?.packed !== packed) this.#last = { packed, reply: unpackReply(packed) };
+    return this.#last.reply;
   }
 }
 
