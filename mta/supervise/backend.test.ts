@@ -80,4 +80,28 @@ describe('controlBackend', () => {
     expect(queues).toEqual([0, 2, 3]);
     expect(await backend.act('remove', { filter: { limit: Number.MAX_SAFE_INTEGER } })).toBe(5);
   });
+
+  it('has all workers change theirs at once where there is no limit', async () => {
+    let begun = 0;
+    let go = () => {};
+    const both = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const worker = {
+      async act() {
+        begun += 1;
+        if (begun === 2) go();
+        await both;
+        return 3;
+      },
+    } as unknown as WorkerCalls;
+    const all = (ask: (calls: WorkerCalls) => Promise<unknown>) => Promise.all([ask(worker), ask(worker)]);
+    const backend = controlBackend({ all } as unknown as Supervisor, {
+      fleet: undefined,
+      drain: {} as DrainControl,
+      clock: systemClock,
+      random: systemRandom,
+    });
+    expect(await backend.act('retry', { filter: { limit: Number.MAX_SAFE_INTEGER } })).toBe(6);
+  });
 });

@@ -67,8 +67,9 @@ export function controlBackend(
       return bytes === undefined ? undefined : Buffer.from(bytes);
     },
     async act(action, select) {
-      if ('ids' in select) {
-        const changed = await supervisor.all((worker) => worker.act(action, select.ids));
+      if ('ids' in select || select.filter.limit === Number.MAX_SAFE_INTEGER) {
+        const what = 'ids' in select ? select.ids : select.filter;
+        const changed = await supervisor.all((worker) => worker.act(action, what));
         return changed.reduce((sum, count) => sum + count, 0);
       }
       // One after the other, as the limit is for all of them together.
