@@ -192,6 +192,28 @@ describe('a volume that does not answer', () => {
   );
 });
 
+describe('a look that waits for a volume that is away', () => {
+  it('counts none of that time: the owner may have waited for the same', async () => {
+    const disk = new MemoryDisk();
+    const owner = await openTestQueue({ disk, othersGone: false });
+    const id = await accept(owner.queue, 'message');
+    const lane = id.split('-')[0]!;
+    const clock = new TestClock();
+    const volume = hanging(disk);
+    const deps = depsOf({ clock, seed: 2, othersGone: false });
+    const watcher = await openQueue(TEST_CONFIG, { ...deps, disk: volume.disk });
+    await clock.advance(3000);
+    volume.hang((path) => path.endsWith(lane));
+    await clock.advance(3 * TERM_MS);
+    volume.goOn();
+    await settleDown();
+    await clock.advance(3000);
+    expect(idsOf(watcher)).toEqual([]);
+    await clock.advance(2 * TERM_MS);
+    expect(idsOf(watcher)).toEqual([id]);
+  });
+});
+
 describe('a file that was open during an outage', () => {
   it('is opened anew when it fails', async () => {
     const disk = new MemoryDisk();

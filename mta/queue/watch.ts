@@ -218,6 +218,7 @@ export class LaneWatch {
   async #look(lane: string): Promise<Claimable | undefined> {
     const { disk, clock, host, root, termMs } = this.#parts;
     const folder = join(lanesPath(root), lane);
+    const began = clock.monotonic();
     const names = await disk.list(folder);
     const leases = names.flatMap((name) => parseLeaseName(name) ?? []);
     // A listing made during a rename may show both names, or neither.
@@ -225,7 +226,8 @@ export class LaneWatch {
     if (!lease && names.includes(RETIRED)) this.ended = [...this.ended, lane];
     const now = clock.monotonic();
     const name = lease ? leaseName(lease) : '';
-    const before = this.#seen.get(lane);
+    // Its owner may have waited for the same disk, and could not renew.
+    const before = now - began > termMs / 2 ? undefined : this.#seen.get(lane);
     const since = before?.lease === name ? before.since : now;
     if (!lease) {
       this.#seen.set(lane, { lease: name, since, owner: undefined });
