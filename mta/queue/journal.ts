@@ -68,6 +68,7 @@ export class Journal {
   #closing = false;
   #endPause: (() => void) | undefined;
   #cancelWait: (() => void) | undefined;
+  #writingSince: number | undefined;
 
   /** @param sequence of the lane's next group */
   constructor(segments: Segments, lease: Lease, clock: Clock, sequence: number, events: JournalEvents) {
@@ -93,6 +94,11 @@ export class Journal {
       if (mayWait) this.#wakeLater();
       else this.#wake();
     });
+  }
+
+  /** Monotonic ms at which the group that is being written was begun; undefined where there is none. */
+  get writingSince(): number | undefined {
+    return this.#writingSince;
   }
 
   /** Writes what is waiting, unless the volume is full, and takes no more. */
@@ -146,12 +152,14 @@ export class Journal {
     await this.#gather();
     while (this.#waiting.length > 0 && !this.#ended) {
       const batch = this.#take();
+      this.#writingSince = this.#clock.monotonic();
       try {
         const places = await this.#write(batch);
         for (const [i, one] of batch.entries()) one.resolve(places[i]!);
       } catch (error) {
         await this.#failed(batch, error);
       }
+      this.#writingSince = undefined;
       await this.#gather();
       if (!this.#due) return;
     }

@@ -109,7 +109,7 @@ export class Lane {
       log: (error) => context.log.error({ lane: this.id, err: error }, 'compaction of a lane stopped'),
     });
     this.transfers = this.#makeTransfers(recovered);
-    this.#stopRenewing = renewRegularly(context, parts.lease, (cause) => this.#journal.lose(cause));
+    this.#stopRenewing = renewRegularly(context, parts.lease, this.#journal);
   }
 
   /** Before the first draft. */

@@ -65,7 +65,7 @@ async function openLane(context: LaneContext, events: LaneEvents, toOpen: ToOpen
   const { id, lease } = toOpen;
   const { disk, clock, config } = context;
   // Recovery may take longer than a term.
-  const stop = renewRegularly(context, lease, () => undefined);
+  const stop = renewRegularly(context, lease, { writingSince: undefined, lose: () => undefined });
   try {
     return await unlessStalled(clock, config.leaseTermSeconds * 1000, disk, (noted) =>
       recoverAndBegin(context, events, toOpen, noted),

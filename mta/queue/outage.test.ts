@@ -192,6 +192,29 @@ describe('a volume that does not answer', () => {
   );
 });
 
+describe('a disk on which writes never come back, though the lease is renewed', () => {
+  it('keeps a lane from nobody for ever', async () => {
+    const disk = new MemoryDisk();
+    const clock = new TestClock();
+    const volume = hanging(disk);
+    const stuck = await openQueue(TEST_CONFIG, {
+      ...depsOf({ clock, othersGone: false }),
+      disk: volume.disk,
+    });
+    const id = await accept(stuck, 'before');
+    const other = await openTestQueue({ disk, clock, seed: 2, othersGone: false });
+    volume.hang((path) => path.includes(`${id.split('-')[0]}/segment.`));
+    const refused = accept(stuck, 'meanwhile').catch((error: unknown) => error);
+    await clock.advance(5 * TERM_MS);
+    expect(stuck.owns(id)).toBe(true);
+    await clock.advance(5 * TERM_MS);
+    expect(idsOf(other.queue)).toContain(id);
+    expect(stuck.owns(id)).toBe(false);
+    volume.goOn();
+    expect(await refused).toMatchObject({ code: 451 });
+  });
+});
+
 describe('a look that waits for a volume that is away', () => {
   it('counts none of that time: the owner may have waited for the same', async () => {
     const disk = new MemoryDisk();

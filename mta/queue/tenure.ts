@@ -3,14 +3,26 @@ import { PostriderError } from '../errors.ts';
 import type { LaneContext } from './context.ts';
 import type { Lease } from './lease.ts';
 
+/** Terms: a disk that is only slow, or a server that starts again, may take long. */
+const LONGEST_WRITE = 6;
+
+/** Who works with the lease. */
+export interface Holder {
+  /** Monotonic ms at which the write that is under way was begun; undefined where there is none. */
+  readonly writingSince: number | undefined;
+  /** It is not ours any more, or of no use to us. */
+  lose(cause: unknown): void;
+}
+
 /**
- * Renews whenever a quarter of a term has gone by without; the result ends it. `lost` hears of a failure once: a renewal
- * that has not come back for a term is one, as a disk that doesn't answer must not keep clients waiting.
+ * Renews whenever a quarter of a term has gone by without; the result ends it. The holder hears of a failure: a renewal
+ * that has not come back for a term is one, as a disk that doesn't answer must not keep clients waiting. So is a write
+ * that has not for six, though renewals do: an owner that can't write serves nobody, and keeps the lane from those who can.
  */
 export function renewRegularly(
   { clock, config, stats }: Pick<LaneContext, 'clock' | 'config' | 'stats'>,
   lease: Lease,
-  lost: (cause: unknown) => void,
+  holder: Holder,
 ): () => void {
   const termMs = config.leaseTermSeconds * 1000;
   const quarter = termMs / 4;
@@ -22,8 +34,12 @@ export function renewRegularly(
   };
   const tick = async (): Promise<void> => {
     if (stopped) return;
+    if (clock.monotonic() - (holder.writingSince ?? Number.POSITIVE_INFINITY) >= LONGEST_WRITE * termMs) {
+      holder.lose(new PostriderError('LaneLost', `a write has not ended for ${LONGEST_WRITE} terms`));
+      return;
+    }
     const cancelLate = clock.after(termMs, () => {
-      if (!stopped) lost(new PostriderError('LaneLost', 'the lease could not be renewed for a term'));
+      if (!stopped) holder.lose(new PostriderError('LaneLost', 'the lease could not be renewed for a term'));
     });
     try {
       if (clock.monotonic() - lease.renewedAt >= quarter) {
@@ -32,7 +48,7 @@ export function renewRegularly(
       }
       if (!stopped) plan();
     } catch (error) {
-      if (!stopped) lost(error);
+      if (!stopped) holder.lose(error);
     } finally {
       cancelLate();
     }
