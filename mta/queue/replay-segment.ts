@@ -1,4 +1,4 @@
-/** Replays one segment: from its snapshot as far as that goes, else from its records; makes the snapshot it lacked. */
+/** Replays one segment: from its snapshot, where that says all that counts, else from its records; makes the one it lacked. */
 import type { DiskFile } from './disk.ts';
 import { RECORD_HEADER } from './format/record.ts';
 import type { SegmentHeader } from './format/segment.ts';
@@ -29,36 +29,43 @@ export interface ReplayInto {
 }
 
 export async function replaySegment(
-  { number, file, size, header, sealed, synced, makeSafe }: SegmentToReplay,
+  segment: SegmentToReplay,
   { replay, snapshots }: ReplayInto,
 ): Promise<ReplayedSegment> {
+  const { number, size, header, sealed } = segment;
   const snapshot = await snapshots.replay(header, Math.min(size, sealed ?? size), (entry) =>
     replay.apply(entry, { segment: number, offset: entry.offset, length: entry.length }),
   );
-  // Of a snapshot, and of what the lease says, the sync came first.
-  const safe = Math.max(synced, snapshot?.end ?? 0);
+  // What a snapshot says was synced before it was written.
+  if (snapshot) return { end: snapshot.end, lastGroup: snapshot.lastGroup, damage: [] };
+  return readSegment(segment, { replay, snapshots });
+}
+
+async function readSegment(
+  { number, file, header, sealed, synced, makeSafe }: SegmentToReplay,
+  { replay, snapshots }: ReplayInto,
+): Promise<ReplayedSegment> {
   const damage: DamagedRange[] = [];
-  const builder = snapshot ? undefined : snapshots.builder();
-  const scanned = await scanSegment(
+  const builder = snapshots.builder();
+  const { end, lastGroup } = await scanSegment(
     file,
     header,
     {
       record({ type, payload }, offset) {
         const length = RECORD_HEADER + payload.length;
         replay.apply({ type, payload }, { segment: number, offset, length });
-        builder?.add({ type, offset, length, payload });
+        builder.add({ type, offset, length, payload });
       },
       damage: (range) => damage.push(range),
     },
-    { synced, ...(snapshot ? { from: snapshot.end } : {}), ...(sealed === undefined ? {} : { sealed }) },
+    { synced, ...(sealed === undefined ? {} : { sealed }) },
   );
   // What is served from now on must be there after the next crash too: its writer may have died before its sync.
-  if (sealed === undefined) await makeSafe(damage.length > 0 ? scanned.end : safe, scanned.end);
-  const lastGroup = Math.max(scanned.lastGroup, snapshot?.lastGroup ?? 0);
+  if (sealed === undefined) await makeSafe(damage.length > 0 ? end : synced, end);
   // A segment that is damaged is read again each time: its damage is counted as long as it is there.
-  if (builder && damage.length === 0) {
+  if (damage.length === 0) {
     const { groupMagic } = header;
-    await snapshots.write(builder, { segment: number, groupMagic, end: scanned.end, lastGroup });
+    await snapshots.write(builder, { segment: number, groupMagic, end, lastGroup });
   }
-  return { end: scanned.end, lastGroup, damage };
+  return { end, lastGroup, damage };
 }

@@ -55,7 +55,6 @@ class WindowReader {
 }
 
 /**
- * @param from offset to begin at, a group's; the first group where absent
  * @param sealed how far the segment counts, where a seal says so
  * @param synced how far it had been synced at least: damage below that is none of a torn tail
  */
@@ -63,12 +62,12 @@ export async function scanSegment(
   file: DiskFile,
   header: SegmentHeader,
   sink: ScanSink,
-  { from, sealed, synced = 0 }: { from?: number; sealed?: number; synced?: number },
+  { sealed, synced = 0 }: { sealed?: number; synced?: number },
 ): Promise<ScanResult> {
   const size = Math.min(await file.size(), sealed ?? Number.POSITIVE_INFINITY);
   const reader = new WindowReader(file, size);
   const magic = header.groupMagic;
-  let at = from ?? dataStart(header);
+  let at = dataStart(header);
   const least = sealed ?? synced;
   let lastGroup = 0;
   while (at < size) {

@@ -1,6 +1,6 @@
 /**
  * The snapshots of a lane on disk: hints that spare recovery the reading of whole segments. Written aside, synced and
- * renamed, beside the commits; used only for the segment that their group magic names, and only at or below its seal.
+ * renamed, beside the commits; used only for the segment that their group magic names, and only where they say all that counts of it.
  * Nothing hangs on them: one that can't be written, or read, costs a longer recovery, and is said.
  */
 import { join } from 'node:path';
@@ -75,11 +75,11 @@ export class Snapshots {
    * Tells `apply` what is known of a segment without reading it; undefined where it must be read all the same: applying
    * a record again comes to the same. Checks first and then applies, a window at a time: never is a whole one in memory.
    *
-   * @param most how far the segment counts
+   * @param counted how far the segment counts
    */
   async replay(
     { number, groupMagic }: SegmentHeader,
-    most: number,
+    counted: number,
     apply: (entry: SnapshotEntry) => void,
   ): Promise<SnapshotAbout | undefined> {
     const { disk, folder, log } = this.#parts;
@@ -87,7 +87,7 @@ export class Snapshots {
     try {
       file = await disk.open(join(folder, snapshotName(number)));
       const head = await readHead(file);
-      const why = typeof head === 'string' ? head : reasonToIgnore(head, number, groupMagic, most);
+      const why = typeof head === 'string' ? head : reasonToIgnore(head, number, groupMagic, counted);
       if (typeof head !== 'string' && why === undefined) {
         await this.#applyAll(file, head.length, apply);
         return head;
@@ -163,14 +163,15 @@ async function readAt(file: DiskFile, at: number, length: number): Promise<Buffe
   return bytes.subarray(0, await file.read(bytes, at));
 }
 
-/** Whether a snapshot says what the segment says as far as it counts. Pure. */
+/** Why a snapshot doesn't say what the segment says as far as it counts, if so. Pure. */
 export function reasonToIgnore(
   snapshot: SnapshotAbout,
   segment: number,
   groupMagic: Buffer,
-  most: number,
+  counted: number,
 ): string | undefined {
   if (snapshot.segment !== segment || !snapshot.groupMagic.equals(groupMagic)) return 'of another segment';
-  // A former owner's, of groups that never counted; or the segment has lost its end.
-  return snapshot.end > most ? 'beyond what counts of its segment' : undefined;
+  if (snapshot.end === counted) return undefined;
+  // A former owner's, of groups that never counted, or made before the last did; or the segment has lost its end.
+  return snapshot.end > counted ? 'beyond what counts of its segment' : 'short of what counts of its segment';
 }

@@ -6,14 +6,13 @@ const SNAPSHOTS = 'mta/queue/snapshots.ts';
 export const snapshots: readonly Mutant[] = [
   {
     name: 'snapshot-beyond-the-seal',
-    rule: 'Snapshots are hints, valid at or below the seal.',
+    rule: 'A snapshot is used only where it says all that counts of its segment, and nothing else.',
     file: SNAPSHOTS,
-    edits: [{ find: 'snapshot.end > most ?', replace: 'snapshot.end > Number.MAX_SAFE_INTEGER ?' }],
-  },
-  {
-    name: 'snapshot-without-the-rest',
-    rule: 'What a segment holds behind the end of its snapshot is read from the segment.',
-    file: 'mta/queue/replay-segment.ts',
-    edits: [{ find: '{ from: snapshot.end }', replace: '{ from: size }' }],
+    edits: [
+      {
+        find: 'if (snapshot.end === counted) return undefined;',
+        replace: 'if (snapshot.end >= 0) return undefined;',
+      },
+    ],
   },
 ];
