@@ -7,7 +7,7 @@ import type { State } from './states.ts';
 export const DISK_SCENES = [crashes, compaction, fullVolume, bodies, lateRelease, lateSweep];
 
 /** Where a crash may tear what was not synced, or undo what was. */
-const AT_RISK: readonly State[] = [
+const COMMIT: readonly State[] = [
   'writing',
   'writing',
   'syncing',
@@ -15,14 +15,10 @@ const AT_RISK: readonly State[] = [
   'renewing',
   'rolling',
   'rolling',
-  'sealing',
-  'sealing',
-  'replaying',
   'dropping',
-  'sweeping',
-  'snapshot',
   'body',
 ];
+const ADOPTION: readonly State[] = ['sealing', 'sealing', 'replaying', 'sweeping', 'snapshot'];
 
 /** One crash after the other: what each leaves behind is built on by the next owner, and read by the one after. */
 function crashes(dice: Dice): Scene {
@@ -36,7 +32,7 @@ function crashes(dice: Dice): Scene {
     ),
     unreachable: [{ destination: 1, from: 0, to: dice.between(2000, 7000) }],
     messages: letters(dice, 0, dice.between(6, 14), dice.pick([600, 2500])),
-    faults: rounds(dice, AT_RISK, dice.between(2, 4), 14),
+    faults: rounds(dice, COMMIT, dice.between(2, 4), 10),
     duration: dice.between(4000, 6500),
   };
 }
@@ -50,16 +46,46 @@ function compaction(dice: Dice): Scene {
       ...letters(dice, 0, dice.between(1, 3), 300, [1]),
       ...letters(dice, 0, dice.between(12, 20), 3000, [0, 0, 0, 2]),
     ],
-    faults: rounds(dice, ['dropping', 'dropping', 'renewing', 'rolling', 'writing'], dice.between(1, 3), 12),
+    faults: dice.chance(0.6)
+      ? [undoneDrop(dice)]
+      : rounds(dice, ['dropping', 'dropping', 'renewing', 'rolling', 'writing'], dice.between(1, 3), 12),
     duration: dice.between(4000, 6000),
   };
 }
 
-/** @param often the first strikes when its state has been seen so many times at most */
+/** Segments have just been dropped, when the file server loses some of that, and the owner is gone. */
+function undoneDrop(dice: Dice): PlannedFault {
+  return fault('go on', {
+    state: 'dropping',
+    nth: dice.between(1, 10),
+    process: 0,
+    setsOff: [
+      fault('server crash', {
+        at: dice.between(1, 25),
+        process: 'struck',
+        lasts: dice.between(1, 10),
+        setsOff: [
+          fault(dice.pick(['kill', 'node crash']), {
+            at: dice.between(0, 20),
+            process: 'struck',
+            restartAfter: dice.between(20, 400),
+          }),
+        ],
+      }),
+    ],
+  });
+}
+
+/**
+ * @param states in which the first strikes; the next may strike the adoption that it leads to
+ * @param often it strikes when its state has been seen so many times at most
+ */
 function rounds(dice: Dice, states: readonly State[], left: number, often: number): PlannedFault[] {
   if (left === 0) return [];
   const how = dice.pick([
     'kill',
+    'kill',
+    'node crash',
     'node crash',
     'server crash',
     'server crash',
@@ -71,7 +97,7 @@ function rounds(dice: Dice, states: readonly State[], left: number, often: numbe
   const gone = {
     restartAfter: dice.between(20, 400),
     mail: letters(dice, 0, dice.between(0, 4), 1200),
-    setsOff: rounds(dice, states, left - 1, 6),
+    setsOff: rounds(dice, dice.chance(0.5) ? ADOPTION : COMMIT, left - 1, 4),
   };
   const aim = {
     state: dice.pick(how === 'short write' ? (['writing', 'rolling'] as const) : states),
@@ -79,8 +105,13 @@ function rounds(dice: Dice, states: readonly State[], left: number, often: numbe
     process: dice.chance(0.8) ? 0 : undefined,
   };
   if (how === 'kill' || how === 'node crash') return [fault(how, { ...aim, ...gone })];
-  const kill = fault('kill', { at: dice.between(0, dice.pick([4, 40, 400])), process: 'struck', ...gone });
-  return [fault(how, { ...aim, lasts: dice.between(1, 30), setsOff: [kill] })];
+  // What its machine still has of what it wrote goes with it, or doesn't.
+  const end = fault(dice.pick(['kill', 'node crash', 'node crash']), {
+    at: dice.between(0, dice.pick([4, 40, 400])),
+    process: 'struck',
+    ...gone,
+  });
+  return [fault(how, { ...aim, lasts: dice.between(1, 30), setsOff: [end] })];
 }
 
 /** An owner takes its reserve late, when another has the lane, and perhaps a reserve in use. */
@@ -140,7 +171,7 @@ function bodies(dice: Dice): Scene {
         process: 0,
         lasts: dice.between(1, 100),
         restartAfter: dice.between(20, 400),
-        setsOff: dice.chance(0.5) ? rounds(dice, AT_RISK, 1, 4) : [],
+        setsOff: dice.chance(0.5) ? rounds(dice, COMMIT, 1, 4) : [],
       }),
     ],
     duration: dice.between(3000, 5000),
@@ -211,7 +242,7 @@ function lateSweep(dice: Dice): Scene {
         setsOff: [
           fault('pause', {
             state: 'sweeping',
-            nth: dice.between(2, 8),
+            nth: dice.between(3, 6),
             lasts: FOR_GOOD,
             setsOff: dice.chance(0.7) ? [home, goOn] : [goOn],
           }),

@@ -84,6 +84,11 @@ export function whyNever(kind: FaultKind, state: State): string | undefined {
   return undefined;
 }
 
+export interface Cell {
+  readonly kind: FaultKind;
+  readonly state: State;
+}
+
 /** How often each fault has struck in each state. */
 export class Table {
   readonly #counts = new Map<FaultKind, Map<State, number>>();
@@ -106,7 +111,7 @@ export class Table {
   }
 
   /** Cells that could be filled and are not. */
-  empty(): { readonly kind: FaultKind; readonly state: State }[] {
+  empty(): Cell[] {
     return FAULTS.flatMap((kind) =>
       STATES.filter((state) => this.count(kind, state) === 0 && whyNever(kind, state) === undefined).map(
         (state) => ({ kind, state }),

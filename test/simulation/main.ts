@@ -1,6 +1,7 @@
 /**
  * `node test/simulation/main.ts --seed N --schedules K [--json] [--trace] [--keep-going]`: runs the schedules of seeds N
- * to N+K-1. Ends with 1 at the first violation, having printed its seed and the smallest plan that still shows it.
+ * to N+K-1. Ends with 1 at the first violation, having printed its seed and the smallest plan that still shows it; and
+ * where 50,000 schedules have left a fault untried in a state in which it can strike.
  */
 import { parseArgs } from 'node:util';
 import { runAll } from './run.ts';
@@ -28,4 +29,4 @@ const report = await runAll({
   keepGoing: values['keep-going'],
   print: (line) => console.log(line),
 });
-process.exit(report.violations.length > 0 ? 1 : 0);
+process.exit(report.violations.length + report.missing.length > 0 ? 1 : 0);

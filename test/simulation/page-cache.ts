@@ -3,7 +3,7 @@
  * On a `coherent` volume it goes to the server at once, where it is as good as lost until it is synced.
  */
 import type { FileNode } from '../../mta/queue/testing/volume.ts';
-import { partOf, type Write } from '../../mta/queue/testing/volume.ts';
+import { HEADERS, partOf, type Write } from '../../mta/queue/testing/volume.ts';
 import type { Server } from './server.ts';
 
 /** What of a node's unsynced data is left in its cache reaches the server within this time. */
@@ -20,7 +20,11 @@ export class PageCache {
     this.#server = server;
   }
 
+  /** The machine is gone, and was sending: parts of it have arrived. */
   forget(): void {
+    for (const file of this.#dirty.keys()) {
+      for (let parts = this.#server.dice.between(0, 3); parts > 0; parts -= 1) this.#flushSome(file);
+    }
     this.#dirty.clear();
     this.#uncommitted.clear();
   }
@@ -93,7 +97,8 @@ export class PageCache {
     const write = writes[index]!;
     if (writes.some((other, i) => i !== index && overlaps(write, other))) return;
     writes.splice(index, 1);
-    const cut = dice.chance(0.3) ? dice.between(0, write.length) : write.length;
+    const most = dice.chance(0.5) ? Math.min(write.length, HEADERS) : write.length;
+    const cut = dice.chance(0.4) ? dice.between(0, most) : write.length;
     const parts = [partOf(write, 0, cut), partOf(write, cut, write.length)];
     const sent = cut < write.length && dice.chance(0.5) ? 1 : 0;
     if (parts[sent]!.length > 0) this.#send(file, parts[sent]!);

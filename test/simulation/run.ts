@@ -1,7 +1,7 @@
 /** Runs many schedules, adds up what they met, and prints it. */
-import { Table } from './faults.ts';
-import { planOf } from './plan.ts';
-import { LEAST_STEPS, runSchedule } from './schedule.ts';
+import { type Cell, Table } from './faults.ts';
+import { type Plan, planOf } from './plan.ts';
+import { LEAST_STEPS, type Outcome, runSchedule } from './schedule.ts';
 import { shrink } from './shrink.ts';
 
 export interface RunOptions {
@@ -16,7 +16,7 @@ export interface RunOptions {
 }
 
 export interface RunReport {
-  /** With 200 steps and a fault at least; others aren't counted. */
+  /** With two nodes, 200 steps and a fault at least; others aren't counted. */
   readonly schedules: number;
   readonly steps: number;
   readonly faults: number;
@@ -27,7 +27,16 @@ export interface RunReport {
     readonly text: string;
   }[];
   readonly table: Table;
+  /** Cells that should have been filled by so many schedules, and are not. */
+  readonly missing: readonly Cell[];
 }
+
+/** Whether a schedule is one: smaller ones prove too little. */
+const isCounted = ({ processes }: Plan, { steps, faults }: Outcome): boolean =>
+  new Set(processes).size >= 2 && steps >= LEAST_STEPS && faults > 0;
+
+/** Schedules from which on no cell of the table may be empty. */
+const MANY = 50_000;
 
 const PROGRESS_MS = 10_000;
 
@@ -41,14 +50,15 @@ export async function runAll(options: RunOptions): Promise<RunReport> {
   let told = began;
   Error.stackTraceLimit = 6;
   for (let seed = first; seed < first + wanted; seed += 1) {
-    const outcome = await runSchedule(planOf(seed), trace);
+    const plan = planOf(seed);
+    const outcome = await runSchedule(plan, trace);
     if (trace) for (const line of outcome.trace) print(line);
     totals.steps += outcome.steps;
     totals.faults += outcome.faults;
     totals.answered += outcome.answered;
     totals.duplicates += outcome.duplicates;
     table.addAll(outcome.table);
-    if (outcome.steps >= LEAST_STEPS && outcome.faults > 0) totals.schedules += 1;
+    if (isCounted(plan, outcome)) totals.schedules += 1;
     else totals.tooSmall += 1;
     if (outcome.violation) {
       violations.push({ seed, ...outcome.violation });
@@ -61,9 +71,10 @@ export async function runAll(options: RunOptions): Promise<RunReport> {
     }
   }
   const seconds = secondsSoFar();
+  const empty = table.empty();
+  const missing = wanted >= MANY ? empty : [];
   if (!json) {
     print(table.print());
-    const empty = table.empty();
     print(
       empty.length === 0
         ? 'no cell is empty'
@@ -79,5 +90,5 @@ export async function runAll(options: RunOptions): Promise<RunReport> {
   }
   const { schedules, steps, faults } = totals;
   if (json) print(JSON.stringify({ schedules, steps, faults, seconds, violations }));
-  return { schedules, steps, faults, seconds, violations, table };
+  return { schedules, steps, faults, seconds, violations, table, missing };
 }

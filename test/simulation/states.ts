@@ -60,6 +60,8 @@ interface Track {
   /** A group has been synced since the last renewal. */
   unrenewed: boolean;
   releasing: boolean;
+  /** Its adopter has not yet gone through what former owners have left. */
+  unswept: boolean;
 }
 
 export const LANES = '/queue/lanes';
@@ -139,6 +141,7 @@ const fresh = (phase: Track['phase']): Track => ({
   written: '',
   unrenewed: false,
   releasing: false,
+  unswept: phase === 'claiming',
 });
 
 function segmentState(track: Track, kind: OperationKind, name: string, position: number): State {
@@ -146,6 +149,7 @@ function segmentState(track: Track, kind: OperationKind, name: string, position:
     track.phase === 'open' ? 'rolling' : track.phase === 'creating' ? 'creating' : 'sealing';
   switch (kind) {
     case 'create':
+      if (track.phase === 'open') track.unswept = false;
       track.begun = name;
       if (track.onReserve === name) track.onReserve = '';
       return beginning;
@@ -159,7 +163,7 @@ function segmentState(track: Track, kind: OperationKind, name: string, position:
       track.unrenewed = true;
       return 'syncing';
     case 'unlink':
-      return track.phase === 'open' ? 'dropping' : 'sweeping';
+      return track.phase === 'open' && !track.unswept ? 'dropping' : 'sweeping';
     default:
       if (track.phase === 'open') return 'reading';
       return kind === 'read' && position > 0 ? 'replaying' : 'walking';
@@ -169,6 +173,7 @@ function segmentState(track: Track, kind: OperationKind, name: string, position:
 function otherState(track: Track, kind: OperationKind, name: string, to: string | undefined): State {
   const isOpen = track.phase === 'open';
   if (name.startsWith('owner.')) {
+    if (kind === 'unlink') return 'sweeping';
     if (kind === 'open' || kind === 'read' || isOpen) return 'looking';
     return track.phase === 'creating' ? 'creating' : 'claiming';
   }
@@ -193,7 +198,8 @@ function otherState(track: Track, kind: OperationKind, name: string, to: string 
     return track.phase === 'creating' ? 'creating' : 'sweeping';
   }
   if (name.startsWith('body/')) {
-    if (kind === 'unlink') return isOpen ? 'removing' : 'sweeping';
+    if (kind === 'unlink') return isOpen && !track.unswept ? 'removing' : 'sweeping';
+    track.unswept = false;
     return kind === 'open' || kind === 'read' ? 'reading' : 'body';
   }
   if (name.startsWith('damaged')) return 'reading';
@@ -202,7 +208,7 @@ function otherState(track: Track, kind: OperationKind, name: string, to: string 
 
 /** Operations on the lane's folder itself. */
 function folderState(track: Track, kind: OperationKind): State {
-  if (kind === 'list') return track.phase === 'recovering' ? 'sweeping' : 'looking';
+  if (kind === 'list') return track.phase === 'recovering' || track.unswept ? 'sweeping' : 'looking';
   if (track.releasing) return 'releasing';
   const begun = track.begun !== '';
   track.begun = '';

@@ -13,7 +13,7 @@ export interface Write {
 
 const EMPTY = Buffer.alloc(0);
 /** Bytes at the beginning of a write that are mostly headers. */
-const HEADERS = 128;
+export const HEADERS = 128;
 /** Memory that has been found to hold nothing but zeros: a reserve is megabytes of it. */
 const zeros = new WeakSet<Buffer>();
 

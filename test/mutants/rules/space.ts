@@ -23,6 +23,8 @@ export const space: readonly Mutant[] = [
       await this.#disk.unlink(this.#path);`,
         replace: '      await this.#disk.rename(this.#path, segment);',
       },
+      // An adopter that sees the reserve takes it away first; one with an old listing doesn't see it.
+      { find: 'madeBy !== undefined && madeBy < epoch', replace: 'madeBy !== undefined && madeBy > epoch' },
     ],
   },
   {
