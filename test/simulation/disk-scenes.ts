@@ -4,7 +4,7 @@ import type { PlannedFault } from './plan.ts';
 import { FOR_GOOD, fault, fleet, letters, type Scene } from './scene-parts.ts';
 import type { State } from './states.ts';
 
-export const DISK_SCENES = [crashes, compaction, fullVolume, bodies, lateRelease, lateSweep];
+export const DISK_SCENES = [crashes, tornHeads, compaction, fullVolume, bodies, lateRelease, lateSweep];
 
 /** Where a crash may tear what was not synced, or undo what was. */
 const COMMIT: readonly State[] = [
@@ -34,6 +34,33 @@ function crashes(dice: Dice): Scene {
     messages: letters(dice, 0, dice.between(6, 14), dice.pick([600, 2500])),
     faults: rounds(dice, COMMIT, dice.between(2, 4), 10),
     duration: dice.between(4000, 6500),
+  };
+}
+
+/** Machines die while they begin a segment. */
+function tornHeads(dice: Dice): Scene {
+  const round = (left: number): PlannedFault[] => {
+    if (left === 0) return [];
+    const aim = {
+      state: dice.pick(['rolling', 'sealing'] as const),
+      nth: dice.between(1, 6),
+      process: 0,
+    };
+    const end = {
+      restartAfter: dice.between(20, 200),
+      mail: letters(dice, 0, dice.between(1, 3), 300),
+      setsOff: round(left - 1),
+    };
+    if (dice.chance(0.6)) return [fault('node crash', { ...aim, ...end })];
+    const crash = fault('node crash', { at: dice.between(0, 4), process: 'struck', ...end });
+    return [fault('server crash', { ...aim, lasts: dice.between(1, 20), setsOff: [crash] })];
+  };
+  return {
+    ...fleet(dice, [0, 1]),
+    unreachable: [{ destination: 1, from: 0, to: dice.between(2000, 7000) }],
+    messages: letters(dice, 0, dice.between(6, 12), 800),
+    faults: round(4),
+    duration: dice.between(4000, 6000),
   };
 }
 
@@ -114,46 +141,55 @@ function rounds(dice: Dice, states: readonly State[], left: number, often: numbe
   return [fault(how, { ...aim, lasts: dice.between(1, 30), setsOff: [end] })];
 }
 
-/** An owner takes its reserve late, when another has the lane, and perhaps a reserve in use. */
+/** An owner takes its reserve late, when another has the lane, and has had its own reserve in use. */
 function fullVolume(dice: Dice): Scene {
   const goOn = fault('go on', {
-    at: dice.between(5500, 9500),
+    at: dice.between(7000, 9000),
     process: 0,
     setsOff: [
-      fault('kill', {
-        at: dice.between(20, 2500),
-        process: 'other',
-        restartAfter: dice.between(100, 500),
-      }),
+      fault('kill', { at: dice.between(20, 2500), process: 'other', restartAfter: dice.between(100, 500) }),
     ],
   });
   const again = fault('full volume', {
-    at: dice.between(5300, 7500),
+    at: dice.between(5600, 6600),
     process: 1,
-    lasts: dice.between(300, 2500),
+    lasts: dice.between(300, 1500),
   });
+  const struck = dice.pick([
+    'pause',
+    'pause',
+    'pause',
+    'pause',
+    'kill',
+    'late',
+    'lost reply',
+    'short write',
+  ] as const);
   return {
     ...fleet(dice, [0, 1]),
-    unreachable: [{ destination: 1, from: 0, to: dice.between(6000, 14_000) }],
-    messages: [...letters(dice, 0, dice.between(6, 12), 1500), ...letters(dice, 1, 3, 8000)],
+    unreachable: [{ destination: 1, from: 0, to: dice.between(6000, 12_000) }],
+    messages: [
+      ...letters(dice, 0, dice.between(6, 12), 1500),
+      ...letters(dice, 1, 4, 3000).map((message) => ({ ...message, at: message.at + 6500 })),
+    ],
     faults: [
       fault('full volume', {
         at: dice.between(300, 1300),
         process: 0,
-        lasts: dice.between(500, 7000),
+        lasts: dice.between(500, 5000),
         setsOff: [
-          fault(dice.pick(['pause', 'pause', 'pause', 'kill', 'late', 'lost reply', 'short write']), {
-            state: dice.pick(['taking', 'taking', 'rolling', 'rolling', 'on reserve', 'reserve']),
-            nth: dice.between(1, 3),
+          fault(struck, {
+            state: dice.pick(['taking', 'taking', 'taking', 'rolling', 'rolling', 'on reserve', 'reserve']),
+            nth: dice.pick([1, 1, 2, 3]),
             process: 0,
             lasts: FOR_GOOD,
             restartAfter: dice.between(100, 500),
-            setsOff: dice.chance(0.7) ? [goOn, again] : [goOn],
+            setsOff: dice.chance(0.8) ? [goOn, again] : [goOn],
           }),
         ],
       }),
     ],
-    duration: dice.between(9000, 13_000),
+    duration: dice.between(10_000, 12_000),
   };
 }
 
@@ -221,6 +257,8 @@ function lateRelease(dice: Dice): Scene {
 /** Who adopts a lane is paused while it sweeps it, and goes on when the lane has become the home of another. */
 function lateSweep(dice: Dice): Scene {
   const goOn = fault('go on', { at: dice.between(5200, 8500), process: 'struck' });
+  // So that it hears of its loss before it has swept all.
+  const slow = fault('slow', { state: 'sweeping', process: 'struck' });
   const home = fault('stop', {
     at: dice.between(5300, 6500),
     process: 'other',
@@ -244,7 +282,7 @@ function lateSweep(dice: Dice): Scene {
             state: 'sweeping',
             nth: dice.between(3, 6),
             lasts: FOR_GOOD,
-            setsOff: dice.chance(0.7) ? [home, goOn] : [goOn],
+            setsOff: [goOn, ...(dice.chance(0.7) ? [home] : []), ...(dice.chance(0.4) ? [slow] : [])],
           }),
         ],
       }),

@@ -22,9 +22,7 @@ export class PageCache {
 
   /** The machine is gone, and was sending: parts of it have arrived. */
   forget(): void {
-    for (const file of this.#dirty.keys()) {
-      for (let parts = this.#server.dice.between(0, 3); parts > 0; parts -= 1) this.#flushSome(file);
-    }
+    for (const [file, writes] of this.#dirty) for (const write of writes) this.#tear(file, write);
     this.#dirty.clear();
     this.#uncommitted.clear();
   }
@@ -104,6 +102,18 @@ export class PageCache {
     if (parts[sent]!.length > 0) this.#send(file, parts[sent]!);
     if (parts[1 - sent]!.length > 0) writes.push(parts[1 - sent]!);
     if (writes.length === 0) this.#dirty.delete(file);
+  }
+
+  /** All of it, nothing, or its beginning, and perhaps its end without what lies between. */
+  #tear(file: FileNode, write: Write): void {
+    const { dice } = this.#server;
+    const fate = dice.fraction();
+    if (fate < 0.3) return;
+    const { length } = write;
+    const most = dice.chance(0.7) ? Math.min(length, HEADERS) : length;
+    const cut = fate < 0.5 ? length : dice.between(0, most);
+    if (cut > 0) this.#send(file, partOf(write, 0, cut));
+    if (cut < length && dice.chance(0.6)) this.#send(file, partOf(write, length - 1, length));
   }
 
   #send(file: FileNode, write: Write): void {

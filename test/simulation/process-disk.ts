@@ -48,7 +48,7 @@ export class ProcessDisk implements Disk {
   async create(path: string, { synchronous = false } = {}): Promise<DiskFile> {
     const handle = await this.#do('create', path, () => this.#view.create(path));
     // It may, or it may not.
-    return this.#file(handle, synchronous && this.#view.server.dice.chance(0.5));
+    return this.#file(handle, synchronous && this.#view.server.dice.chance(0.25));
   }
 
   async open(path: string): Promise<DiskFile> {

@@ -13,7 +13,7 @@ export interface Write {
 
 const EMPTY = Buffer.alloc(0);
 /** Bytes at the beginning of a write that are mostly headers. */
-export const HEADERS = 128;
+export const HEADERS = 96;
 /** Memory that has been found to hold nothing but zeros: a reserve is megabytes of it. */
 const zeros = new WeakSet<Buffer>();
 
@@ -102,7 +102,7 @@ export class FileNode {
     for (const write of this.unsynced) {
       const fate = fraction();
       // What stands first says the most: headers are cut more often than their share.
-      const most = fraction() < 0.5 ? Math.min(write.length, HEADERS) : write.length;
+      const most = fraction() < 0.7 ? Math.min(write.length, HEADERS) : write.length;
       const kept = fate < 0.3 ? 0 : fate < 0.6 ? write.length : Math.floor(fraction() * most);
       if (kept > 0) after.#keep(partOf(write, 0, kept));
       // The length may have been made durable without the bytes.

@@ -150,7 +150,7 @@ export const adoption: readonly Mutant[] = [
     file: 'mta/queue/replay-segment.ts',
     edits: [
       {
-        find: '  if (sealed === undefined) await makeSafe(damage.length > 0 ? scanned.end : safe, scanned.end);\n',
+        find: '  if (sealed === undefined) await makeSafe(damage.length > 0 ? end : synced, end);\n',
         replace: '',
       },
     ],

@@ -39,17 +39,6 @@ export const damage: readonly Mutant[] = [
     ],
   },
   {
-    name: 'group-header-checksum-ignored',
-    rule: "A group's header counts only where its checksum fits.",
-    file: GROUP,
-    edits: [
-      {
-        find: 'if (crc32(bytes.subarray(at, at + 36)) !== bytes.readUInt32LE(at + 36)) return undefined;\n',
-        replace: '',
-      },
-    ],
-  },
-  {
     name: 'segment-head-checksum-ignored',
     rule: "A segment's head counts only where its checksum fits: the newest complete seal counts.",
     file: 'mta/queue/format/segment.ts',
