@@ -89,6 +89,33 @@ export interface Cell {
   readonly state: State;
 }
 
+/** What two thousand schedules meet ten times and more. */
+export const COMMON: readonly Cell[] = [
+  ...(['kill', 'pause', 'server crash'] as const).flatMap((kind) =>
+    (
+      [
+        'writing',
+        'syncing',
+        'renewing',
+        'rolling',
+        'dropping',
+        'body',
+        'before dot',
+        'after dot',
+        'idle',
+      ] as const
+    ).map((state) => ({ kind, state })),
+  ),
+  ...(['error', 'lost reply', 'short write', 'slow'] as const).map((kind) => ({
+    kind,
+    state: 'writing' as const,
+  })),
+  ...(['node crash', 'full volume', 'outage'] as const).map((kind) => ({
+    kind,
+    state: 'before dot' as const,
+  })),
+];
+
 /** How often each fault has struck in each state. */
 export class Table {
   readonly #counts = new Map<FaultKind, Map<State, number>>();
