@@ -120,6 +120,8 @@ export class Arbiter {
       const tokens = isOurs(id) ? this.decide(id, members, now)?.get(member) : undefined;
       if (tokens === undefined) continue;
       const account = this.#account(id, member, this.#options.share(id, member, now));
+      // What allowed no more than this, and earlier, no longer matters.
+      account.sent = account.sent.filter((word) => word.tokens > tokens);
       account.sent.push({ stamp: now, tokens });
       allotments.push({ id, tokens, share: account.share });
     }

@@ -7,7 +7,7 @@
  * what each of them owns, one at least. What is under way when a loan ends may go on beyond it.
  */
 import { Arbiter } from './arbiter.ts';
-import type { BudgetId, BudgetMessage, BudgetTimes } from './budget-types.ts';
+import { type BudgetId, type BudgetMessage, type BudgetTimes, MOST_BUDGETS } from './budget-types.ts';
 import { Holder, type Word } from './holder.ts';
 import { arbiterOf, shareOf } from './shares.ts';
 import type { MemberName } from './types.ts';
@@ -42,12 +42,17 @@ interface Successor {
   readonly since: number;
 }
 
+/** Budgets whose shares are kept: of all that we use, and of all that we lend. */
+const MOST_SHARES = 4 * MOST_BUDGETS;
+
 export class Budgets {
   readonly #options: BudgetsOptions;
   readonly #holder: Holder;
   readonly #arbiter: Arbiter;
   readonly #peers = new Map<MemberName, Peer>();
   readonly #successors = new Map<MemberName, Successor>();
+  /** What each member owns of a limit, by `#names`. */
+  readonly #shares = new Map<BudgetId, { readonly limit: number; readonly of: Map<MemberName, number> }>();
   #names: readonly MemberName[];
   /** Names as they were, until when they count. */
   #former: { readonly names: readonly MemberName[]; readonly until: number }[] = [];
@@ -68,7 +73,7 @@ export class Budgets {
       limit: options.limit,
       rest: options.rest,
       least: (id) => (options.patience(id) === Number.POSITIVE_INFINITY ? 0 : 1),
-      share: (id, member) => shareOf(options.limit(id) ?? 0, id, member, this.#names),
+      share: (id, member) => this.#owned(id, member),
     });
   }
 
@@ -81,6 +86,7 @@ export class Budgets {
     if (sorted.join() === this.#names.join()) return;
     this.#former.push({ names: this.#names, until: now + this.#options.times.change });
     this.#names = sorted;
+    this.#shares.clear();
     for (const known of [this.#peers, this.#successors]) {
       for (const name of known.keys()) if (!sorted.includes(name)) known.delete(name);
     }
@@ -99,7 +105,7 @@ export class Budgets {
   need(id: BudgetId, want: number, use: number, now: number): void {
     const capped = Math.min(want, this.#options.limit(id) ?? want);
     if (!this.#holder.need(id, capped, use, now)) return;
-    const arbiter = this.#arbiterOf(id, now);
+    const arbiter = this.#arbiterOf(id, this.live(now));
     if (arbiter === this.#options.self) this.#settle(now);
     else this.#due.add(arbiter);
   }
@@ -133,7 +139,8 @@ export class Budgets {
     const stamp = this.#stamp;
     const { self, incarnation } = this.#options;
     const peer = this.#peers.get(to);
-    const isOurs = (id: BudgetId) => this.#arbiterOf(id, now) === self;
+    const live = this.live(now);
+    const isOurs = (id: BudgetId) => this.#arbiterOf(id, live) === self;
     return {
       incarnation,
       to: peer?.incarnation ?? 0,
@@ -142,10 +149,10 @@ export class Budgets {
       names: [...this.#names],
       claims: this.#holder.claims(
         { arbiter: to, incarnation: peer?.incarnation ?? 0 },
-        (id) => this.#arbiterOf(id, now) === to,
+        (id) => this.#arbiterOf(id, live) === to,
         now,
       ),
-      allotments: peer === undefined ? [] : this.#arbiter.allot(to, this.live(now), isOurs, stamp),
+      allotments: peer === undefined ? [] : this.#arbiter.allot(to, live, isOurs, stamp),
     };
   }
 
@@ -216,19 +223,19 @@ export class Budgets {
     for (let round = 0; round < 3; round += 1) this.#take(self, this.message(self, now), now);
     const live = this.live(now);
     for (const id of this.#arbiter.ids()) {
-      if (this.#arbiterOf(id, now) !== self) continue;
+      if (this.#arbiterOf(id, live) !== self) continue;
       for (const [member, tokens] of this.#arbiter.decide(id, live, now) ?? []) {
         if (member !== self && this.#arbiter.differs(id, member, tokens)) this.#due.add(member);
       }
     }
   }
 
-  #arbiterOf(id: BudgetId, now: number): MemberName {
-    return arbiterOf(id, this.live(now)) ?? this.#options.self;
+  #arbiterOf(id: BudgetId, live: readonly MemberName[]): MemberName {
+    return arbiterOf(id, live) ?? this.#options.self;
   }
 
   #answered(id: BudgetId, since: number, word: Word | undefined, now: number): boolean {
-    const arbiter = this.#arbiterOf(id, now);
+    const arbiter = this.#arbiterOf(id, this.live(now));
     if (word !== undefined && now < word.holdUntil && word.arbiter !== arbiter) return false;
     const peer = this.#peers.get(arbiter);
     return peer !== undefined && peer.seen >= since;
@@ -237,13 +244,34 @@ export class Budgets {
   #share(id: BudgetId, now: number): number {
     const limit = this.#options.limit(id) ?? 0;
     const { self } = this.#options;
-    let least = shareOf(limit, id, self, this.#names);
+    let least = this.#owned(id, self);
+    const take = (names: readonly MemberName[]) => {
+      if (!isSame(names, this.#names)) least = Math.min(least, shareOf(limit, id, self, names));
+    };
     const since = now - this.#options.times.silent;
-    const heard = [...this.#peers.values()].filter((peer) => peer.heard >= since);
-    const former = this.#former.filter(({ until }) => now < until);
-    for (const { names } of [...heard, ...former]) {
-      if (names.join() !== this.#names.join()) least = Math.min(least, shareOf(limit, id, self, names));
-    }
+    for (const { heard, names } of this.#peers.values()) if (heard >= since) take(names);
+    for (const { until, names } of this.#former) if (now < until) take(names);
     return least;
   }
+
+  /** What a member owns by the names that we know: kept, as it is asked for with every message. */
+  #owned(id: BudgetId, member: MemberName): number {
+    const limit = this.#options.limit(id) ?? 0;
+    let known = this.#shares.get(id);
+    if (known?.limit !== limit) {
+      if (this.#shares.size >= MOST_SHARES) this.#shares.clear();
+      known = { limit, of: new Map() };
+      this.#shares.set(id, known);
+    }
+    let share = known.of.get(member);
+    if (share === undefined) {
+      share = shareOf(limit, id, member, this.#names);
+      known.of.set(member, share);
+    }
+    return share;
+  }
+}
+
+function isSame(one: readonly MemberName[], other: readonly MemberName[]): boolean {
+  return one.length === other.length && one.every((name, index) => name === other[index]);
 }
