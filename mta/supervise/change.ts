@@ -18,7 +18,8 @@ export function checkChange(old: MtaConfig, config: MtaConfig): void {
     ...rest,
     queue: { ...queue, initialize: false },
   });
-  const ends = ({ peers }: MtaConfig) => peers && `${peers.address} ${peers.port} ${peers.members.source}`;
+  const ends = ({ peers, fleet }: MtaConfig) =>
+    peers && [peers.address, peers.port, peers.members.source, fleet.namespace, fleet.name].join(' ');
   if (ends(old) !== ends(config)) {
     throw new PostriderError('ConfigInvalid', "peers can't come, go or move while the process runs", {
       hint: 'restart it with the new config; members in a list may change',
