@@ -7,7 +7,8 @@ import type { State } from './states.ts';
 export type Scene = Pick<
   Plan,
   'nodes' | 'processes' | 'staleness' | 'hops' | 'unreachable' | 'messages' | 'faults' | 'stops' | 'duration'
->;
+> &
+  Partial<Pick<Plan, 'oldSizes'>>;
 
 /** Longer than any schedule: until something else makes it go on. */
 export const FOR_GOOD = 100_000;

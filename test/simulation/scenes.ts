@@ -18,7 +18,16 @@ const COMMIT: readonly State[] = [
   'before dot',
   'after dot',
 ];
-const SCENES = [...DISK_SCENES, undoneClaim, takeover, doubleAdoption, handOver, retirement, failedGroup];
+const SCENES = [
+  ...DISK_SCENES,
+  undoneClaim,
+  takeover,
+  ghostMail,
+  doubleAdoption,
+  handOver,
+  retirement,
+  failedGroup,
+];
 
 export function sceneOf(dice: Dice): Scene {
   return dice.pick(SCENES)(dice);
@@ -58,7 +67,7 @@ function takeover(dice: Dice): Scene {
               fault('go on', { at: wakes, process: 0, mail: letters(dice, 0, dice.between(1, 4), 600) }),
               fault(dice.pick(['kill', 'pause']), {
                 at: wakes + dice.between(100, 3000),
-                process: strike === 'go on' ? 0 : dice.pick([0, 'struck']),
+                process: strike === 'go on' ? dice.pick([0, 1, 1]) : dice.pick([0, 'struck']),
                 lasts: FOR_GOOD,
                 restartAfter: dice.between(100, 1500),
               }),
@@ -76,6 +85,43 @@ function trouble(dice: Dice, at: number): PlannedFault[] {
   return dice.chance(0.5)
     ? [fault('outage', { at: at - dice.between(0, 20), process: 0, lasts: dice.between(50, 1500) })]
     : (['keeping', 'renewing'] as const).map((state) => fault('error', { at, state, nth: 2, process: 0 }));
+}
+
+/** An owner is paused with mail on its way into a group; it writes that when its lane is another's, who is gone soon. */
+function ghostMail(dice: Dice): Scene {
+  return {
+    ...fleet(dice, [0, 1]),
+    unreachable: [{ destination: 1, from: 0, to: 20_000 }],
+    messages: letters(dice, 0, dice.between(6, 10), 40, [0, 1, 1, 2]).map((message) => ({
+      ...message,
+      at: message.at + 500,
+    })),
+    faults: [
+      fault('pause', {
+        state: dice.pick(['body', 'writing', 'syncing', 'renewing']),
+        nth: dice.between(2, 5),
+        process: 0,
+        lasts: FOR_GOOD,
+        setsOff: [
+          fault('go on', {
+            state: 'sealing',
+            nth: dice.between(3, 4),
+            process: 1,
+            setsOff: [
+              ...slowToNotice(dice, 0),
+              fault('go on', { at: dice.between(0, 300), process: 0 }),
+              fault('kill', {
+                at: dice.between(300, 2500),
+                process: 1,
+                restartAfter: dice.between(50, 400),
+              }),
+            ],
+          }),
+        ],
+      }),
+    ],
+    duration: dice.between(9000, 10_000),
+  };
 }
 
 /** Renewals that hang, so that a former owner goes on for a while as if it still were one. */
@@ -125,13 +171,19 @@ function undoneClaim(dice: Dice): Scene {
 
 /** Who adopts a lane is struck on the way; another does it instead, and is gone soon after; the first one goes on. */
 function doubleAdoption(dice: Dice): Scene {
-  const strike = dice.pick(['pause', 'pause', 'pause', 'pause', 'kill', 'late', 'slow'] as const);
-  // The one that is struck has a lane as well, which is adopted then too, and mostly first.
-  const seals = dice.between(2, 6);
-  const goesOn = dice.between(0, dice.pick([50, 1000]));
+  // Both may be about to begin the next segment at once; or the first one goes on when all is done.
+  const race = dice.chance(0.4);
+  const strike = race
+    ? 'pause'
+    : dice.pick(['pause', 'pause', 'pause', 'pause', 'kill', 'late', 'slow'] as const);
+  const second: Partial<PlannedFault> = race
+    ? { state: 'claiming', nth: dice.between(8, 18) }
+    : // The one that is struck has a lane as well, which is adopted then too, and mostly first.
+      { state: 'sealing', nth: dice.between(2, 6) };
+  const goesOn = dice.between(0, race ? 3 : dice.pick([50, 1000]));
   return {
     ...fleet(dice, [0, 1, 2]),
-    staleness: dice.pick([0, 0, 0.3, 0.9]),
+    staleness: dice.pick(race ? [0, 0.9, 0.9] : [0, 0, 0.3, 0.9]),
     unreachable: [0, 1].map((destination) => ({ destination, from: 0, to: dice.between(5000, 10_500) })),
     messages: letters(dice, 0, dice.between(5, 9), 500),
     faults: [
@@ -141,14 +193,13 @@ function doubleAdoption(dice: Dice): Scene {
         restartAfter: FOR_GOOD,
         setsOff: [
           fault(strike, {
-            state: dice.pick(['walking', 'walking', ...ADOPTION]),
-            nth: dice.between(1, 5),
+            state: race ? 'walking' : dice.pick(['walking', 'walking', ...ADOPTION]),
+            nth: dice.between(1, race ? 3 : 5),
             lasts: FOR_GOOD,
             restartAfter: FOR_GOOD,
             setsOff: [
               fault('go on', {
-                state: 'sealing',
-                nth: seals,
+                ...second,
                 process: 'other',
                 setsOff: [
                   fault('go on', { at: goesOn, process: 'struck' }),
@@ -179,7 +230,7 @@ function handOver(dice: Dice): Scene {
         [0, 1, 2],
       ]),
     ),
-    staleness: 0.9,
+    ...(dice.chance(0.5) ? { oldSizes: true, staleness: 0 } : { staleness: 0.9 }),
     unreachable: [
       { destination: 0, from: 1200, to: 5000 },
       { destination: 1, from: 0, to: 5000 },
@@ -189,7 +240,7 @@ function handOver(dice: Dice): Scene {
     faults: [
       fault(dice.pick(['kill', 'pause', 'server crash', 'error', 'late', 'slow']), {
         state: dice.pick(ADOPTION),
-        nth: dice.between(1, 6),
+        nth: dice.between(1, 12),
         lasts: dice.between(50, 8000),
         restartAfter: dice.between(100, 3000),
       }),
@@ -256,14 +307,28 @@ function failedGroup(dice: Dice): Scene {
       ]),
     ),
     unreachable: [],
-    messages: letters(dice, 0, dice.between(4, 8), 1200, [0, 1, 2]),
+    messages: letters(dice, 0, dice.between(5, 9), 1000).map((message) => ({
+      ...message,
+      recipients: [2, dice.pick([0, 1])],
+    })),
     faults: [
       fault(dice.pick(['error', 'error', 'short write', 'lost reply']), {
         state: dice.pick(['writing', 'syncing']),
         nth: dice.between(3, 16),
         process: 0,
         setsOff: [
-          fault('kill', { at: dice.between(20, 2000), process: 0, restartAfter: dice.between(20, 200) }),
+          // As soon as what was waiting has been told.
+          fault('go on', {
+            state: 'renewing',
+            process: 0,
+            setsOff: [
+              fault('kill', {
+                at: dice.between(3, dice.pick([60, 600])),
+                process: 0,
+                restartAfter: dice.between(20, 200),
+              }),
+            ],
+          }),
         ],
       }),
     ],

@@ -304,7 +304,8 @@ export class View {
   #note(names: Names): void {
     const at = this.server.loop.now;
     for (const node of names.values()) {
-      if (node.kind === 'file') this.#listed.set(node, { at, size: this.#cache.sizeOf(node) });
+      if (node.kind !== 'file' || at - (this.#listed.get(node)?.at ?? -OLD_SIZE_MS) < OLD_SIZE_MS) continue;
+      this.#listed.set(node, { at, size: this.#cache.sizeOf(node) });
     }
   }
 

@@ -34,6 +34,10 @@ export const adoption: readonly Mutant[] = [
     file: RECOVERY,
     edits: [
       { find: '      if (!segment.file) {\n', replace: '      if (!segment.file && number !== named) {\n' },
+      {
+        find: 'if (!file && number >= first) await',
+        replace: 'if (!file && number >= first && number !== written.segment) await',
+      },
     ],
   },
   {
