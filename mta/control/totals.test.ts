@@ -74,3 +74,24 @@ it('the totals are what a walk over all messages would say', async () => {
     ),
   );
 });
+
+it('of many destinations those are counted that have the most jobs, the largest first', async () => {
+  const index = new MessageIndex();
+  let sequence = 0;
+  for (const [name, jobs] of Object.entries({ a: 1, b: 3, c: 2, d: 2, e: 2, f: 5 })) {
+    for (let n = 0; n < jobs; n += 1) {
+      const job = { destination: name, recipients: [0], attempts: 0, dueAt: NOW + 1 };
+      const place = { segment: 1, offset: sequence, length: 1 };
+      index.put({ sequence, size: 1, arrivedAt: 0, sender: '', body: undefined, jobs: [job], ...place });
+      sequence += 1;
+    }
+  }
+  const clock = { now: () => NOW, monotonic: () => 0, after: () => () => {}, soon: setImmediate };
+  const counts = await destinationsOf([{ index } as Lane], NOW, 4, clock);
+  expect([...counts]).toEqual([
+    ['f', { jobs: 5, deferred: 5 }],
+    ['b', { jobs: 3, deferred: 3 }],
+    ['c', { jobs: 2, deferred: 2 }],
+    ['d', { jobs: 2, deferred: 2 }],
+  ]);
+});

@@ -70,13 +70,17 @@ export async function destinationsOf(
   );
 }
 
-/** Those with the largest sizes, the largest first. */
+/** Those with the largest sizes, the largest first; fifty thousand may be alike. */
 function largest(sizes: ReadonlyMap<string, number>, most: number): [string, number][] {
   const least = Uint32Array.from(sizes.values()).sort().at(-most) ?? 0;
-  return [...sizes]
-    .filter(([, size]) => size >= least)
-    .sort(([, a], [, b]) => b - a)
-    .slice(0, most);
+  const larger: [string, number][] = [];
+  const alike: [string, number][] = [];
+  for (const [destination, size] of sizes) {
+    if (size > least) larger.push([destination, size]);
+    else if (size === least && alike.length < most) alike.push([destination, size]);
+  }
+  larger.sort(([, a], [, b]) => b - a);
+  return [...larger, ...alike].slice(0, most);
 }
 
 /** @param now ms since the epoch */
