@@ -68,27 +68,43 @@ function tornHeads(dice: Dice): Scene {
 function compaction(dice: Dice): Scene {
   return {
     ...fleet(dice, [0, 1]),
-    unreachable: [{ destination: 1, from: 0, to: dice.between(1500, 6000) }],
+    unreachable: [{ destination: 1, from: 0, to: dice.between(1000, 5000) }],
     messages: [
-      ...letters(dice, 0, dice.between(1, 3), 300, [1]),
-      ...letters(dice, 0, dice.between(12, 20), 3000, [0, 0, 0, 2]),
+      ...letters(dice, 0, dice.between(1, 2), 200, [1]),
+      ...letters(dice, 0, dice.between(16, 32), 2500, [0, 0, 0, 2]),
     ],
-    faults: dice.chance(0.6)
-      ? [undoneDrop(dice)]
+    faults: dice.chance(0.8)
+      ? [dice.chance(0.5) ? undoneDrop(dice) : emptySegment(dice)]
       : rounds(dice, ['dropping', 'dropping', 'renewing', 'rolling', 'writing'], dice.between(1, 3), 12),
     duration: dice.between(4000, 6000),
   };
+}
+
+/** A segment takes no group, so that no lease ever names it; then it is dropped together with the one before. */
+function emptySegment(dice: Dice): PlannedFault {
+  return fault('go on', {
+    state: 'rolling',
+    nth: dice.between(1, 16),
+    process: 0,
+    setsOff: [
+      fault(dice.pick(['error', 'short write']), {
+        state: 'writing',
+        process: 'struck',
+        setsOff: [{ ...undoneDrop(dice), nth: dice.between(1, 3) }],
+      }),
+    ],
+  });
 }
 
 /** Segments have just been dropped, when the file server loses some of that, and the owner is gone. */
 function undoneDrop(dice: Dice): PlannedFault {
   return fault('go on', {
     state: 'dropping',
-    nth: dice.between(1, 10),
+    nth: dice.pick([1, 1, 1, 2, 4]),
     process: 0,
     setsOff: [
       fault('server crash', {
-        at: dice.between(1, 25),
+        at: dice.between(3, 30),
         process: 'struck',
         lasts: dice.between(1, 10),
         setsOff: [

@@ -5,15 +5,6 @@ const RESERVE = 'mta/queue/reserve.ts';
 
 export const space: readonly Mutant[] = [
   {
-    name: 'reserve-inherited',
-    rule: 'Each owner has its own reserve: a paused one that takes its reserve late writes into no later segment.',
-    file: RESERVE,
-    edits: [
-      { find: 'join(folder, reserveName(epoch));', replace: 'join(folder, reserveName(0));' },
-      { find: 'madeBy !== undefined && madeBy < epoch', replace: 'madeBy !== undefined && madeBy > epoch' },
-    ],
-  },
-  {
     name: 'reserve-not-exclusive',
     rule: 'A ghost can create no segment that another owner has: the reserve becomes one by a link.',
     file: RESERVE,
