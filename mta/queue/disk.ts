@@ -26,8 +26,8 @@ export interface Disk {
   create(path: string, options?: { readonly synchronous?: boolean }): Promise<DiskFile>;
   /** Opens for reading. */
   open(path: string): Promise<DiskFile>;
-  /** Opens an existing file for writing and reading. */
-  openWritable(path: string): Promise<DiskFile>;
+  /** Opens an existing file for writing and reading; `synchronous` as in `create`. */
+  openWritable(path: string, options?: { readonly synchronous?: boolean }): Promise<DiskFile>;
   rename(from: string, to: string): Promise<void>;
   /** Gives a file a second name; rejects with EEXIST where that is taken. */
   link(from: string, to: string): Promise<void>;
@@ -180,7 +180,10 @@ export const nodeDisk: Disk = {
     return new NodeFile(await open(path, flags, 0o600), synchronous);
   },
   open: async (path) => new NodeFile(await open(path, 'r')),
-  openWritable: async (path) => new NodeFile(await open(path, 'r+')),
+  async openWritable(path, { synchronous = false } = {}) {
+    const { O_RDWR, O_DSYNC } = fs.constants;
+    return new NodeFile(await open(path, O_RDWR | (synchronous ? O_DSYNC : 0)), synchronous);
+  },
   rename,
   link: (from, to) => fs.promises.link(from, to),
   unlink: (path) => fs.promises.unlink(path),

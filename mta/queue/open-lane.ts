@@ -107,7 +107,10 @@ async function recoverAndBegin(
     segmentBytes,
     log: (fields, message) => log.warn({ lane: id, ...fields }, message),
   });
-  const recovered = await recoverLane(noted, folder, lease.written, { clock, snapshots });
+  const recovered = await recoverLane(noted, folder, lease.written, {
+    ...{ epoch, clock, snapshots },
+    confirm: () => lease.renew(),
+  });
   const { first, ends, index, damage } = recovered;
   const segments = new Segments(
     disk,

@@ -39,6 +39,10 @@ export interface Recovered {
 
 /** What an index is made with. */
 interface Rebuilding {
+  /** Of our lease. */
+  readonly epoch: number;
+  /** Resolves where the lane has been ours up to now; else rejects. */
+  readonly confirm: () => Promise<void>;
   readonly clock: Clock;
   readonly snapshots: Snapshots;
 }
@@ -68,9 +72,9 @@ export async function recoverLane(
   written: Written,
   rebuilding: Rebuilding,
 ): Promise<Recovered> {
-  const { walked, next } = await walk(disk, folder, written, rebuilding.clock);
+  const { walked, next } = await walk(disk, folder, written, rebuilding);
   try {
-    return { ...(await replayAll(disk, folder, { walked, written }, rebuilding.snapshots)), next };
+    return { ...(await replayAll(disk, folder, { walked, written }, rebuilding)), next };
   } catch (error) {
     await next.close();
     throw error;
@@ -87,7 +91,7 @@ async function walk(
   disk: Disk,
   folder: string,
   written: Written,
-  clock: Clock,
+  { clock, epoch, confirm }: Rebuilding,
 ): Promise<{ walked: Walked[]; next: DiskFile }> {
   const named = written.segment;
   const patience = new Patience(clock);
@@ -98,6 +102,8 @@ async function walk(
     for (let number = Math.max(named, 1); !next; number += 1) {
       let segment = await look(disk, folder, number);
       if (!segment.file) {
+        // A later owner may have dropped it.
+        if (number === named) await confirm();
         const created = await createUnlessThere(disk, folder, number);
         if (created && number !== named) {
           next = created;
@@ -108,6 +114,7 @@ async function walk(
         segment = await openSegment(disk, folder, number);
       }
       newer.push(number === named ? await seeWhole(disk, folder, segment, written.end, patience) : segment);
+      assertNotLater(segment, epoch);
     }
     const oldest = await oldestToRead(disk, folder, newer, named);
     for (let number = named - 1; number >= oldest; number -= 1) {
@@ -122,6 +129,12 @@ async function walk(
     for (const { file } of [...older, ...newer]) await file?.close();
     throw error;
   }
+}
+
+/** A claimant that was paused must leave alone what a later owner writes, and not stand in its way. */
+function assertNotLater({ number, header }: Walked, epoch: number): void {
+  if (header === undefined || header.epoch <= epoch) return;
+  throw new PostriderError('LaneLost', `segment ${number} of the lane is a later owner's`);
 }
 
 /** By the newest seal; where its head is damaged, by the listing. */
@@ -225,7 +238,7 @@ async function replayAll(
   disk: Disk,
   folder: string,
   { walked, written }: { readonly walked: readonly Walked[]; readonly written: Written },
-  snapshots: Snapshots,
+  { snapshots, confirm }: Rebuilding,
 ): Promise<Omit<Recovered, 'next'>> {
   const seal = newestHeader(walked);
   const sealedFrom = seal ? seal.number - seal.seal.length : 1;
@@ -266,6 +279,8 @@ async function replayAll(
   // Nothing in dropped segments was needed: of those, a crash may have brought back the older without the newer.
   index.forget(first);
   replay.transfers.forget(first);
+  // What is missing, or damaged, may have been taken away by a later owner while we were paused.
+  await confirm();
   for (const { number, file } of walked) {
     if (!file && number >= first) await assertMissing(disk, folder, number);
   }

@@ -61,7 +61,10 @@ async function readSegment(
     { synced, ...(sealed === undefined ? {} : { sealed }) },
   );
   // What is served from now on must be there after the next crash too: its writer may have died before its sync.
-  if (sealed === undefined) await makeSafe(damage.length > 0 ? end : synced, end);
+  if (sealed === undefined) {
+    await file.sync();
+    if (damage.length === 0) await makeSafe(synced, end);
+  }
   // A segment that is damaged is read again each time: its damage is counted as long as it is there.
   if (damage.length === 0) {
     const { groupMagic } = header;

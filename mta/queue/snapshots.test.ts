@@ -54,6 +54,8 @@ async function recover(disk: MemoryDisk, folder: string): Promise<Outcome | unde
     log: (_fields, message) => ignored.push(message),
   });
   const recovered: Recovered = await recoverLane(disk, folder, leases[0], {
+    epoch: 99,
+    confirm: async () => undefined,
     clock: new TestClock(),
     snapshots,
   });

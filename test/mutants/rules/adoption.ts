@@ -154,8 +154,8 @@ export const adoption: readonly Mutant[] = [
     file: 'mta/queue/replay-segment.ts',
     edits: [
       {
-        find: '  if (sealed === undefined) await makeSafe(damage.length > 0 ? end : synced, end);\n',
-        replace: '',
+        find: '  if (sealed === undefined) {\n',
+        replace: '  if (sealed === undefined && end < 0) {\n',
       },
     ],
   },
