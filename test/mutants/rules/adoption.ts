@@ -82,17 +82,6 @@ export const adoption: readonly Mutant[] = [
     edits: [{ find: 'const { epoch } = lease;', replace: 'const epoch = 1;' }],
   },
   {
-    name: 'epoch-of-a-later-renewal',
-    rule: 'The epoch is the number of the synced claim: those of renewals may be given again after a crash.',
-    file: 'mta/queue/open-lane.ts',
-    edits: [
-      {
-        find: '{ lane: id, folder, epoch, first, ends },',
-        replace: '{ lane: id, folder, get epoch() { return lease.number; }, first, ends },',
-      },
-    ],
-  },
-  {
     name: 'end-in-the-lease-ignored',
     rule: "The lease's name says how far its segment had been synced: a claimant must see that much of it.",
     file: 'mta/queue/open-lane.ts',
