@@ -69,11 +69,13 @@ export function createSessions(deps: SessionsDeps): Sessions {
   /** The latest that serves the destination; one that serves another moves here, where there is room for it. */
   const takeIdle = (key: string, destination: DestinationKey): SmtpSession | undefined => {
     const entries = idle.get(key) ?? [];
-    const found = entries.findLast((entry) => entry.destination === destination || hasRoom(destination));
-    if (found !== undefined) {
-      forget(found.session, key);
+    const at = entries.findLastIndex((entry) => entry.destination === destination || hasRoom(destination));
+    if (at < 0) return undefined;
+    const [found] = entries.splice(at, 1);
+    if (entries.length === 0) {
+      idle.delete(key);
     }
-    return found?.session;
+    return found!.session;
   };
 
   const forget = (session: SmtpSession, key: string): void => {
