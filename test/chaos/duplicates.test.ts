@@ -48,6 +48,13 @@ describe('a second copy', () => {
     }
   });
 
+  it('has its fault later where settlements took so long in this run, and no later than that', () => {
+    const settled = [{ node: 'n2', queueId: 'lane-1', to: 'a@x', at: 5005 + 2 * LONGEST_SETTLE_MS }];
+    const of = (at: number) => verdict(twice, { settled, nodeFaults: [kill(at)] }).unaccounted;
+    expect(of(1010 + LONGEST_SETTLE_MS)).toEqual([]);
+    expect(of(1010 + 2 * LONGEST_SETTLE_MS)).toHaveLength(1);
+  });
+
   it('has none where the fault came after it', () => {
     const copies = [copy('n1', 1000), copy('n2', 1700)];
     expect(verdict(copies, { nodeFaults: [kill(1800)] }).unaccounted).toHaveLength(1);

@@ -4,7 +4,8 @@
  *
  * What was synced is known from the lanes' journals (journals.ts), and from nothing else: no copy may begin once the
  * recipient's end is in what counts of its journal, and none has two ends that count. What had not been recorded
- * `LONGEST_SETTLE_MS` after its reply, though nothing had happened yet, was not about to be: no fault excuses it.
+ * `LONGEST_SETTLE_MS` after its reply, though nothing had happened yet, was not about to be: no fault excuses it, unless
+ * settlements with which nothing interfered took as long in this run, as where processes get no processor.
  */
 import type { Copy } from './account.ts';
 import type { NodeFault, VolumeFault } from './faults.ts';
@@ -55,7 +56,7 @@ export const LONGEST_SETTLE_MS = 2000;
 const SLOWEST = 5;
 
 export function judge(copies: ReadonlyMap<string, readonly Copy[]>, evidence: Evidence): Verdict {
-  const history = new History(evidence);
+  const history = new History(copies, evidence);
   const byFault: Record<string, number> = {};
   const unaccounted: string[] = [];
   const unsettled: number[] = [];
@@ -85,7 +86,7 @@ export function judge(copies: ReadonlyMap<string, readonly Copy[]>, evidence: Ev
       unaccounted.push(`${key}: ${inOrder.map((copy, i) => history.describe(copy, excuses[i])).join('; ')}`);
     }
   }
-  const took = history.settlements(copies).sort((a, b) => b.ms - a.ms);
+  const took = [...history.settlements].sort((a, b) => b.ms - a.ms);
   return {
     duplicates,
     byFault,
@@ -113,13 +114,19 @@ class History {
   readonly #evidence: Evidence;
   readonly #faultsOf = new Map<string, NodeFault[]>();
 
-  constructor(evidence: Evidence) {
+  /** How long it took to settle what no fault came near. */
+  readonly settlements: readonly { readonly ms: number; readonly copy: Copy }[];
+  readonly #longest: number;
+
+  constructor(copies: ReadonlyMap<string, readonly Copy[]>, evidence: Evidence) {
     this.#evidence = evidence;
     for (const fault of evidence.nodeFaults) {
       const of = this.#faultsOf.get(fault.node) ?? [];
       of.push(fault);
       this.#faultsOf.set(fault.node, of);
     }
+    this.settlements = this.#undisturbed(copies);
+    this.#longest = this.settlements.reduce((most, { ms }) => Math.max(most, ms), LONGEST_SETTLE_MS);
   }
 
   /**
@@ -128,7 +135,7 @@ class History {
    * @param next when the next copy's final dot was read
    */
   excuse(copy: Copy, next = Number.POSITIVE_INFINITY): Excuse | undefined {
-    const until = Math.min(copy.repliedAt + LONGEST_SETTLE_MS, next);
+    const until = Math.min(copy.repliedAt + this.#longest, next);
     const first = this.#strikes(copy)[0];
     if (first && first.at <= until) {
       return { kind: first.kind, after: Math.max(0, first.at - copy.repliedAt) };
@@ -136,7 +143,7 @@ class History {
     const trouble = this.#troubleOf(copy.node, copy.dotAt, until);
     if (trouble?.kind !== 'volume full') return trouble && { kind: trouble.kind };
     // What can't be written waits in memory: only together with its process is it lost.
-    const lost = first && first.at <= trouble.to + LONGEST_SETTLE_MS;
+    const lost = first && first.at <= trouble.to + this.#longest;
     return lost ? { kind: `${first.kind}, volume full` } : undefined;
   }
 
@@ -155,8 +162,7 @@ class History {
     return `${queueId} by ${who} at ${time}, answered after ${repliedAt - dotAt} ms (${excuse?.kind ?? what})`;
   }
 
-  /** How long it took to settle what no fault came near. */
-  settlements(copies: ReadonlyMap<string, readonly Copy[]>): { readonly ms: number; readonly copy: Copy }[] {
+  #undisturbed(copies: ReadonlyMap<string, readonly Copy[]>): { readonly ms: number; readonly copy: Copy }[] {
     const copiesOf = new Map<string, Copy>();
     for (const [key, all] of copies) {
       const to = key.slice(key.indexOf(' ') + 1);
