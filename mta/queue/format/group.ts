@@ -13,7 +13,7 @@ import { decodeRecordHead, type EncodedRecord, RECORD_HEADER, type RecordType } 
 export const GROUP_HEADER = 40;
 
 export interface GroupHeader {
-  /** Counts the groups of a lane. */
+  /** Counts the groups of a lane, for who reads a segment by eye: what counts follows from offsets and seals alone. */
   readonly sequence: number;
   /** Bytes of the records after the header. */
   readonly length: number;
