@@ -24,7 +24,8 @@ export const adoption: readonly Mutant[] = [
     edits: [
       {
         find: "    if (errorCode(error) === 'EEXIST') return undefined;",
-        replace: "    if (errorCode(error) === 'EEXIST') return disk.openWritable(path);",
+        replace:
+          "    if (errorCode(error) === 'EEXIST') return disk.openWritable(join(folder, segmentName(number)));",
       },
     ],
   },
