@@ -64,18 +64,19 @@ function tornHeads(dice: Dice): Scene {
   };
 }
 
-/** Much comes and goes, a little stays: segments are moved, dropped, and may be there again after a crash. */
+/** Much comes and goes, and mostly a little stays: segments are moved, dropped, and may be there again after a crash. */
 function compaction(dice: Dice): Scene {
+  const nothingStays = dice.chance(0.4);
+  const many = letters(dice, 0, dice.between(16, 32), 2500, nothingStays ? [0] : [0, 0, 0, 2]);
   return {
     ...fleet(dice, [0, 1]),
     unreachable: [{ destination: 1, from: 0, to: dice.between(1000, 5000) }],
-    messages: [
-      ...letters(dice, 0, dice.between(1, 2), 200, [1]),
-      ...letters(dice, 0, dice.between(16, 32), 2500, [0, 0, 0, 2]),
-    ],
-    faults: dice.chance(0.8)
-      ? [dice.chance(0.5) ? undoneDrop(dice) : emptySegment(dice)]
-      : rounds(dice, ['dropping', 'dropping', 'renewing', 'rolling', 'writing'], dice.between(1, 3), 12),
+    messages: nothingStays ? many : [...many, ...letters(dice, 0, dice.between(1, 2), 200, [1])],
+    faults: nothingStays
+      ? [emptySegment(dice)]
+      : dice.chance(0.7)
+        ? [undoneDrop(dice)]
+        : rounds(dice, ['dropping', 'dropping', 'renewing', 'rolling', 'writing'], dice.between(1, 3), 12),
     duration: dice.between(4000, 6000),
   };
 }
@@ -89,7 +90,7 @@ function emptySegment(dice: Dice): PlannedFault {
     setsOff: [
       fault(dice.pick(['error', 'short write']), {
         state: 'writing',
-        process: 'struck',
+        process: 0,
         setsOff: [{ ...undoneDrop(dice), nth: dice.between(1, 3) }],
       }),
     ],
@@ -105,7 +106,7 @@ function undoneDrop(dice: Dice): PlannedFault {
     setsOff: [
       fault('server crash', {
         at: dice.between(3, 30),
-        process: 'struck',
+        process: 0,
         lasts: dice.between(1, 10),
         setsOff: [
           fault(dice.pick(['kill', 'node crash']), {
@@ -260,7 +261,7 @@ function lateRelease(dice: Dice): Scene {
           }),
           fault('kill', {
             at: dice.between(8000, 10_000),
-            process: 'other',
+            process: 1,
             restartAfter: dice.between(50, 500),
           }),
         ],
