@@ -54,7 +54,7 @@ async function recover(disk: MemoryDisk, folder: string): Promise<Outcome | unde
     log: (_fields, message) => ignored.push(message),
   });
   const recovered: Recovered = await recoverLane(disk, folder, leases[0], {
-    epoch: 99,
+    epoch: leases[0].number + 1,
     confirm: async () => undefined,
     clock: new TestClock(),
     snapshots,
