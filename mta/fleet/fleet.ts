@@ -64,6 +64,8 @@ export class Fleet implements FleetChannel {
   readonly #links = new Map<string, Link>();
   readonly #memberListeners: (() => void)[] = [];
   readonly #beatMs: number;
+  /** Longest wait for a member: below a term, and enough for a handshake on a busy machine, which begins anew if it is cut. */
+  readonly #patienceMs: number;
   #listeners: FleetListeners | undefined;
   #loads: () => readonly WorkerLoad[] = () => [];
   #cancels: (() => void)[] = [];
@@ -78,6 +80,7 @@ export class Fleet implements FleetChannel {
     this.self = self;
     this.#deps = deps;
     this.#beatMs = config.queue.leaseTermSeconds * 125;
+    this.#patienceMs = config.queue.leaseTermSeconds * 500;
     const identity = deps.identity();
     this.#identity = identity;
     const { fleet } = config;
@@ -88,7 +91,7 @@ export class Fleet implements FleetChannel {
       self,
       lookup: deps.lookup,
       hello: async (where) => {
-        const answer = await this.#client.call(where, undefined, '/hello', {}, { idleMs: this.#beatMs });
+        const answer = await this.#client.call(where, undefined, '/hello', {}, { idleMs: this.#patienceMs });
         answer.body.resume();
         return answer.member;
       },
@@ -281,7 +284,7 @@ export class Fleet implements FleetChannel {
     const link = this.#link(name);
     link.releases = [];
     link.news = [];
-    const answer = await this.request(name, '/beat', beat, { idleMs: this.#beatMs });
+    const answer = await this.request(name, '/beat', beat, { idleMs: this.#patienceMs });
     const version = this.#link(name).version ?? 1;
     this.#receive(name, parseFrom(beatSchema, await answer.json(LARGEST_BEAT), version));
   }
