@@ -123,7 +123,9 @@ export class Budgets {
   live(now: number): MemberName[] {
     const since = now - this.#options.times.silent;
     const { self } = this.#options;
-    return this.#names.filter((name) => name === self || (this.#peers.get(name)?.heard ?? -1) >= since);
+    return this.#names.filter(
+      (name) => name === self || (this.#peers.get(name)?.heard ?? Number.NEGATIVE_INFINITY) >= since,
+    );
   }
 
   /** Members to exchange messages with at once, rather than at the next beat. */
