@@ -13,18 +13,18 @@ import { type Before, type Claimable, lanesToWatch, reasonToClaim } from './clai
 import type { QueueLog } from './deps.ts';
 import { type Disk, errorCode } from './disk.ts';
 import { sayTaken } from './hands.ts';
-import { type Host, type Owner, parseOwner } from './host.ts';
+import type { Host, Owner } from './host.ts';
 import {
   BODIES,
   isLaneId,
   type LeaseName,
   lanesPath,
   leaseName,
-  ownerName,
   parseLeaseName,
   RETIRED,
   releaseName,
 } from './layout.ts';
+import { newestLease, ownerOf } from './owner.ts';
 import { forgetRelease, listReleases } from './releases.ts';
 import type { LaneRelease, WorkerId } from './types.ts';
 
@@ -220,9 +220,7 @@ export class LaneWatch {
     const folder = join(lanesPath(root), lane);
     const began = clock.monotonic();
     const names = await disk.list(folder);
-    const leases = names.flatMap((name) => parseLeaseName(name) ?? []);
-    // A listing made during a rename may show both names, or neither.
-    const lease = leases.sort((a, b) => b.number - a.number)[0];
+    const lease = newestLease(names);
     if (!lease && names.includes(RETIRED)) this.ended = [...this.ended, lane];
     const now = clock.monotonic();
     const name = lease ? leaseName(lease) : '';
@@ -270,17 +268,7 @@ export class LaneWatch {
   }
 
   async #ownerOf(folder: string, lease: LeaseName): Promise<Seen['owner']> {
-    try {
-      const file = await this.#parts.disk.open(join(folder, ownerName(lease.nonce)));
-      try {
-        const bytes = Buffer.alloc(4096);
-        const process = parseOwner(bytes.toString('utf8', 0, await file.read(bytes, 0)));
-        return process && { nonce: lease.nonce, process };
-      } finally {
-        await file.close();
-      }
-    } catch {
-      return undefined;
-    }
+    const process = await ownerOf(this.#parts.disk, folder, lease);
+    return process && { nonce: lease.nonce, process };
   }
 }

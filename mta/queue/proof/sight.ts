@@ -8,20 +8,18 @@
  */
 import { join } from 'node:path';
 import { type Disk, errorCode, messageOf } from '../disk.ts';
-import { type Owner, parseOwner } from '../host.ts';
+import type { Owner } from '../host.ts';
 import {
   BODIES,
   DAMAGED,
   isLaneId,
-  type LeaseName,
   lanesPath,
   leaseName,
-  ownerName,
-  parseLeaseName,
   parseSegmentName,
   RETIRED,
   releasesPath,
 } from '../layout.ts';
+import { newestLease, ownerOf } from '../owner.ts';
 import { queueIdOf } from '../version.ts';
 
 /** What the folder of one lane shows. */
@@ -108,24 +106,6 @@ async function lookAtLane(disk: Disk, root: string, lane: string): Promise<LaneS
   } catch (error) {
     if (errorCode(error) === 'ENOENT' && !(await disk.exists(folder))) return undefined;
     return { ...nothing, damaged: false, names: 0, unreadable: messageOf(error) };
-  }
-}
-
-function newestLease(names: readonly string[]): LeaseName | undefined {
-  return names.flatMap((name) => parseLeaseName(name) ?? []).sort((a, b) => b.number - a.number)[0];
-}
-
-async function ownerOf(disk: Disk, folder: string, lease: LeaseName): Promise<Owner | undefined> {
-  try {
-    const file = await disk.open(join(folder, ownerName(lease.nonce)));
-    try {
-      const bytes = Buffer.alloc(4096);
-      return parseOwner(bytes.toString('utf8', 0, await file.read(bytes, 0)));
-    } finally {
-      await file.close();
-    }
-  } catch {
-    return undefined;
   }
 }
 
