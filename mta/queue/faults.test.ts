@@ -1,7 +1,7 @@
 /** One fault per test: what it costs, and that everything else goes on. */
 import { describe, expect, it } from 'vitest';
 import type { SmtpError } from '../errors.ts';
-import { diskError, MemoryDisk } from './testing/memory-disk.ts';
+import { diskError, flipBitAt, MemoryDisk } from './testing/memory-disk.ts';
 import {
   accept,
   DELIVERED,
@@ -76,11 +76,7 @@ describe('a flipped bit below a synced group', () => {
     const second = await accept(test.queue, 'second', Buffer.from('some content to be damaged'));
     const third = await accept(test.queue, 'third');
     const [segment] = await segmentsOf(test.disk);
-    test.disk.damage(segment!, (bytes) => {
-      const at = bytes.indexOf('to be damaged');
-      bytes[at] = bytes[at]! ^ 4;
-      return bytes;
-    });
+    test.disk.damage(segment!, flipBitAt('to be damaged'));
     const lines: LogLine[] = [];
     const after = await reopen(test, lines);
     expect([...after.queue.entries()].map((entry) => entry.id)).toEqual([first, third]);
@@ -126,11 +122,7 @@ describe('a flipped bit below a synced group', () => {
     const id = await accept(test.queue, 'first', Buffer.from('the content as it was sent'));
     const after = await reopen(test);
     const [segment] = await segmentsOf(after.disk);
-    after.disk.damage(segment!, (bytes) => {
-      const at = bytes.indexOf('as it was sent');
-      bytes[at] = bytes[at]! ^ 4;
-      return bytes;
-    });
+    after.disk.damage(segment!, flipBitAt('as it was sent'));
     expect(await after.queue.read(id)).toBeUndefined();
     expect(after.queue.entry(id)).toBeUndefined();
     expect(after.queue.counts().damaged).toBe(1);
@@ -174,11 +166,7 @@ describe('damage of what others hang on', () => {
     await accept(test.queue, 'second', Buffer.from('some content to be damaged'));
     await accept(test.queue, 'third');
     const [segment] = await segmentsOf(test.disk);
-    test.disk.damage(segment!, (bytes) => {
-      const at = bytes.indexOf('to be damaged');
-      bytes[at] = bytes[at]! ^ 4;
-      return bytes;
-    });
+    test.disk.damage(segment!, flipBitAt('to be damaged'));
     const lines: LogLine[] = [];
     const [lane] = await lanesOf(test.disk);
     const aside = `/queue/lanes/${lane}/damaged`;
@@ -199,11 +187,7 @@ describe('damage of what others hang on', () => {
     await accept(test.queue, 'large', Buffer.alloc(5000, 'x'));
     await accept(test.queue, 'small');
     const [segment] = await segmentsOf(test.disk);
-    test.disk.damage(segment!, (bytes) => {
-      const at = bytes.indexOf('large-0@example.test');
-      bytes[at] = bytes[at]! ^ 4;
-      return bytes;
-    });
+    test.disk.damage(segment!, flipBitAt('large-0@example.test'));
     const after = await reopen(test);
     expect(after.queue.counts()).toMatchObject({ messages: 1, damaged: 1 });
     const [lane] = await lanesOf(after.disk);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseLeaseName, parseSnapshotName, snapshotName } from './layout.ts';
 import { type Recovered, recoverLane } from './recovery.ts';
 import { reasonToIgnore, Snapshots } from './snapshots.ts';
-import { diskError, MemoryDisk } from './testing/memory-disk.ts';
+import { diskError, flipBitAt, MemoryDisk } from './testing/memory-disk.ts';
 import {
   accept,
   contentOf,
@@ -230,11 +230,7 @@ describe('damage in a segment that is known by its snapshot', () => {
   async function damagedLane(): Promise<{ disk: MemoryDisk; ids: string[] }> {
     const { disk, ids } = await released();
     const [folder] = await lanePaths(disk);
-    disk.damage(`${folder}/segment.0000000001`, (bytes) => {
-      const at = bytes.indexOf('1 1 1 1 ');
-      bytes[at] = bytes[at]! ^ 4;
-      return bytes;
-    });
+    disk.damage(`${folder}/segment.0000000001`, flipBitAt('1 1 1 1 '));
     return { disk, ids };
   }
 

@@ -211,3 +211,13 @@ export class MemoryDisk implements Disk {
     return node;
   }
 }
+
+/** For `damage`: flips one bit of the first byte of `text` in the file. Throws where the file doesn't hold it. */
+export const flipBitAt =
+  (text: string) =>
+  (bytes: Buffer): Buffer => {
+    const at = bytes.indexOf(text);
+    if (at === -1) throw new Error(`the file does not hold ${text}`);
+    bytes[at] = bytes[at]! ^ 4;
+    return bytes;
+  };
