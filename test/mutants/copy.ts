@@ -2,7 +2,7 @@
 import { cpSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryFolder } from '../support/folders.ts';
-import { type Mutant, mutate } from './mutant.ts';
+import { type Mutant, mutate, placesOf } from './mutant.ts';
 
 const COPIED = ['mta', 'test/simulation', 'test/support', 'package.json'];
 
@@ -16,9 +16,9 @@ export async function inCopy<T>(
   try {
     for (const path of COPIED) cpSync(join(root, path), join(folder, path), { recursive: true });
     symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
-    if (mutant) {
-      const path = join(folder, mutant.file);
-      writeFileSync(path, mutate(readFileSync(path, 'utf8'), mutant));
+    for (const place of mutant ? placesOf(mutant) : []) {
+      const path = join(folder, place.file);
+      writeFileSync(path, mutate(readFileSync(path, 'utf8'), place, mutant!.name));
     }
     return await work(folder);
   } finally {

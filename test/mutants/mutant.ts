@@ -1,13 +1,18 @@
 /**
- * A rule of the queue, broken on purpose: exact pieces of one source and what stands there instead. It fails to apply
+ * A rule of the queue, broken on purpose: exact pieces of a source and what stands there instead. It fails to apply
  * where a piece is not found exactly once.
  */
 
-export interface Mutant {
+export interface Mutant extends Place {
   /** Short, with hyphens: what `--only` takes. */
   readonly name: string;
   /** What the queue promises, and this breaks. */
   readonly rule: string;
+  /** Where the rule is kept a second time: to break it is to break it there too. */
+  readonly also?: readonly Place[];
+}
+
+export interface Place {
   /** From the root of the tree. */
   readonly file: string;
   /** Mostly one. */
@@ -19,8 +24,11 @@ export interface Edit {
   readonly replace: string;
 }
 
-/** The source of the mutant's file with the rule broken. Throws where a piece stands there never or more than once. */
-export function mutate(source: string, { name, file, edits }: Mutant): string {
+/** All places that a mutant changes, each in another file. */
+export const placesOf = (mutant: Mutant): readonly Place[] => [mutant, ...(mutant.also ?? [])];
+
+/** The source of a place with the rule broken. Throws where a piece stands there never or more than once. */
+export function mutate(source: string, { file, edits }: Place, name: string): string {
   return edits.reduce((text, { find, replace }) => {
     const parts = text.split(find);
     if (parts.length === 2) return parts.join(replace);

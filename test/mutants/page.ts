@@ -1,4 +1,5 @@
 /** docs/queue-mutants.md, made from the trials. Pure. */
+import { placesOf } from './mutant.ts';
 import type { Outcome, Trial } from './trial.ts';
 
 export interface PageFacts {
@@ -19,8 +20,9 @@ export function describe(outcome: Outcome): readonly [by: string, after: string,
 
 export function page({ trials, seed, schedules }: PageFacts): string {
   const rows = trials.map(({ mutant, outcome }) => {
-    const { name, rule, file } = mutant;
-    return `| \`${name}\` | ${[rule, file, ...describe(outcome)].map(cell).join(' | ')} |`;
+    const { name, rule } = mutant;
+    const files = placesOf(mutant).map(({ file }) => file);
+    return `| \`${name}\` | ${[rule, files.join(', '), ...describe(outcome)].map(cell).join(' | ')} |`;
   });
   return `# Would the simulation notice?
 

@@ -4,7 +4,7 @@
  */
 import type { Dice } from './dice.ts';
 import { DISK_SCENES } from './disk-scenes.ts';
-import type { PlannedFault, Who } from './plan.ts';
+import type { PlannedFault, PlannedMessage, Who } from './plan.ts';
 import { FOR_GOOD, fault, fleet, letters, moment, type Scene } from './scene-parts.ts';
 import type { State } from './states.ts';
 
@@ -20,7 +20,8 @@ const COMMIT: readonly State[] = [
 ];
 const SCENES = [
   ...DISK_SCENES,
-  undoneClaim,
+  // Needs more luck than others.
+  ...[undoneClaim, undoneClaim, undoneClaim],
   takeover,
   ghostMail,
   doubleAdoption,
@@ -129,27 +130,39 @@ const slowToNotice = (dice: Dice, process: Who): PlannedFault[] =>
   dice.chance(0.7) ? [1, 2].map((nth) => fault('slow', { state: 'keeping', nth, process })) : [];
 
 /**
- * The file server crashes between a claim and its sync; the owner, on the same machine as the claimant, hears of it as it
- * drops a segment, so that the claimant's sync says nothing.
+ * The file server crashes while a claimant is paused, between its claim and the sync of that, or with its seal under way.
+ * The owner goes on where that undid the claim. It is on the same machine, and hears of the crash first, as it begins a
+ * segment or drops one: then the claimant's sync says nothing.
  */
 function undoneClaim(dice: Dice): Scene {
   const claimant = 1;
+  const large = (count: number, within: number): PlannedMessage[] =>
+    letters(dice, 0, count, within, [1, 1, 0]).map((message) => ({
+      ...message,
+      size: dice.between(300, 500),
+    }));
+  const goesOn = dice.between(5, 60);
   return {
     ...fleet(dice, [0, 0, 1]),
-    unreachable: [],
-    messages: letters(dice, 0, dice.between(8, 14), 1500),
+    unreachable: [{ destination: 1, from: 0, to: 20_000 }],
+    messages: letters(dice, 0, dice.between(10, 18), 1500),
     faults: [
-      fault('pause', { at: 0, process: 2, lasts: FOR_GOOD }),
+      // So that nobody else claims the lane.
+      fault('stop', { at: 350, process: 2, restartAfter: FOR_GOOD }),
       fault('pause', {
-        state: dice.pick(['renewing', 'syncing', 'dropping']),
+        // The folder has just been synced, or is about to be.
+        state: dice.pick(['rolling', 'dropping']),
         nth: dice.between(4, 16),
         process: 0,
         lasts: FOR_GOOD,
         setsOff: [
           fault('pause', {
-            state: 'claiming',
+            ...dice.pick([
+              { state: 'claiming', nth: 1 },
+              { state: 'claiming', nth: 1 },
+              { state: 'sealing', nth: dice.between(3, 4) },
+            ] as const),
             process: claimant,
-            nth: dice.between(1, 2),
             lasts: FOR_GOOD,
             setsOff: [
               fault('server crash', {
@@ -157,9 +170,13 @@ function undoneClaim(dice: Dice): Scene {
                 process: claimant,
                 lasts: dice.between(1, 20),
               }),
-              fault('go on', { at: dice.between(20, 60), process: 0, mail: letters(dice, 0, 5, 1200) }),
-              fault('go on', { at: dice.between(60, 600), process: claimant }),
-              fault('kill', { at: dice.between(700, 1800), process: 0, restartAfter: dice.between(50, 300) }),
+              fault('go on', {
+                at: 32 + goesOn,
+                process: 0,
+                mail: [...large(dice.between(0, 10), 60), ...large(4, 1200)],
+              }),
+              fault('go on', { at: 32 + goesOn + dice.between(20, 500), process: claimant }),
+              fault('kill', { at: dice.between(900, 2200), process: 0, restartAfter: dice.between(50, 300) }),
             ],
           }),
         ],
