@@ -3,7 +3,7 @@
  * garbage collector has nothing to look at. Rows that were given back are given out again.
  */
 
-const CHUNK_BITS = 12;
+const CHUNK_BITS = 10;
 const CHUNK = 1 << CHUNK_BITS;
 const MASK = CHUNK - 1;
 

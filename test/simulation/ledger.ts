@@ -45,6 +45,8 @@ export interface MessageAccount {
   answered: boolean;
   /** An owner has opened its lane without it. */
   gone: boolean;
+  /** An owner has opened its lane without one of its recipients, who had no end. */
+  missing: boolean;
   /** Reports about each recipient that were delivered, by their ids. */
   readonly reports: Map<number, Set<QueueId>>;
 }
@@ -93,6 +95,7 @@ export class Ledger {
       id: '',
       answered: false,
       gone: false,
+      missing: false,
       reports: new Map(),
     };
     this.#messages.set(key, account);
@@ -152,7 +155,8 @@ export class Ledger {
   accepted(account: MessageAccount, worker: Worker): void {
     account.answered = true;
     this.answered += 1;
-    if (account.gone) {
+    // A later owner may have seen to all of it before its client hears.
+    if (account.missing) {
       throw new Violation('nothing lost', `${account.id} was answered, and a later owner doesn't have it`);
     }
     if (worker.onReserve(account.id)) {
@@ -191,6 +195,7 @@ export class Ledger {
         const { ending, ends } = recipient;
         const isHeld = jobs?.includes(index) ?? false;
         recipient.ending = !isHeld;
+        message.missing ||= !isHeld && !ending;
         if (isHeld && ends > 0) {
           throw new Violation(
             'ended once',
