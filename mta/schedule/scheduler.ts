@@ -49,12 +49,17 @@ export class Scheduler {
   #cancelTimer: (() => void) | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #ticking = false;
+  /** A pump has been asked for, for the next turn. */
+  #pumping = false;
   #stopping = false;
   #idle: (() => void)[] = [];
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
-    options.queue.onArrival((entry) => this.add(entry, entry.jobs));
+    options.queue.onArrival((entry) => {
+      this.#planAll(entry, entry.jobs);
+      this.#pumpSoon();
+    });
     options.room.onMore((key) => {
       const destination = this.#destinations.get(key);
       if (destination !== undefined && !this.#offer(destination)) this.#giveBack(destination);
@@ -65,7 +70,7 @@ export class Scheduler {
 
   /** Plans these jobs of a message; held ones are left alone. */
   add(entry: Pick<QueueEntry, 'handle' | 'sender'>, jobs: readonly Job[]): void {
-    for (const job of jobs) if (!job.held) this.#plan(entry, job, job.dueAt);
+    this.#planAll(entry, jobs);
     this.#pump();
   }
 
@@ -147,6 +152,10 @@ export class Scheduler {
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
+  #planAll(entry: Pick<QueueEntry, 'handle' | 'sender'>, jobs: readonly Job[]): void {
+    for (const job of jobs) if (!job.held) this.#plan(entry, job, job.dueAt);
+  }
+
   #plan({ handle, sender }: Pick<QueueEntry, 'handle' | 'sender'>, job: Job, dueAt: number): void {
     const first = job.recipients[0]!;
     if (dueAt > this.#options.clock.now()) this.#waiting.push({ dueAt, key: handle, detail: first });
@@ -188,12 +197,22 @@ export class Scheduler {
     this.#ask(destination, destination.failures > 0 ? destination.active : destination.wanted);
   }
 
+  /** With the next turn: who has just been taken from a client is answered before it is tried, and so are all of its group. */
+  #pumpSoon(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    this.#options.clock.soon(() => {
+      this.#pumping = false;
+      this.#pump();
+    });
+  }
+
   #pump(): void {
     if (this.#stopping) return;
     for (let looked = 0; this.#underWay.size + this.#unstored < MAX_ACTIVE; looked += 1) {
       if (looked === PORTION) {
         // There may be a million: of a lane that was lost, that a person has changed, or without room.
-        this.#options.clock.soon(() => this.#pump());
+        this.#pumpSoon();
         break;
       }
       const next = this.#turns.next();
