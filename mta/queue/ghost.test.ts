@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { decodeSegmentHeader, HEADER_WINDOW } from './format/segment.ts';
 import { holdNext } from './testing/held-step.ts';
 import { MemoryDisk } from './testing/memory-disk.ts';
-import { accept, contentOf, openTestQueue, settleDown, TestClock } from './testing/test-queue.ts';
+import { accept, contentOf, DELIVERED, openTestQueue, settleDown, TestClock } from './testing/test-queue.ts';
 
 const LARGE = Buffer.alloc(5000, 'large ');
 
@@ -87,5 +87,27 @@ describe('a claim that a crash of the server undoes', () => {
       .at(-1)!;
     const head = decodeSegmentHeader(disk.bytesOf(`${folder}/${newest}`).subarray(0, HEADER_WINDOW));
     expect(head?.epoch).toBeLessThanOrEqual(renewed);
+  });
+});
+
+describe('a renewal that a crash of the server undoes', () => {
+  it('keeps the segments that it no longer names: a claimant walks from the one in the name that is left', async () => {
+    const { queue, disk } = await openTestQueue({ othersGone: false });
+    const first = await accept(queue, 'first', Buffer.alloc(1500));
+    const folder = await laneOf(disk);
+    const leaseIn = async () => (await disk.list(folder)).find((name) => name.startsWith('lease.'))!;
+    const before = await leaseIn();
+    const ids = [first];
+    while (!(await disk.exists(`${folder}/segment.0000000002`))) {
+      ids.push(await accept(queue, `m${ids.length}`, Buffer.alloc(1500)));
+    }
+    await settleDown();
+    const sync = holdNext(disk, 'syncDirectory', (path) => path === folder);
+    for (const id of ids) void queue.settle(id, DELIVERED).catch(() => undefined);
+    await sync.reached;
+    await disk.rename(`${folder}/${await leaseIn()}`, `${folder}/${before}`);
+    sync.go();
+    await settleDown();
+    expect(await disk.exists(`${folder}/segment.0000000001`)).toBe(true);
   });
 });

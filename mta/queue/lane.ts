@@ -102,6 +102,7 @@ export class Lane {
       segments: parts.segments,
       journal: this.#journal,
       segmentBytes: context.config.segmentBytes,
+      confirm: () => this.#lease.renew(),
       restate: async () => {
         await Promise.all([this.#sequences.reserve(), this.transfers.restate()]);
       },

@@ -133,6 +133,8 @@ export class Lease {
     this.#lost = true;
     if (!ours) throw lost();
     await disk.syncDirectory(this.#folder);
+    // A crash of the file server may have taken that back before the sync.
+    if (!(await disk.exists(join(this.#folder, RETIRED)))) throw lost();
   }
 
   /** Resolves when no renewal is in flight. */

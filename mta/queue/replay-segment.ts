@@ -1,7 +1,11 @@
-/** Replays one segment: from its snapshot, where that says all that counts, else from its records; makes the one it lacked. */
+/**
+ * Replays one segment: from its snapshot, where that says all that counts, else from its records; makes the one it lacked.
+ * Fails with the disk's error, or with `LaneLost` where the file was no longer what had been read of it.
+ */
+import { PostriderError } from '../errors.ts';
 import type { DiskFile } from './disk.ts';
 import { RECORD_HEADER } from './format/record.ts';
-import type { SegmentHeader } from './format/segment.ts';
+import { dataStart, decodeSegmentHeader, type SegmentHeader } from './format/segment.ts';
 import type { Replay } from './replay.ts';
 import { type DamagedRange, type ScanResult, scanSegment } from './scan.ts';
 import type { Snapshots } from './snapshots.ts';
@@ -63,7 +67,10 @@ async function readSegment(
   // What is served from now on must be there after the next crash too: its writer may have died before its sync.
   if (sealed === undefined) {
     await file.sync();
-    if (damage.length === 0) await makeSafe(synced, end);
+    if (damage.length === 0 && synced < end) {
+      await makeSafe(synced, end);
+      await assertKept({ file, header }, synced, end);
+    }
   }
   // A segment that is damaged is read again each time: its damage is counted as long as it is there.
   if (damage.length === 0) {
@@ -71,4 +78,24 @@ async function readSegment(
     await snapshots.write(builder, { segment: number, groupMagic, end, lastGroup });
   }
   return { end, lastGroup, damage };
+}
+
+/** A crash of the file server may have torn what was not safe yet, after it was read: then it must all be read again. */
+async function assertKept(
+  { file, header }: Pick<SegmentToReplay, 'file' | 'header'>,
+  from: number,
+  end: number,
+): Promise<void> {
+  const head = Buffer.allocUnsafe(dataStart(header));
+  const read = await file.read(head, 0);
+  let torn = decodeSegmentHeader(head.subarray(0, read)) === undefined;
+  const sink = {
+    record: () => {},
+    damage: () => {
+      torn = true;
+    },
+  };
+  await scanSegment(file, header, sink, { sealed: end, from });
+  if (torn)
+    throw new PostriderError('LaneLost', `segment ${header.number} changed while it was being adopted`);
 }

@@ -54,6 +54,21 @@ describe('the removal of an empty lane', () => {
     expect(names.filter((name) => parseLeaseName(name))).toEqual([]);
   });
 
+  it('ends where a crash of the server has undone the retirement: another may have the lane', async () => {
+    const { test, lane } = await emptied();
+    const retirement = holdNext(test.disk, 'rename', (path) => path === `${lane}/retired`);
+    for (let i = 0; i < 20; i += 1) await test.clock.advance(500);
+    await retirement.reached;
+    const lease = (await test.disk.list(lane)).find((name) => parseLeaseName(name))!;
+    const sync = holdNext(test.disk, 'syncDirectory', (path) => path === lane);
+    retirement.go();
+    await sync.reached;
+    await test.disk.rename(`${lane}/retired`, `${lane}/${lease}`);
+    sync.go();
+    await settleDown();
+    expect((await test.disk.list(lane)).filter((name) => name.startsWith('segment.'))).not.toEqual([]);
+  });
+
   it('is finished by others where its folder could not be renamed', async () => {
     const { test, lane } = await emptied();
     test.disk.inject = (step) =>

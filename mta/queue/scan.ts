@@ -57,17 +57,18 @@ class WindowReader {
 /**
  * @param sealed how far the segment counts, where a seal says so
  * @param synced how far it had been synced at least: damage below that is none of a torn tail
+ * @param from where a group begins: those before it are passed over
  */
 export async function scanSegment(
   file: DiskFile,
   header: SegmentHeader,
   sink: ScanSink,
-  { sealed, synced = 0 }: { sealed?: number; synced?: number },
+  { sealed, synced = 0, from = 0 }: { sealed?: number; synced?: number; from?: number },
 ): Promise<ScanResult> {
   const size = Math.min(await file.size(), sealed ?? Number.POSITIVE_INFINITY);
   const reader = new WindowReader(file, size);
   const magic = header.groupMagic;
-  let at = dataStart(header);
+  let at = Math.max(dataStart(header), from);
   const least = sealed ?? synced;
   let lastGroup = 0;
   while (at < size) {

@@ -192,10 +192,16 @@ export class Segments {
     return this.#readers.read(where);
   }
 
-  /** Forgets and unlinks the segments below `number`; the record that says so is durable. */
-  async drop(number: number): Promise<void> {
+  /**
+   * Forgets and unlinks the segments below `number`; the record that says so is durable.
+   *
+   * @param confirm resolves where the lane has been ours up to now; else rejects
+   */
+  async drop(number: number, confirm: () => Promise<void>): Promise<void> {
     // The lease's name must not fall back, in a crash, to a segment that is gone.
     await this.#disk.syncDirectory(this.#start.folder);
+    // It may have done so before the sync: then the lane is whoever's claims that name, and walks from that segment on.
+    await confirm();
     while (this.#first < number && this.#ends.length > 0) {
       await this.#readers.close(this.#first);
       await this.#snapshots.remove(this.#first);

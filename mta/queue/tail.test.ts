@@ -3,11 +3,12 @@ import { expect, it } from 'vitest';
 import { countingDisk } from './counting-disk.ts';
 import type { Disk } from './disk.ts';
 import { type LaneQueue, openQueue } from './queue.ts';
-import type { MemoryDisk } from './testing/memory-disk.ts';
+import { flipBitAt, type MemoryDisk } from './testing/memory-disk.ts';
 import {
   accept,
   DELIVERED,
   depsOf,
+  type LogLine,
   openTestQueue,
   seeded,
   settleDown,
@@ -81,4 +82,24 @@ it.each([1, 2, 3, 4])('takes no body with it that is still needed (seed %d)', as
   const served = [...heir.entries()].map(({ id }) => id);
   const after = await openClient(disk.restart(seeded(seed).fraction), 3);
   expect([...after.entries()].map(({ id }) => id)).toEqual(served);
+});
+
+it('is read anew where a crash of the file server has torn it before it was safe, and is no damage', async () => {
+  const disk = await diedBeforeSync(({ queue }) => accept(queue, 'written', Buffer.from('not yet synced')));
+  const [lane] = await disk.list('/queue/lanes');
+  const segment = `/queue/lanes/${lane}/segment.0000000001`;
+  let torn = false;
+  disk.inject = (step) => {
+    if (step.operation === 'sync' && step.path === segment && !torn) {
+      torn = true;
+      disk.damage(segment, flipBitAt('not yet synced'));
+    }
+    return undefined;
+  };
+  const lines: LogLine[] = [];
+  const heir = await openTestQueue({ disk, seed: 2, lines });
+  expect(torn).toBe(true);
+  expect(lines.filter(({ message }) => message === 'lane could not be adopted')).toHaveLength(1);
+  for (let i = 0; i < 120 && heir.queue.counts().messages === 0; i += 1) await heir.clock.advance(500);
+  expect(heir.queue.counts()).toMatchObject({ messages: 1, damaged: 0 });
 });
