@@ -6,9 +6,10 @@ import type { View } from './view.ts';
  * Says what is missing; undefined where nothing is.
  *
  * @param view of the node that answers
+ * @param segment that the process which answers has written to last
  * @param hasBody whether there must be a body
  */
-export function durability(view: View, id: string, hasBody: boolean): string | undefined {
+export function durability(view: View, id: string, segment: string, hasBody: boolean): string | undefined {
   const dash = id.indexOf('-');
   const lane = id.slice(0, dash);
   const lanes = view.server.find('/queue/lanes');
@@ -17,13 +18,11 @@ export function durability(view: View, id: string, hasBody: boolean): string | u
   // Another owner may have removed the lane since: then it has seen the message end.
   if (!lanes.names.has(lane)) return undefined;
   if (!(folder instanceof DirectoryNode)) return 'the name of its lane is not synced';
-  const segments = [...folder.names.keys()].filter((name) => name.startsWith('segment.')).sort();
-  const last = view.lastWritten(segments.map((name) => folder.names.get(name)));
-  if (last !== undefined) {
-    const name = segments[last]!;
-    if (!folder.synced.has(name)) return `the name of ${name} is not synced`;
-    const file = folder.names.get(name);
-    if (file instanceof FileNode && view.hasUnsynced(file)) return `${name} is not synced`;
+  // Another owner may have dropped it since: then it has seen what it holds.
+  const file = folder.names.get(segment);
+  if (file instanceof FileNode) {
+    if (!folder.synced.has(segment)) return `the name of ${segment} is not synced`;
+    if (view.hasUnsynced(file)) return `${segment} is not synced`;
   }
   const bodies = folder.names.get('body');
   if (!(bodies instanceof DirectoryNode)) return 'there is no folder of bodies';

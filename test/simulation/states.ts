@@ -102,6 +102,11 @@ export class Tracker {
     return otherState(track, kind, name, to);
   }
 
+  /** Name of the segment of a lane that was written to last; empty where none was. */
+  written(lane: string): string {
+    return this.#tracks.get(lane)?.written ?? '';
+  }
+
   /** Whether what was written last to a lane went to its reserve. */
   onReserve(lane: string): boolean {
     const track = this.#tracks.get(lane);

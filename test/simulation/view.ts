@@ -55,7 +55,6 @@ export class View {
   #listed = new Map<FileNode, { readonly at: number; readonly size: number }>();
   /** Folders whose next sync says that names have been lost. */
   readonly #lostNames = new Set<string>();
-  readonly #written = new WeakSet<FileNode>();
   /** Files whose last name another node, or this one, has taken away. */
   static readonly #removed = new WeakMap<FileNode, View>();
 
@@ -91,12 +90,6 @@ export class View {
   /** Whether any of a file's bytes are not on stable storage, as far as this node has written them. */
   hasUnsynced(file: FileNode): boolean {
     return this.#cache.dirty(file).length > 0 || file.unsynced.length > 0;
-  }
-
-  /** Index of the last of these files that this node has written to. */
-  lastWritten(files: readonly unknown[]): number | undefined {
-    const index = files.findLastIndex((file) => file instanceof FileNode && this.#written.has(file));
-    return index < 0 ? undefined : index;
   }
 
   // ---- names ------------------------------------------------------------------------------------------------------
@@ -290,7 +283,6 @@ export class View {
     const end = write.position + write.length;
     if (end > (this.#sizes.get(file) ?? end)) this.#sizes.set(file, end);
     this.#listed.delete(file);
-    this.#written.add(file);
     this.#cache.put(file, write, earlyFlush);
   }
 

@@ -85,7 +85,8 @@ export class Worker {
 
   whyNotDurable({ id, content, recipients }: MessageAccount): string | undefined {
     const hasBody = content.length > CONFIG.inlineBodyBytes && !recipients.some(({ ending }) => ending);
-    return durability(this.process.machine.view, id, hasBody);
+    const { machine, tracker } = this.process;
+    return durability(machine.view, id, tracker.written(laneOfId(id)), hasBody);
   }
 
   async #open(): Promise<void> {
