@@ -73,9 +73,9 @@ function compaction(dice: Dice): Scene {
     unreachable: [{ destination: 1, from: 0, to: dice.between(1000, 5000) }],
     messages: nothingStays ? many : [...many, ...letters(dice, 0, dice.between(1, 2), 200, [1])],
     faults: nothingStays
-      ? [dice.chance(0.5) ? emptySegment(dice) : slowDrop(dice)]
+      ? [emptySegment(dice)]
       : dice.chance(0.7)
-        ? [dice.chance(0.6) ? undoneDrop(dice) : slowDrop(dice)]
+        ? [undoneDrop(dice)]
         : rounds(dice, ['dropping', 'dropping', 'renewing', 'rolling', 'writing'], dice.between(1, 3), 12),
     duration: dice.between(4000, 6000),
   };
@@ -114,33 +114,6 @@ function undoneDrop(dice: Dice): PlannedFault {
             process: 'struck',
             restartAfter: dice.between(20, 400),
           }),
-        ],
-      }),
-    ],
-  });
-}
-
-/**
- * The file server crashes while the sync before a drop is under way. Mail comes at once: beginning a segment for it hears of
- * the crash first, so that the sync, when it is done, says nothing of the renewals that were lost.
- */
-function slowDrop(dice: Dice): PlannedFault {
-  const mail = letters(dice, 0, dice.between(6, 12), 3, [1, 1, 0]).map((message) => ({
-    ...message,
-    size: dice.between(300, 500),
-  }));
-  return fault('slow', {
-    state: 'dropping',
-    nth: dice.pick([1, 1, 3, 5, 7]),
-    process: 0,
-    setsOff: [
-      fault('server crash', {
-        at: dice.between(1, 10),
-        process: 0,
-        lasts: dice.between(1, 10),
-        mail,
-        setsOff: [
-          fault('kill', { at: dice.between(1000, 3000), process: 1, restartAfter: dice.between(100, 500) }),
         ],
       }),
     ],

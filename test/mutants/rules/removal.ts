@@ -109,12 +109,6 @@ export const removal: readonly Mutant[] = [
     ],
   },
   {
-    name: 'drop-not-proven',
-    rule: 'That the lease names no dropped segment is proven by a renewal after its sync, before one is unlinked.',
-    file: 'mta/queue/segments.ts',
-    edits: [{ find: '    await confirm();\n', replace: '' }],
-  },
-  {
     name: 'retired-lane-left-claimable',
     rule: 'A lane that is removed is taken from everybody before anything of it goes.',
     file: 'mta/queue/lane.ts',
