@@ -3,15 +3,15 @@ import { join } from 'node:path';
 import type { BodyToRead } from './body-reader.ts';
 import { BodyWriter } from './body-writer.ts';
 import type { Disk } from './disk.ts';
+import { FolderSync } from './folder-sync.ts';
 import type { BodyFile } from './format/message.ts';
 import { BODIES, bodyName } from './layout.ts';
-import { sharedSync } from './shared-sync.ts';
 
 export class Bodies {
   readonly #disk: Disk;
   readonly #folder: string;
   readonly #epoch: number;
-  readonly #syncFolder: () => Promise<void>;
+  readonly #names: FolderSync;
   /** Of messages that were refused after their record may have been written. */
   #doubtful: string[] = [];
 
@@ -20,12 +20,12 @@ export class Bodies {
     this.#disk = disk;
     this.#folder = join(folder, BODIES);
     this.#epoch = epoch;
-    this.#syncFolder = sharedSync(() => disk.syncDirectory(this.#folder));
+    this.#names = new FolderSync(() => disk.syncDirectory(this.#folder));
   }
 
   open(sequence: number): { readonly name: string; readonly writer: BodyWriter } {
     const name = bodyName(sequence, this.#epoch);
-    return { name, writer: new BodyWriter(this.#disk, this.#folder, name, this.#syncFolder) };
+    return { name, writer: new BodyWriter(this.#disk, this.#folder, name, this.#names) };
   }
 
   /** How it is read back. @param size bytes, as its record says */

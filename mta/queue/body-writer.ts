@@ -7,6 +7,7 @@ import { crc32 } from 'node:zlib';
 import { smtpError } from '../errors.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import { isFull } from './disk.ts';
+import type { FolderSync } from './folder-sync.ts';
 
 /** Bytes that may wait for the disk before the writer is asked to wait. */
 const HIGH_WATER = 1 << 20;
@@ -14,7 +15,8 @@ const HIGH_WATER = 1 << 20;
 export class BodyWriter {
   readonly #disk: Disk;
   readonly #path: string;
-  readonly #syncFolder: () => Promise<void>;
+  readonly #names: FolderSync;
+  readonly #mark: number;
   #file: DiskFile | undefined;
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
@@ -23,11 +25,12 @@ export class BodyWriter {
   #pump: Promise<void> | undefined;
   #error: unknown;
 
-  /** @param syncFolder resolves after a sync of the body's folder that was begun after the call */
-  constructor(disk: Disk, folder: string, name: string, syncFolder: () => Promise<void>) {
+  /** @param names of the body's folder */
+  constructor(disk: Disk, folder: string, name: string, names: FolderSync) {
     this.#disk = disk;
     this.#path = join(folder, name);
-    this.#syncFolder = syncFolder;
+    this.#names = names;
+    this.#mark = names.mark;
   }
 
   /** CRC-32 of what was taken: summed before the disk has it, as memory and disk may both change it. */
@@ -55,7 +58,7 @@ export class BodyWriter {
     try {
       await this.#file?.sync();
       await this.#close();
-      await this.#syncFolder();
+      await this.#names.sync(this.#mark);
     } catch (error) {
       this.#error = error;
     }
