@@ -4,7 +4,16 @@ import type { PlannedFault } from './plan.ts';
 import { FOR_GOOD, fault, fleet, letters, type Scene } from './scene-parts.ts';
 import type { State } from './states.ts';
 
-export const DISK_SCENES = [crashes, tornHeads, compaction, fullVolume, bodies, lateRelease, lateSweep];
+// Bodies need more luck than others.
+export const DISK_SCENES = [
+  crashes,
+  tornHeads,
+  compaction,
+  fullVolume,
+  ...[bodies, bodies, bodies],
+  lateRelease,
+  lateSweep,
+];
 
 /** Where a crash may tear what was not synced, or undo what was. */
 const COMMIT: readonly State[] = [
@@ -212,20 +221,29 @@ function fullVolume(dice: Dice): Scene {
 
 /** Large messages come all at once, and share the syncs of their folder. */
 function bodies(dice: Dice): Scene {
-  const large = letters(dice, 0, dice.between(5, 10), dice.pick([30, 200]));
+  const large = letters(dice, 0, dice.between(5, 10), dice.pick([5, 30, 200]));
+  const crash = dice.chance(0.5);
   return {
     ...fleet(dice, [0, 1]),
     unreachable: [{ destination: 1, from: 0, to: dice.between(1000, 4000) }],
-    messages: large.map((message) => ({ ...message, size: dice.between(520, 2500) })),
+    // When all have started.
+    messages: large.map((message) => ({
+      ...message,
+      at: 400 + message.at,
+      size: dice.between(520, 2500),
+    })),
     faults: [
-      fault(dice.pick(['slow', 'slow', 'server crash', 'node crash', 'kill', 'error', 'lost reply']), {
-        state: dice.pick(['body', 'body', 'writing', 'syncing']),
-        nth: dice.between(1, 12),
-        process: 0,
-        lasts: dice.between(1, 100),
-        restartAfter: dice.between(20, 400),
-        setsOff: dice.chance(0.5) ? rounds(dice, COMMIT, 1, 4) : [],
-      }),
+      fault(
+        crash ? 'server crash' : dice.pick(['slow', 'slow', 'node crash', 'kill', 'error', 'lost reply']),
+        {
+          state: crash ? 'body' : dice.pick(['body', 'body', 'writing', 'syncing']),
+          nth: dice.between(1, crash ? 30 : 12),
+          process: 0,
+          lasts: dice.between(1, 100),
+          restartAfter: dice.between(20, 400),
+          setsOff: dice.chance(0.5) ? rounds(dice, COMMIT, 1, 4) : [],
+        },
+      ),
     ],
     duration: dice.between(3000, 5000),
   };

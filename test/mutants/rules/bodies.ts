@@ -2,6 +2,7 @@
 import type { Mutant } from '../mutant.ts';
 
 const BODY = 'mta/queue/body-writer.ts';
+const FOLDER = 'mta/queue/folder-sync.ts';
 const LANE = 'mta/queue/lane.ts';
 
 export const bodies: readonly Mutant[] = [
@@ -15,15 +16,24 @@ export const bodies: readonly Mutant[] = [
     name: 'body-name-not-synced',
     rule: 'Each new body has its directory synced before the first 250 that needs it.',
     file: BODY,
-    edits: [{ find: '      await this.#syncFolder();\n', replace: '' }],
+    edits: [{ find: '      await this.#names.sync(this.#mark);\n', replace: '' }],
   },
   {
     name: 'body-rides-with-a-sync-under-way',
     rule: 'Who shares a sync of the directory waits for one that was begun after it asked.',
-    file: 'mta/queue/shared-sync.ts',
+    file: FOLDER,
     edits: [
-      { find: '    next ??= running\n', replace: '    if (running) return running;\n    next ??= running\n' },
+      {
+        find: '    this.#next ??= this.#running\n',
+        replace: '    if (this.#running) return this.#running;\n    this.#next ??= this.#running\n',
+      },
     ],
+  },
+  {
+    name: 'body-name-synced-again-and-believed',
+    rule: 'After a failed sync of a folder, whichever body was told of it, none of before is synced again and believed.',
+    file: FOLDER,
+    edits: [{ find: '    if (this.#failures !== mark) throw this.#failure;\n', replace: '' }],
   },
   {
     name: 'body-unlinked-before-the-record',
