@@ -16,7 +16,7 @@ import type { WorkerLoad } from './balance.ts';
 import type { DestinationQueue, Work } from './destination.ts';
 import { Destinations } from './destinations.ts';
 import { DueHeap } from './due-heap.ts';
-import { mayBeLate } from './lateness.ts';
+import { Lapses } from './lapses.ts';
 import { isSame, type Plan, plannedJob } from './plan.ts';
 import { type Turn, Turns } from './turns.ts';
 import type { AttemptReport, DestinationNews, SchedulerOptions } from './types.ts';
@@ -28,9 +28,6 @@ import { UnderWay } from './under-way.ts';
 const MAX_ACTIVE = 256;
 /** The due times of retries are looked at no more often than this. */
 const TICK_MS = 50;
-/** What waits for a destination that is down is looked through no more often than this: it may be a million. */
-const LAPSE_MS = 30_000;
-const LAPSE_PORTION = 64;
 /** Plans, or destinations, looked at in one turn of the event loop: a few ms. */
 const PORTION = 1000;
 
@@ -44,6 +41,7 @@ export class Scheduler {
   readonly #turns = new Turns();
   /** Recipients under way, by message and the first recipient of the job. */
   readonly #underWay = new UnderWay();
+  readonly #lapses: Lapses;
   /** Attempts whose outcome is not on stable storage yet: a crash now would repeat them. */
   #unstored = 0;
   #cancelTimer: (() => void) | undefined;
@@ -56,6 +54,15 @@ export class Scheduler {
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
+    this.#lapses = new Lapses(options, {
+      underWay: this.#underWay,
+      current: (plan, destination) => this.#current(plan, destination),
+      ended: (work, report) => {
+        this.#replan(work, work.job.dueAt);
+        return this.#store(report);
+      },
+      stopping: () => this.#stopping,
+    });
     options.queue.onArrival((entry) => {
       this.#planAll(entry, entry.jobs);
       this.#pumpSoon();
@@ -100,7 +107,7 @@ export class Scheduler {
         this.#probes.push({ dueAt: probeAt, key: destination.number, detail: 0 });
       }
       this.#giveBack(destination);
-      this.#lapse(destination, down.reply).catch(onDefect);
+      this.#lapses.lookThrough(destination, down.reply).catch(onDefect);
     }
     this.#pump();
   }
@@ -283,7 +290,7 @@ export class Scheduler {
       const waitMs = destination.probeAt - now;
       this.#options.learnt({ destination: destination.key, down: { waitMs, reply } });
     }
-    this.#lapse(destination, reply).catch(this.#options.onDefect);
+    this.#lapses.lookThrough(destination, reply).catch(this.#options.onDefect);
   }
 
   #wait(attempts: number): number {
@@ -315,51 +322,6 @@ export class Scheduler {
   #defect(error: unknown): AttemptReport {
     this.#options.onDefect(error);
     return { destination: 'untried', stored: Promise.resolve() };
-  }
-
-  /**
-   * While a destination is down nobody tries what waits for it, so what is too old is ended here. In portions, each
-   * stored before the next: there may be a hundred thousand, and each may bring a bounce.
-   */
-  async #lapse(destination: DestinationQueue, reply: StoredReply): Promise<void> {
-    const { clock, delivery, queue } = this.#options;
-    if (clock.monotonic() < destination.lapseAt || destination.unseen > 0) return;
-    destination.lapseAt = clock.monotonic() + LAPSE_MS;
-    destination.beginSearch();
-    let seen = 0;
-    let late: Work[] = [];
-    while (!this.#stopping) {
-      const plan = destination.shiftUnseen();
-      if (plan === undefined) break;
-      const entry = queue.at(plan.message);
-      const work = this.#current(plan, destination);
-      if (entry === undefined || work === undefined) continue;
-      if (!mayBeLate(work.job, entry.arrivedAt, clock.now(), delivery())) {
-        destination.push(plan, entry.sender, work.job.attempts);
-      } else if (late.push(work) === LAPSE_PORTION) {
-        await this.#lapseAll(late, reply);
-        late = [];
-      }
-      seen += 1;
-      if (seen % PORTION === 0) await turn(clock);
-    }
-    if (!this.#stopping) await this.#lapseAll(late, reply);
-  }
-
-  async #lapseAll(found: readonly Work[], reply: StoredReply): Promise<void> {
-    const { queue } = this.#options;
-    // By a person, or for the pod that it moves to, since it was found.
-    const isHeld = (id: QueueId) => queue.entry(id)?.jobs.every(({ held }) => held);
-    const late = found.filter(({ id, job }) => !this.isActive(id, job) && !queue.yielding(id) && !isHeld(id));
-    for (const work of late) this.#underWay.began(work);
-    await Promise.all(
-      late.map(async (work) => {
-        const report = await this.#options.lapse(work, reply).catch((error) => this.#defect(error));
-        this.#underWay.ended(work);
-        this.#replan(work, work.job.dueAt);
-        await this.#store(report);
-      }),
-    );
   }
 
   /** One timer, for whichever comes first: the next job that is due or the next probe. */
