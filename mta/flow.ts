@@ -143,8 +143,11 @@ export class Flow implements Acceptor {
     await draft.commit(envelope, this.#plan(envelope, envelope.arrivedAt));
     const { messageId } = facts;
     const { id, size } = draft;
-    this.#deps.metrics.accepted(client.listener.name, size);
-    this.#deps.log.accepted({ id, envelope, size, ...(messageId === undefined ? {} : { messageId }) });
+    // The client is answered first.
+    this.#deps.clock.soon(() => {
+      this.#deps.metrics.accepted(client.listener.name, size);
+      this.#deps.log.accepted({ id, envelope, size, ...(messageId === undefined ? {} : { messageId }) });
+    });
     return `Ok: queued as ${id}`;
   }
 

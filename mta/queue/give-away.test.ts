@@ -73,6 +73,7 @@ describe('a lane that is given away', () => {
     const { giver, taker } = await pair();
     const ids = [];
     for (let i = 0; i < 5; i += 1) ids.push(await accept(giver.queue, `m${i}`));
+    await settleDown();
     expect(giver.attempted).toHaveLength(1);
     const lane = homeOf(giver);
     const given = giver.queue.giveAway(lane, taker.queue.worker);
@@ -123,6 +124,7 @@ describe('a lane that is given away', () => {
     const third = await worker(disk, clock, 3);
     await accept(giver.queue, 'delivered');
     const id = await accept(giver.queue, 'message');
+    await settleDown();
     giver.deliver();
     await settleDown();
     expect(giver.attempted).toHaveLength(2);

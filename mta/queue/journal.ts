@@ -59,6 +59,8 @@ export class Journal {
   #sequence: number;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
+  /** The last group had one record that could not wait: nobody else is about to append. */
+  #alone = false;
   /** A group failed: the current segment takes no other. */
   #broken = false;
   #fullUntil = -Infinity;
@@ -152,6 +154,7 @@ export class Journal {
     await this.#gather();
     while (this.#waiting.length > 0 && !this.#ended) {
       const batch = this.#take();
+      this.#alone = batch.filter(({ mayWait }) => !mayWait).length <= 1;
       this.#writingSince = this.#clock.monotonic();
       try {
         const places = await this.#write(batch);
@@ -167,9 +170,11 @@ export class Journal {
 
   /**
    * Whoever is about to append shares the group: each turn reads what clients have sent meanwhile. On a busy process
-   * that makes groups larger by a third and more; where turns bring nothing it costs some microseconds.
+   * that makes groups larger by a third and more; where turns bring nothing it costs some microseconds, which one client
+   * alone is spared.
    */
   async #gather(): Promise<void> {
+    if (this.#alone && this.#waiting.length <= 1) return;
     let inVain = 0;
     for (let turns = 0; turns < GATHER_TURNS && inVain < TURNS_IN_VAIN; turns += 1) {
       const before = this.#waiting.length;
