@@ -2,9 +2,6 @@
 import type { Mutant } from '../mutant.ts';
 
 const LEASE = 'mta/queue/lease.ts';
-const RECOVERY = 'mta/queue/recovery.ts';
-/** Just before damage is kept aside, and the seal is written. */
-const CONFIRM = { find: '  await confirm();\n  for', replace: '  for' };
 
 const DOUBT = '    return disk.exists(target).catch(() => false);';
 
@@ -20,13 +17,10 @@ export const lease: readonly Mutant[] = [
     rule: 'A claim is proven by a renewal after its sync: before anything is touched, and again before it is sealed.',
     file: LEASE,
     edits: [{ find: '    await lease.renew().catch(() => undefined);\n', replace: '' }],
-    also: [{ file: RECOVERY, edits: [CONFIRM] }],
-  },
-  {
-    name: 'damage-believed-unconfirmed',
-    rule: 'A claimant renews its lease once more before it believes that anything is missing or damaged.',
-    file: RECOVERY,
-    edits: [CONFIRM],
+    // Just before damage is kept aside, and the seal is written.
+    also: [
+      { file: 'mta/queue/recovery.ts', edits: [{ find: '  await confirm();\n  for', replace: '  for' }] },
+    ],
   },
   {
     name: 'failed-rename-believed',

@@ -13,7 +13,7 @@ export const removal: readonly Mutant[] = [
       {
         find: '      await Promise.all([\n        this.#parts.restate(),',
         replace:
-          '      await segments.drop(upTo);\n      await Promise.all([\n        this.#parts.restate(),',
+          '      await segments.drop(upTo, this.#parts.confirm);\n      await Promise.all([\n        this.#parts.restate(),',
       },
     ],
   },
