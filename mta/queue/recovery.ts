@@ -237,8 +237,8 @@ function sealOf(seal: SegmentHeader | undefined, number: number): number | undef
 async function replayAll(
   disk: Disk,
   folder: string,
-  { walked, written }: { readonly walked: readonly Walked[]; readonly written: Written },
-  { snapshots, confirm }: Rebuilding,
+  { walked, written }: { readonly walked: Walked[]; readonly written: Written },
+  { epoch, snapshots, confirm }: Rebuilding,
 ): Promise<Omit<Recovered, 'next'>> {
   const seal = newestHeader(walked);
   const sealedFrom = seal ? seal.number - seal.seal.length : 1;
@@ -247,9 +247,14 @@ async function replayAll(
   const damage: Damage[] = [];
   const ends: { number: number; end: number }[] = [];
   let groupSequence = 1;
-  for (const segment of walked) {
-    const { number, file, header } = segment;
+  for (const [i, seen] of walked.entries()) {
+    const { number } = seen;
     if (seal && number < sealedFrom) continue;
+    const segment = await begunSince(disk, folder, seen, number - sealedFrom);
+    // For whoever closes them all.
+    walked[i] = segment;
+    assertNotLater(segment, epoch);
+    const { file, header } = segment;
     const sealed = sealOf(seal, number);
     const synced = number === written.segment ? written.end : 0;
     // One above the seal's is of a ghost that was claiming the lane: it says which numbers are given away, and no more.
@@ -300,6 +305,18 @@ async function replayAll(
     transfers: replay.transfers,
     damage: found,
   };
+}
+
+/**
+ * A former owner that goes on may begin a segment that it had made, from its reserve, after that was looked at: where there
+ * is something behind a head that was missing, it is there by now. What such a segment holds counts, as a torn tail would.
+ */
+async function begunSince(disk: Disk, folder: string, seen: Walked, sealed: number): Promise<Walked> {
+  const { number, file, header, size } = seen;
+  if (!file || header || (await writtenBehindHead(file, size, sealed)) === 0) return seen;
+  const again = await openSegment(disk, folder, number);
+  await file.close();
+  return again;
 }
 
 /** A segment that is there, and not seen, must not be given up for lost: compaction would drop it. */

@@ -6,6 +6,7 @@ import {
   accept,
   DELIVERED,
   deferredUntil,
+  type LogLine,
   openTestQueue,
   settleDown,
   type TestQueue,
@@ -146,5 +147,29 @@ describe('an owner that is paused while it takes its reserve', () => {
     expect(attemptsOf(last, ids[1]!)).toBe(2);
     expect(last.queue.entry(ids[2]!)).toBeUndefined();
     expect(last.queue.counts().damaged).toBe(0);
+  });
+
+  it('damages nothing that its heir is reading, when it goes on', async () => {
+    const first = await openTestQueue({ othersGone: false });
+    const { disk } = first;
+    const ids = [await accept(first.queue, 'a'), await accept(first.queue, 'b')];
+    disk.capacity = disk.used;
+    const taken = holdNext(disk, 'openWritable', (path) => path.includes('/segment.'));
+    const late = first.queue.settle(ids[0]!, deferredUntil(1, 1)).catch(() => undefined);
+    await taken.reached;
+    disk.capacity = Number.POSITIVE_INFINITY;
+    const lines: LogLine[] = [];
+    const read = holdNext(disk, 'open', (path) => path.includes('/snapshot.'));
+    const opening = openTestQueue({ disk, seed: 2, lines });
+    await read.reached;
+    taken.go();
+    await settleDown();
+    read.go();
+    const heir = await opening;
+    await first.clock.advance(2000);
+    await late;
+    expect(ids.every((id) => heir.queue.entry(id))).toBe(true);
+    expect(lines.filter(({ message }) => message.includes('damaged'))).toEqual([]);
+    expect(heir.queue.counts().damaged).toBe(0);
   });
 });

@@ -8,7 +8,7 @@ export interface HeldStep {
   go(): void;
 }
 
-type Held = 'open' | 'list' | 'rename' | 'unlink' | 'link' | 'create' | 'syncDirectory';
+type Held = 'open' | 'openWritable' | 'list' | 'rename' | 'unlink' | 'link' | 'create' | 'syncDirectory';
 
 /** Holds the next operation of this kind whose path fits; those after it are not held. */
 export function holdNext(disk: MemoryDisk, operation: Held, fits: (path: string) => boolean): HeldStep {
