@@ -362,3 +362,26 @@ describe('a dropped segment that a crash has brought back', () => {
     expect(after.queue.counts().damaged).toBe(0);
   });
 });
+
+describe('a segment that took no group', () => {
+  it('is nothing to miss, where a crash has taken its name', async () => {
+    const test = await openTestQueue();
+    const kept = [await accept(test.queue, 'kept')];
+    let writes = 0;
+    test.disk.inject = (step) => {
+      if (step.operation !== 'write' || !step.path.endsWith('/segment.0000000002')) return undefined;
+      writes += 1;
+      return writes === 2 ? diskError('ESTALE', step) : undefined;
+    };
+    while (writes < 2) {
+      const id = await accept(test.queue, 'more', Buffer.alloc(1500)).catch(() => undefined);
+      if (id) kept.push(id);
+    }
+    kept.push(await accept(test.queue, 'later'));
+    const empty = (await segmentsOf(test.disk)).find((path) => path.endsWith('/segment.0000000002'));
+    await test.disk.unlink(empty!);
+    const after = await reopen(test);
+    expect([...after.queue.entries()].map(({ id }) => id)).toEqual(kept);
+    expect(after.queue.counts().damaged).toBe(0);
+  });
+});

@@ -278,7 +278,7 @@ async function replayAll(
     );
     for (const range of result.damage) damage.push({ segment: number, ...range });
     groupSequence = Math.max(groupSequence, result.lastGroup + 1);
-    ends.push({ number, end: result.end });
+    ends.push({ number, end: result.end > dataStart(header) ? result.end : 0 });
   }
   const first = Math.max(replay.firstSegment, sealedFrom, ends[0]?.number ?? 1);
   // Nothing in dropped segments was needed: of those, a crash may have brought back the older without the newer.

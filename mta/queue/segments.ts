@@ -226,7 +226,8 @@ export class Segments {
   }
 
   async #seal(current: Current): Promise<void> {
-    this.#ends.push(current.end);
+    // One that took no group is nothing to miss.
+    this.#ends.push(current.end > current.start ? current.end : 0);
     this.#current = undefined;
     void this.#snapshot(current);
     await current.file.close().catch(() => undefined);

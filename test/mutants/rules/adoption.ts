@@ -105,7 +105,7 @@ export const adoption: readonly Mutant[] = [
     file: RECOVERY,
     edits: [
       {
-        find: '    ends.push({ number, end: result.end });',
+        find: '    ends.push({ number, end: result.end > dataStart(header) ? result.end : 0 });',
         replace: '    ends.push({ number, end: segment.size });',
       },
     ],
@@ -116,7 +116,7 @@ export const adoption: readonly Mutant[] = [
     file: SEGMENTS,
     edits: [
       {
-        find: '    this.#ends.push(current.end);',
+        find: '    this.#ends.push(current.end > current.start ? current.end : 0);',
         replace: '    this.#ends.push(Math.max(current.start, current.end - 1));',
       },
     ],
@@ -127,7 +127,7 @@ export const adoption: readonly Mutant[] = [
     file: SEGMENTS,
     edits: [
       {
-        find: '    this.#ends.push(current.end);',
+        find: '    this.#ends.push(current.end > current.start ? current.end : 0);',
         replace: '    this.#ends.push(Math.max(current.end, await current.file.size().catch(() => 0)));',
       },
     ],
