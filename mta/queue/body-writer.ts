@@ -59,6 +59,9 @@ export class BodyWriter {
       await this.#file?.sync();
       await this.#close();
       await this.#names.sync(this.#mark);
+      // Another process of this machine may have been told that it is gone.
+      if (this.#written > 0 && !(await this.#disk.exists(this.#path)))
+        throw new Error(`${this.#path} is gone`);
     } catch (error) {
       this.#error = error;
     }

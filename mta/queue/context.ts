@@ -4,6 +4,7 @@ import type { QueueConfig } from '../config.ts';
 import type { Random } from '../random.ts';
 import type { QueueLog, QueueStats } from './deps.ts';
 import type { Disk } from './disk.ts';
+import type { FolderSync } from './folder-sync.ts';
 import type { Handles } from './handles.ts';
 import type { Host } from './host.ts';
 import type { HotCache } from './hot-cache.ts';
@@ -19,6 +20,8 @@ export interface LaneContext {
   readonly log: QueueLog;
   readonly host: Host;
   readonly handles: Handles;
+  /** Of the folder of all lanes. */
+  readonly laneNames: FolderSync;
   readonly cache: HotCache;
   readonly space: Space;
   readonly stats: Writable<QueueStats> & { readonly adopted: Writable<QueueStats['adopted']> };

@@ -25,12 +25,13 @@ export async function keepAside(disk: Disk, folder: string, { segment, from, to 
   try {
     const copy = await openCopy(disk, join(aside, `${segmentName(segment)}.${from}`));
     try {
-      if ((await copy.size()) >= to - from) return;
-      for (let at = from; at < to; at += COPY_BYTES) {
+      const isWhole = (await copy.size()) >= to - from;
+      for (let at = from; at < to && !isWhole; at += COPY_BYTES) {
         const bytes = Buffer.allocUnsafe(Math.min(COPY_BYTES, to - at));
         const read = await source.read(bytes, at);
         await copy.write([bytes.subarray(0, read)], at - from);
       }
+      // Whoever made it may have died before its sync.
       await copy.sync();
     } finally {
       await copy.close();

@@ -48,3 +48,17 @@ it('fails for every name that was made before a failure, whoever was told of it'
   begun[3]!();
   expect(await anew).toBe('synced');
 });
+
+it('never has two under way, whenever the next one is asked for', async () => {
+  const { folder, begun } = controlled();
+  const { mark } = folder;
+  void folder.sync(mark);
+  void folder.sync(mark);
+  begun[0]!();
+  for (let microtasks = 0; microtasks < 8; microtasks += 1) {
+    await Promise.resolve();
+    void folder.sync(mark);
+  }
+  await turn();
+  expect(begun).toHaveLength(2);
+});

@@ -1,6 +1,6 @@
 /**
- * Syncs of one folder by one process. Whoever asks while one is under way shares the next: each waits for a sync that was
- * begun after it asked. A failure is told once by the operating system, and is about every name that was not yet synced:
+ * Syncs of one folder by one process, one at a time. Whoever asks while one is under way shares the next: each waits for a
+ * sync that was begun after it asked. A failure is told once by the operating system, and is about every name that was not yet synced:
  * so whoever made a name before it fails too, whichever sync it was that told.
  */
 export class FolderSync {
@@ -26,8 +26,9 @@ export class FolderSync {
   }
 
   #shared(): Promise<void> {
-    if (!this.#running) return this.#begin();
-    this.#next ??= this.#running
+    if (this.#next !== undefined) return this.#next;
+    if (this.#running === undefined) return this.#begin();
+    this.#next = this.#running
       .catch(() => undefined)
       .then(() => {
         this.#next = undefined;

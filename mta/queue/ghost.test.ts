@@ -1,6 +1,7 @@
 /** What a process does that was paused, and lost its lane meanwhile: nothing that harms the next owner. */
 import { describe, expect, it } from 'vitest';
 import { decodeSegmentHeader, HEADER_WINDOW } from './format/segment.ts';
+import { parseLeaseName } from './layout.ts';
 import { holdNext } from './testing/held-step.ts';
 import { MemoryDisk } from './testing/memory-disk.ts';
 import { accept, contentOf, DELIVERED, openTestQueue, settleDown, TestClock } from './testing/test-queue.ts';
@@ -102,12 +103,19 @@ describe('a renewal that a crash of the server undoes', () => {
       ids.push(await accept(queue, `m${ids.length}`, Buffer.alloc(1500)));
     }
     await settleDown();
+    const namedAtUnlink: string[] = [];
+    disk.inject = ({ operation, path }) => {
+      if (operation === 'unlink' && path === `${folder}/segment.0000000001`) {
+        namedAtUnlink.push(...disk.namesOf(folder).filter((name) => name.startsWith('lease.')));
+      }
+      return undefined;
+    };
     const sync = holdNext(disk, 'syncDirectory', (path) => path === folder);
     for (const id of ids) void queue.settle(id, DELIVERED).catch(() => undefined);
     await sync.reached;
     await disk.rename(`${folder}/${await leaseIn()}`, `${folder}/${before}`);
     sync.go();
     await settleDown();
-    expect(await disk.exists(`${folder}/segment.0000000001`)).toBe(true);
+    expect(namedAtUnlink.filter((name) => parseLeaseName(name)!.segment < 2)).toEqual([]);
   });
 });

@@ -59,7 +59,7 @@ export class Journal {
   #sequence: number;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
-  /** The last group had one record that could not wait: nobody else is about to append. */
+  /** The last group had at most one record that could not wait: perhaps nobody else is about to append. */
   #alone = false;
   /** A group failed: the current segment takes no other. */
   #broken = false;
@@ -154,7 +154,7 @@ export class Journal {
     await this.#gather();
     while (this.#waiting.length > 0 && !this.#ended) {
       const batch = this.#take();
-      this.#alone = batch.filter(({ mayWait }) => !mayWait).length <= 1;
+      this.#alone = isOneOf(batch);
       this.#writingSince = this.#clock.monotonic();
       try {
         const places = await this.#write(batch);
@@ -174,7 +174,7 @@ export class Journal {
    * alone is spared.
    */
   async #gather(): Promise<void> {
-    if (this.#alone && this.#waiting.length <= 1) return;
+    if (this.#alone && isOneOf(this.#waiting)) return;
     let inVain = 0;
     for (let turns = 0; turns < GATHER_TURNS && inVain < TURNS_IN_VAIN; turns += 1) {
       const before = this.#waiting.length;
@@ -276,5 +276,9 @@ export class Journal {
     this.#endPause = undefined;
   }
 }
+
+/** Whether at most one can't wait. */
+const isOneOf = (records: readonly Waiting[]): boolean =>
+  records.reduce((sum, { mayWait }) => sum + (mayWait ? 0 : 1), 0) <= 1;
 
 const shutdown = (): Error => smtpError('serviceShutdown', { closes: false });

@@ -24,9 +24,10 @@ export async function createLane(context: LaneContext, events: LaneEvents): Prom
   const id = newLaneId(context.random);
   const folder = join(lanesPath(context.config.path), id);
   // With nothing in it until there is a lease: whoever finds it empty, after a long time, may remove it.
+  const { mark } = context.laneNames;
   await context.disk.makeDirectory(folder);
   const lease = await Lease.create(context, folder);
-  await context.disk.syncDirectory(lanesPath(context.config.path));
+  await context.laneNames.sync(mark);
   return openLane(context, events, { id, folder, lease });
 }
 
@@ -38,11 +39,11 @@ export async function claimLane(
   source: LeaseName,
 ): Promise<Lane | undefined> {
   const folder = join(lanesPath(context.config.path), id);
-  const { disk, clock, config } = context;
+  const { disk, clock, config, laneNames } = context;
   const lease = await unlessStalled(clock, config.leaseTermSeconds * 1000, disk, async () => {
     const claimed = await Lease.claim(context, folder, source);
     // Whoever made the lane may have died before its sync.
-    if (claimed) await disk.syncDirectory(lanesPath(config.path));
+    if (claimed) await laneNames.sync(laneNames.mark);
     return claimed;
   });
   if (!lease) return undefined;
@@ -128,6 +129,9 @@ async function recoverAndBegin(
   const lane = new Lane(context, events, { id, folder, lease, segments, recovered, epoch });
   try {
     await lane.start();
+    // In a crash the lease's name must not fall back to segments before a hole that it makes: here a walk would end.
+    await noted.syncDirectory(folder);
+    await lease.renew();
     const damaged = damage.length > 0;
     await sweepLane(noted, folder, { first, index, epoch, nonce: lease.nonce, damaged });
     if (lane.over) throw lostWhileOpening();

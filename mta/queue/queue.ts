@@ -11,13 +11,14 @@ import type { LaneContext } from './context.ts';
 import { countingDisk } from './counting-disk.ts';
 import type { QueueDeps, QueueStats } from './deps.ts';
 import { openFailure } from './failure.ts';
+import { FolderSync } from './folder-sync.ts';
 import { GiveAways } from './give-aways.ts';
 import { Handles } from './handles.ts';
 import { sayAdopted } from './hands.ts';
 import { linuxHost } from './host.ts';
 import { HotCache } from './hot-cache.ts';
 import type { Lane } from './lane.ts';
-import { newWorkerId, parseQueueId } from './layout.ts';
+import { lanesPath, newWorkerId, parseQueueId } from './layout.ts';
 import { claimLane, createLane } from './open-lane.ts';
 import { Retry } from './retry.ts';
 import { Space } from './space.ts';
@@ -77,6 +78,7 @@ export async function openQueue(config: QueueConfig, deps: QueueDeps): Promise<L
     log,
     host: deps.host ?? linuxHost,
     handles: new Handles(),
+    laneNames: new FolderSync(() => disk.syncDirectory(lanesPath(config.path))),
     cache: new HotCache(HOT_BYTES),
     space: new Space(disk, clock, config.path, config.minFreeBytes),
     stats,

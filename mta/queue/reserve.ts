@@ -3,6 +3,7 @@
  * Each owner has its own, under its epoch: a paused one that takes its reserve late writes into no later owner's segment.
  */
 import { join } from 'node:path';
+import { PostriderError } from '../errors.ts';
 import { type Disk, type DiskFile, errorCode, unlinkIfThere } from './disk.ts';
 import { parseReserveName, reserveName } from './layout.ts';
 
@@ -55,6 +56,22 @@ export class Reserve {
       throw error;
     }
     return this.#disk.openWritable(segment);
+  }
+
+  /**
+   * Rejects unless it has the segment's name, and no longer its own: a crash of the file server may have undone either, and
+   * have been told to another. Under its own name it would be removed by the next owner, or be written to once more.
+   */
+  async assertBecame(segment: string): Promise<void> {
+    const hasName = await this.#disk.create(segment).then(
+      async (file) => {
+        await file.close();
+        return false;
+      },
+      (error: unknown) => errorCode(error) === 'EEXIST',
+    );
+    if (hasName && !(await this.#disk.exists(this.#path))) return;
+    throw new PostriderError('LaneLost', 'a crash of the volume has undone the naming of the reserve');
   }
 }
 

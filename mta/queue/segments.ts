@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { PostriderError } from '../errors.ts';
 import type { Random } from '../random.ts';
 import { type Disk, type DiskFile, errorCode, isFull, unlinkIfThere } from './disk.ts';
+import { FolderSync } from './folder-sync.ts';
 import { GROUP_HEADER } from './format/group.ts';
 import { type EncodedRecord, RECORD_HEADER } from './format/record.ts';
 import { dataStart, encodeSegmentHeader } from './format/segment.ts';
@@ -29,6 +30,8 @@ export interface SegmentsStart {
 
 interface Spare {
   readonly file: DiskFile;
+  /** Taken before it was created. */
+  readonly mark: number;
   readonly groupMagic: Buffer;
   /** It was the reserve, and mail has no place in it. */
   readonly isReserve: boolean;
@@ -57,6 +60,8 @@ export class Segments {
   readonly #snapshots: Snapshots;
   readonly #readers: SegmentReaders;
   readonly #reserve: Reserve;
+  /** Of the lane's folder. */
+  readonly #names: FolderSync;
   #first: number;
   #ends: number[];
   #current: Current | undefined;
@@ -75,6 +80,7 @@ export class Segments {
     this.#start = start;
     this.#readers = new SegmentReaders(disk, start.folder);
     this.#reserve = new Reserve(disk, start.folder, start.epoch);
+    this.#names = new FolderSync(() => disk.syncDirectory(start.folder));
     this.#capacity = capacity;
     this.#snapshots = snapshots;
     this.#first = start.first;
@@ -113,7 +119,7 @@ export class Segments {
 
   /** Begins in a file that recovery has created exclusively under the next number. */
   async begin(file: DiskFile): Promise<void> {
-    await this.#begin(this.currentNumber, this.#spareOf(file));
+    await this.#begin(this.currentNumber, this.#spareOf(file, this.#names.mark));
     await this.#reserve.ensure();
   }
 
@@ -125,8 +131,10 @@ export class Segments {
     if (this.#current) await this.#seal(this.#current);
     if (this.#spare?.isReserve && !mayUseReserve) await this.#passOver();
     try {
+      const { mark } = this.#names;
       this.#spare ??= this.#spareOf(
         await this.#disk.create(this.#pathOf(this.currentNumber), { synchronous: true }),
+        mark,
       );
       await this.#begin(this.currentNumber, this.#spare);
       this.#spare = undefined;
@@ -144,13 +152,15 @@ export class Segments {
   async #rollIntoReserve(cause: unknown): Promise<void> {
     // Behind the file that could not be begun.
     const number = this.currentNumber + (this.#spare ? 1 : 0);
+    const { mark } = this.#names;
     const reserve = await this.#reserve.becomes(this.#pathOf(number)).catch((error: unknown) => {
       throw this.#asLoss(error);
     });
     if (!reserve) throw cause;
     await this.#passOver();
-    this.#spare = this.#spareOf(reserve, true);
+    this.#spare = this.#spareOf(reserve, mark, true);
     await this.#begin(number, this.#spare);
+    await this.#reserve.assertBecame(this.#pathOf(number));
     this.#spare = undefined;
   }
 
@@ -163,8 +173,8 @@ export class Segments {
     await file.close().catch(() => undefined);
   }
 
-  #spareOf(file: DiskFile, isReserve = false): Spare {
-    return { file, groupMagic: this.#random.bytes(8), isReserve };
+  #spareOf(file: DiskFile, mark: number, isReserve = false): Spare {
+    return { file, mark, groupMagic: this.#random.bytes(8), isReserve };
   }
 
   /** Makes a reserve, where there is none and there is room for it. */
@@ -199,7 +209,7 @@ export class Segments {
    */
   async drop(number: number, confirm: () => Promise<void>): Promise<void> {
     // The lease's name must not fall back, in a crash, to a segment that is gone.
-    await this.#disk.syncDirectory(this.#start.folder);
+    await this.#names.sync(this.#names.mark);
     // It may have done so before the sync: then the lane is whoever's claims that name, and walks from that segment on.
     await confirm();
     while (this.#first < number && this.#ends.length > 0) {
@@ -239,12 +249,12 @@ export class Segments {
       await this.#snapshots.write(snapshot, { segment: number, groupMagic, end, lastGroup });
   }
 
-  async #begin(number: number, { file, groupMagic, isReserve }: Spare): Promise<void> {
+  async #begin(number: number, { file, mark, groupMagic, isReserve }: Spare): Promise<void> {
     const { lane, epoch } = this.#start;
     const header = { lane, number, epoch, groupMagic, seal: this.#ends };
     await file.write([encodeSegmentHeader(header)], 0);
     await file.sync();
-    await this.#disk.syncDirectory(this.#start.folder);
+    await this.#names.sync(mark);
     const end = dataStart(header);
     const snapshot = this.#snapshots.builder();
     const capacity = isReserve ? RESERVE_BYTES : this.#capacity;

@@ -31,9 +31,9 @@ export async function openFolder(
       await syncParents(disk, root);
       await writeVersion(disk, random, path);
     }
-    checkVersion(await readVersion(disk, path), path);
-    // Whoever made it may have died before its sync.
+    // Whoever made it may have died before its sync; and a crash may have taken it, and have told another.
     await disk.syncDirectory(root);
+    checkVersion(await readVersion(disk, path), path);
   } catch (error) {
     throw openFailure(`the queue's folder ${root} can't be used`, error);
   }

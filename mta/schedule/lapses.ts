@@ -22,6 +22,8 @@ export interface LapsesParts {
   current(plan: Plan, destination: DestinationQueue): Work | undefined;
   /** What has lapsed, or not, is planned anew; resolves when it is stored. */
   ended(work: Work, report: AttemptReport): Promise<void>;
+  /** What a lapse that rejected comes to. */
+  defect(error: unknown): AttemptReport;
   stopping(): boolean;
 }
 
@@ -61,18 +63,15 @@ export class Lapses {
   }
 
   async #endAll(found: readonly Work[], reply: StoredReply): Promise<void> {
-    const { queue, lapse, onDefect } = this.#options;
-    const { underWay, ended } = this.#parts;
+    const { queue, lapse } = this.#options;
+    const { underWay, ended, defect } = this.#parts;
     // By a person, or for the pod that it moves to, since it was found.
     const isHeld = (id: QueueId) => queue.entry(id)?.jobs.every(({ held }) => held);
     const late = found.filter(({ id, job }) => !underWay.has(id, job) && !queue.yielding(id) && !isHeld(id));
     for (const work of late) underWay.began(work);
     await Promise.all(
       late.map(async (work) => {
-        const report = await lapse(work, reply).catch((error): AttemptReport => {
-          onDefect(error);
-          return { destination: 'untried', stored: Promise.resolve() };
-        });
+        const report = await lapse(work, reply).catch((error) => defect(error));
         underWay.ended(work);
         await ended(work, report);
       }),

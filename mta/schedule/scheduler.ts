@@ -61,6 +61,7 @@ export class Scheduler {
         this.#replan(work, work.job.dueAt);
         return this.#store(report);
       },
+      defect: (error) => this.#defect(error),
       stopping: () => this.#stopping,
     });
     options.queue.onArrival((entry) => {

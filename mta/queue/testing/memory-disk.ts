@@ -53,6 +53,11 @@ export class MemoryDisk implements Disk {
     return this.#file(path, { operation: 'look', path }).bytes();
   }
 
+  /** Names in a folder now. */
+  namesOf(path: string): string[] {
+    return [...this.#directory(path, { operation: 'look', path }).names.keys()];
+  }
+
   /** Changes a file behind the queue's back. */
   damage(path: string, change: (bytes: Buffer) => Buffer): void {
     this.#file(path, { operation: 'damage', path }).replace(change(this.bytesOf(path)));

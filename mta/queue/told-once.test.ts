@@ -1,0 +1,143 @@
+/**
+ * A crash of the file server takes names that were not yet synced. It is told once: one sync of the folder fails, whoever
+ * asked for it, and the next one succeeds.
+ */
+import { describe, expect, it } from 'vitest';
+import { holdNext } from './testing/held-step.ts';
+import { diskError, type MemoryDisk } from './testing/memory-disk.ts';
+import {
+  accept,
+  DELIVERED,
+  deferredUntil,
+  type LogLine,
+  openPatiently,
+  openTestQueue,
+  settleDown,
+} from './testing/test-queue.ts';
+
+const ignored = (): undefined => undefined;
+
+async function folderOf(disk: MemoryDisk): Promise<string> {
+  const [lane] = await disk.list('/queue/lanes');
+  return `/queue/lanes/${lane}`;
+}
+
+const named = async (disk: MemoryDisk, folder: string, prefix: string): Promise<string> =>
+  (await disk.list(folder))
+    .filter((name) => name.startsWith(prefix))
+    .sort()
+    .at(-1)!;
+
+/** A lane that is about to drop a segment: the sync before that is held, and so will be the next one of its folder. */
+async function dropping() {
+  const { queue, disk, clock } = await openTestQueue({ othersGone: false });
+  const ended: string[] = [];
+  for (let i = 0; i < 4; i += 1) ended.push(await accept(queue, `e${i}`, Buffer.alloc(1500)));
+  for (let i = 0; i < 7; i += 1) await accept(queue, `k${i}`, Buffer.alloc(1500, 'k'));
+  await settleDown();
+  const folder = await folderOf(disk);
+  const drop = holdNext(disk, 'syncDirectory', (path) => path === folder);
+  for (const id of ended) void queue.settle(id, DELIVERED).catch(ignored);
+  await drop.reached;
+  return {
+    ...{ queue, clock },
+    /** The sync of the drop is the one that is told. */
+    async tellDrop(): Promise<void> {
+      disk.inject = (step) => (step.operation === 'syncDirectory' ? diskError('EIO', step) : undefined);
+      drop.go();
+      await new Promise((resolve) => setImmediate(resolve));
+      disk.inject = ignored;
+    },
+  };
+}
+
+/** A lane on a full volume that has given its reserve the name of a segment, and is about to sync that. */
+async function takingReserve() {
+  const lines: LogLine[] = [];
+  const { queue, disk, clock } = await openTestQueue({ othersGone: false, lines });
+  const id = await accept(queue, 'kept');
+  const folder = await folderOf(disk);
+  const reserve = await named(disk, folder, 'reserve.');
+  disk.capacity = disk.used;
+  const sync = holdNext(disk, 'syncDirectory', (path) => path === folder);
+  void queue.settle(id, deferredUntil(7, 1)).catch(ignored);
+  await clock.advance(2000);
+  await sync.reached;
+  const segment = await named(disk, folder, 'segment.');
+  return { disk, clock, folder, reserve, segment, lines, goOn: sync.go };
+}
+
+describe('a lost name of which somebody else was told', () => {
+  it('of a new segment: nothing is answered from there', async () => {
+    const { queue, clock, tellDrop } = await dropping();
+    const answered: string[] = [];
+    for (let i = 0; i < 5; i += 1) {
+      void accept(queue, `n${i}`, Buffer.alloc(1500)).then((id) => answered.push(id), ignored);
+    }
+    await settleDown();
+    await tellDrop();
+    await clock.advance(500);
+    expect(answered).toEqual([]);
+  });
+
+  it('of a reserve that had become a segment: it is no segment', async () => {
+    const { disk, clock, folder, reserve, segment, goOn, lines } = await takingReserve();
+    await disk.rename(`${folder}/${segment}`, `${folder}/${reserve}`);
+    goOn();
+    await clock.advance(100);
+    expect(lines.map(({ message }) => message)).toContain('lane lost');
+  });
+
+  it('of a reserve that has its own name again: it is not written to twice', async () => {
+    const { disk, clock, folder, reserve, segment, goOn, lines } = await takingReserve();
+    await disk.link(`${folder}/${segment}`, `${folder}/${reserve}`);
+    goOn();
+    await clock.advance(100);
+    expect(lines.map(({ message }) => message)).toContain('lane lost');
+  });
+
+  it('of a large message: it is refused', async () => {
+    const { queue, disk } = await openTestQueue();
+    const bodies = `${await folderOf(disk)}/body`;
+    const sync = holdNext(disk, 'syncDirectory', (path) => path === bodies);
+    const answer = accept(queue, 'large', Buffer.alloc(5000)).then(
+      () => 'answered',
+      () => 'refused',
+    );
+    await sync.reached;
+    await disk.unlink(`${bodies}/${await named(disk, bodies, '')}`);
+    sync.go();
+    expect(await answer).toBe('refused');
+  });
+
+  it('of a segment before that of the next owner: a walk that a second crash sets back goes to its end', async () => {
+    const first = await openTestQueue({ othersGone: false });
+    await accept(first.queue, 'old', Buffer.alloc(1500));
+    const folder = await folderOf(first.disk);
+    const rolling = holdNext(first.disk, 'syncDirectory', (path) => path === folder);
+    for (let i = 0; i < 6; i += 1) void accept(first.queue, `m${i}`, Buffer.alloc(1500)).catch(ignored);
+    await rolling.reached;
+    const disk = first.disk.reopen();
+    const claim = holdNext(disk, 'syncDirectory', (path) => path === folder);
+    const opening = openTestQueue({ disk, seed: 2 });
+    await claim.reached;
+    const begin = holdNext(disk, 'syncDirectory', (path) => path === folder);
+    claim.go();
+    await begin.reached;
+    await disk.unlink(`${folder}/segment.0000000002`);
+    const synced: string[] = [];
+    disk.inject = ({ operation, path }) => {
+      if (operation === 'syncDirectory' && path === folder) {
+        for (const name of disk.namesOf(folder)) if (name.startsWith('lease.')) synced.push(name);
+      }
+      return undefined;
+    };
+    begin.go();
+    const heir = await opening;
+    const answered = await accept(heir.queue, 'answered', Buffer.alloc(500));
+    const again = disk.reopen();
+    await again.rename(`${folder}/${await named(again, folder, 'lease.')}`, `${folder}/${synced.at(-1)}`);
+    const last = await openPatiently({ disk: again, seed: 3 });
+    expect(last.queue.entry(answered)).toBeDefined();
+  });
+});
