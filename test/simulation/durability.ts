@@ -8,8 +8,14 @@ import type { View } from './view.ts';
  * @param view of the node that answers
  * @param segment that the process which answers has written to last
  * @param hasBody whether there must be a body
+ * @param taken whether another has claimed the lane since that process did
  */
-export function durability(view: View, id: string, segment: string, hasBody: boolean): string | undefined {
+export function durability(
+  view: View,
+  id: string,
+  segment: string,
+  { hasBody, taken }: { readonly hasBody: boolean; readonly taken: boolean },
+): string | undefined {
   const dash = id.indexOf('-');
   const lane = id.slice(0, dash);
   const lanes = view.server.find('/queue/lanes');
@@ -18,8 +24,9 @@ export function durability(view: View, id: string, segment: string, hasBody: boo
   // Another owner may have removed the lane since: then it has seen the message end.
   if (!lanes.names.has(lane)) return undefined;
   if (!(folder instanceof DirectoryNode)) return 'the name of its lane is not synced';
-  // Another owner may have dropped it since: then it has seen what it holds.
   const file = folder.names.get(segment);
+  // Another owner may have dropped it since: then it has seen what it holds.
+  if (!file && !taken) return `${segment} is gone`;
   if (file instanceof FileNode) {
     if (!folder.synced.has(segment)) return `the name of ${segment} is not synced`;
     if (view.hasUnsynced(file)) return `${segment} is not synced`;

@@ -169,7 +169,7 @@ export class Ledger {
         `${account.id} was answered without a renewal after its sync`,
       );
     }
-    const why = worker.whyNotDurable(account);
+    const why = worker.whyNotDurable(account, lane.claims > 0 && lane.claimant !== worker);
     if (why) throw new Violation('durable before 250', `${account.id} was answered, but ${why}`);
   }
 

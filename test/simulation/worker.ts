@@ -83,10 +83,10 @@ export class Worker {
     return this.process.tracker.onReserve(laneOfId(id));
   }
 
-  whyNotDurable({ id, content, recipients }: MessageAccount): string | undefined {
+  whyNotDurable({ id, content, recipients }: MessageAccount, taken: boolean): string | undefined {
     const hasBody = content.length > CONFIG.inlineBodyBytes && !recipients.some(({ ending }) => ending);
     const { machine, tracker } = this.process;
-    return durability(machine.view, id, tracker.written(laneOfId(id)), hasBody);
+    return durability(machine.view, id, tracker.written(laneOfId(id)), { hasBody, taken });
   }
 
   async #open(): Promise<void> {

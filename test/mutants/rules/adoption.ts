@@ -156,8 +156,8 @@ export const adoption: readonly Mutant[] = [
     edits: [
       {
         find: `    await file.sync();
-    await this.#disk.syncDirectory(this.#start.folder);`,
-        replace: '    await this.#disk.syncDirectory(this.#start.folder);',
+    await this.#names.sync(mark);`,
+        replace: '    await this.#names.sync(mark);',
       },
     ],
   },
@@ -168,7 +168,7 @@ export const adoption: readonly Mutant[] = [
     edits: [
       {
         find: `    await file.sync();
-    await this.#disk.syncDirectory(this.#start.folder);`,
+    await this.#names.sync(mark);`,
         replace: '    await file.sync();',
       },
     ],

@@ -24,8 +24,8 @@ export const bodies: readonly Mutant[] = [
     file: FOLDER,
     edits: [
       {
-        find: '    this.#next ??= this.#running\n',
-        replace: '    if (this.#running) return this.#running;\n    this.#next ??= this.#running\n',
+        find: '    this.#next = this.#running\n',
+        replace: '    if (this.#running) return this.#running;\n    this.#next = this.#running\n',
       },
     ],
   },

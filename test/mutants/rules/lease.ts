@@ -104,7 +104,7 @@ export const lease: readonly Mutant[] = [
     edits: [
       {
         find: `  const lease = await Lease.create(context, folder);
-  await context.disk.syncDirectory(lanesPath(context.config.path));`,
+  await context.laneNames.sync(mark);`,
         replace: '  const lease = await Lease.create(context, folder);',
       },
     ],

@@ -102,7 +102,7 @@ export const removal: readonly Mutant[] = [
     file: 'mta/queue/segments.ts',
     edits: [
       {
-        find: `    await this.#disk.syncDirectory(this.#start.folder);
+        find: `    await this.#names.sync(this.#names.mark);
     // It may`,
         replace: '    // It may',
       },
