@@ -124,6 +124,6 @@ export class Compaction {
     const message = index.get(sequence);
     if (!part || !message) return;
     const record = encodeMessage('relocated', { ...part, jobs: message.jobs });
-    index.move(sequence, await journal.append(record, { keep: true }));
+    await journal.append(record, { keep: true, placed: (where) => index.move(sequence, where) });
   }
 }

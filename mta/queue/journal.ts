@@ -33,12 +33,18 @@ export interface AppendOptions {
   readonly keep: boolean;
   /** Begins no group of its own for a while: it rides with the next record that can't wait, which saves a sync. */
   readonly mayWait?: boolean;
+  /**
+   * Called as soon as the record counts, before any other record is written: what compaction goes by must know of it by then.
+   * Must not throw.
+   */
+  readonly placed?: (where: RecordLocation) => void;
 }
 
 interface Waiting {
   readonly record: EncodedRecord;
   readonly keep: boolean;
   readonly mayWait: boolean;
+  readonly placed: ((where: RecordLocation) => void) | undefined;
   resolve(where: RecordLocation): void;
   reject(error: Error): void;
 }
@@ -85,14 +91,14 @@ export class Journal {
    * Resolves when the record is on stable storage and the lease has been renewed after that. Rejects with `SmtpError`
    * 451 or 452; where `keep`, only when the lane is lost or closed.
    */
-  append(record: EncodedRecord, { keep, mayWait = false }: AppendOptions): Promise<RecordLocation> {
+  append(record: EncodedRecord, { keep, mayWait = false, placed }: AppendOptions): Promise<RecordLocation> {
     if (this.#ended) return Promise.reject(this.#ended);
     if (this.#closing) return Promise.reject(shutdown());
     if (!keep && this.#clock.monotonic() < this.#fullUntil) {
       return Promise.reject(smtpError('insufficientStorage'));
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ record, keep, mayWait, resolve, reject });
+      this.#waiting.push({ record, keep, mayWait, placed, resolve, reject });
       if (mayWait) this.#wakeLater();
       else this.#wake();
     });
@@ -151,18 +157,22 @@ export class Journal {
   }
 
   async #run(): Promise<void> {
-    await this.#gather();
+    if (!this.#alone || !isOneOf(this.#waiting)) await this.#gather();
     while (this.#waiting.length > 0 && !this.#ended) {
       const batch = this.#take();
       this.#alone = isOneOf(batch);
       this.#writingSince = this.#clock.monotonic();
       try {
         const places = await this.#write(batch);
-        for (const [i, one] of batch.entries()) one.resolve(places[i]!);
+        for (const [i, one] of batch.entries()) {
+          one.placed?.(places[i]!);
+          one.resolve(places[i]!);
+        }
       } catch (error) {
         await this.#failed(batch, error);
       }
       this.#writingSince = undefined;
+      // Whoever has been told notes it before there is another group.
       await this.#gather();
       if (!this.#due) return;
     }
@@ -174,7 +184,6 @@ export class Journal {
    * alone is spared.
    */
   async #gather(): Promise<void> {
-    if (this.#alone && isOneOf(this.#waiting)) return;
     let inVain = 0;
     for (let turns = 0; turns < GATHER_TURNS && inVain < TURNS_IN_VAIN; turns += 1) {
       const before = this.#waiting.length;

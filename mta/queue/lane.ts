@@ -10,14 +10,14 @@ import { Compaction } from './compaction.ts';
 import type { LaneContext } from './context.ts';
 import { isFull } from './disk.ts';
 import { LaneDraft } from './draft.ts';
-import { type BodyFile, encodeMessage, encodeSettled } from './format/message.ts';
+import { type BodyFile, encodeMessage, encodeSettled, type MessageToStore } from './format/message.ts';
 import { handleOf } from './handles.ts';
 import { applySettlement } from './jobs.ts';
 import { Journal } from './journal.ts';
 import { LaneDamage } from './lane-damage.ts';
 import { formatQueueId } from './layout.ts';
 import type { Lease } from './lease.ts';
-import type { IndexedMessage, MessageIndex } from './message-index.ts';
+import type { IndexedMessage, MessageIndex, RecordLocation } from './message-index.ts';
 import { OpenDrafts } from './open-drafts.ts';
 import type { LaneParts } from './open-lane.ts';
 import { type FoundMessage, inMemory, readMessage } from './read.ts';
@@ -46,6 +46,11 @@ export interface LaneEvents {
   onArrival(entry: QueueEntry): void;
   onLoss(lane: Lane, cause: unknown): void;
 }
+
+type Arriving = Pick<IndexedMessage, 'sequence' | 'size' | 'jobs'> & {
+  readonly envelope: Envelope;
+  readonly body: BodyFile | Buffer;
+};
 
 export class Lane {
   readonly id: string;
@@ -199,24 +204,21 @@ export class Lane {
     { envelope, jobs }: { readonly envelope: Envelope; readonly jobs: NewMessage['jobs'] },
     key: TransferKey | undefined,
   ): Promise<void> {
-    const message = {
-      sequence,
-      size,
-      arrivedAt: envelope.arrivedAt,
-      envelope: JSON.stringify(envelope),
-      jobs,
-      sender: senderOf(envelope),
-      body,
-    };
+    const arriving = { sequence, size, envelope, jobs, body };
+    const message = forRecord(arriving);
     const record = key
       ? encodeSettled(0, { jobs: [], ended: [], transfer: { received: key } }, message)
       : encodeMessage('accepted', message);
     this.#writing += 1;
     try {
       if (this.#closed) throw smtpError('leaseLost');
-      const where = await this.#journal.append(record, { keep: false });
-      if (key) this.transfers.received(key, sequence);
-      this.#arrived({ sequence, size, envelope, jobs, body }, where);
+      let entry: QueueEntry | undefined;
+      const placed = (where: RecordLocation): void => {
+        entry = this.#put(arriving, where);
+        if (key) this.transfers.received(key, sequence);
+      };
+      await this.#journal.append(record, { keep: false, placed });
+      if (entry) this.#events.onArrival(entry);
     } catch (error) {
       if (!Buffer.isBuffer(body)) this.#bodies.doubt(body.name);
       throw error;
@@ -226,31 +228,28 @@ export class Lane {
     this.#bodies.collectDoubtful();
   }
 
-  #arrived(
-    message: {
-      readonly sequence: number;
-      readonly size: number;
+  #put(
+    {
+      envelope,
+      body,
+      ...message
+    }: Pick<IndexedMessage, 'sequence' | 'size' | 'jobs'> & {
       readonly envelope: Envelope;
-      readonly jobs: NewMessage['jobs'];
       readonly body: BodyFile | Buffer;
     },
-    where: { readonly segment: number; readonly offset: number; readonly length: number },
-  ): void {
-    const { sequence, size, envelope, body } = message;
+    where: RecordLocation,
+  ): QueueEntry {
     const indexed: IndexedMessage = {
-      sequence,
-      size,
+      ...message,
       arrivedAt: envelope.arrivedAt,
       sender: senderOf(envelope),
       body: Buffer.isBuffer(body) ? undefined : body.name,
-      jobs: message.jobs,
-      segment: where.segment,
-      offset: where.offset,
-      length: where.length,
+      ...where,
     };
     this.index.put(indexed);
-    if (Buffer.isBuffer(body)) this.#context.cache.put(this.idOf(sequence), { envelope, content: body });
-    this.#events.onArrival(this.entryOf(indexed));
+    if (Buffer.isBuffer(body))
+      this.#context.cache.put(this.idOf(message.sequence), { envelope, content: body });
+    return this.entryOf(indexed);
   }
 
   /** As `Queue.settle`. */
@@ -267,35 +266,25 @@ export class Lane {
     const { ended, report } = settlement;
     const jobs = applySettlement(message.jobs, settlement);
     const reportSequence = report ? this.#sequences.next() : 0;
-    const record = encodeSettled(
-      sequence,
-      { jobs, ended },
-      report && {
-        sequence: reportSequence,
-        size: report.content.length,
-        arrivedAt: report.envelope.arrivedAt,
-        envelope: JSON.stringify(report.envelope),
-        jobs: report.jobs,
-        sender: senderOf(report.envelope),
-        body: report.content,
-      },
-    );
+    const arriving = report && {
+      ...{ sequence: reportSequence, size: report.content.length, envelope: report.envelope },
+      ...{ jobs: report.jobs, body: report.content },
+    };
+    const record = encodeSettled(sequence, { jobs, ended }, arriving && forRecord(arriving));
     if (jobs.length > 0) this.index.setJobs(sequence, jobs);
     else {
       this.index.remove(sequence);
       this.#context.cache.delete(this.idOf(sequence));
     }
     this.#writing += 1;
-    const where = await this.#journal.append(record, { keep: true, mayWait: true }).finally(() => {
+    let entry: QueueEntry | undefined;
+    const placed = (where: RecordLocation): void => {
+      if (arriving) entry = this.#put(arriving, where);
+    };
+    await this.#journal.append(record, { keep: true, mayWait: true, placed }).finally(() => {
       this.#writing -= 1;
     });
-    if (report) {
-      const { envelope, content } = report;
-      this.#arrived(
-        { sequence: reportSequence, size: content.length, envelope, jobs: report.jobs, body: content },
-        where,
-      );
-    }
+    if (entry) this.#events.onArrival(entry);
     if (jobs.length === 0 && message.body !== undefined) this.#bodies.remove(message.body);
     this.#bodies.collectDoubtful();
     this.#compaction.consider();
@@ -398,3 +387,10 @@ export class Lane {
 }
 
 const held = (job: Job): Job => (job.held ? job : { ...job, held: true });
+
+const forRecord = (message: Arriving): MessageToStore => ({
+  ...message,
+  arrivedAt: message.envelope.arrivedAt,
+  envelope: JSON.stringify(message.envelope),
+  sender: senderOf(message.envelope),
+});
