@@ -154,6 +154,8 @@ function segmentState(track: Track, kind: OperationKind, name: string, position:
     track.phase === 'open' ? 'rolling' : track.phase === 'creating' ? 'creating' : 'sealing';
   switch (kind) {
     case 'create':
+      // That it is there is being proven.
+      if (track.onReserve === name && track.written === name) return 'taking';
       if (track.phase === 'open') track.unswept = false;
       track.begun = name;
       if (track.onReserve === name) track.onReserve = '';

@@ -34,6 +34,9 @@ export const bodies: readonly Mutant[] = [
     rule: 'After a failed sync of a folder, whichever body was told of it, none of before is synced again and believed.',
     file: FOLDER,
     edits: [{ find: '    if (this.#failures !== mark) throw this.#failure;\n', replace: '' }],
+    also: [
+      { file: BODY, edits: [{ find: 'if (this.#written > 0 &&', replace: 'if (this.#written < 0 &&' }] },
+    ],
   },
   {
     name: 'body-unlinked-before-the-record',
@@ -41,9 +44,9 @@ export const bodies: readonly Mutant[] = [
     file: LANE,
     edits: [
       {
-        find: '    const where = await this.#journal.append(record, { keep: true, mayWait: true })',
+        find: '    await this.#journal.append(record, { keep: true, mayWait: true, placed })',
         replace: `    if (jobs.length === 0 && message.body !== undefined) this.#bodies.remove(message.body);
-    const where = await this.#journal.append(record, { keep: true, mayWait: true })`,
+    await this.#journal.append(record, { keep: true, mayWait: true, placed })`,
       },
     ],
   },
@@ -64,13 +67,11 @@ export const bodies: readonly Mutant[] = [
     rule: 'A bounce and the end of its parent are one record.',
     file: LANE,
     edits: [
-      { find: '      report && {\n        sequence: reportSequence,', replace: '      undefined && {' },
+      { find: 'arriving && forRecord(arriving));', replace: 'undefined);' },
+      { find: '      if (arriving) entry = this.#put(arriving, where);\n', replace: '      void where;\n' },
       {
-        find: `      this.#arrived(
-        { sequence: reportSequence, size: content.length, envelope, jobs: report.jobs, body: content },
-        where,
-      );`,
-        replace: '      await this.enqueue({ envelope, content, jobs: report.jobs });',
+        find: '    if (entry) this.#events.onArrival(entry);\n    if (jobs.length === 0',
+        replace: '    if (report) await this.enqueue(report);\n    if (jobs.length === 0',
       },
     ],
   },
