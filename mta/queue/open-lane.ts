@@ -129,12 +129,12 @@ async function recoverAndBegin(
   const lane = new Lane(context, events, { id, folder, lease, segments, recovered, epoch });
   try {
     await lane.start();
-    // In a crash the lease's name must not fall back to segments before a hole that it makes: here a walk would end.
-    await noted.syncDirectory(folder);
-    await lease.renew();
     const damaged = damage.length > 0;
     await sweepLane(noted, folder, { first, index, epoch, nonce: lease.nonce, damaged });
-    if (lane.over) throw lostWhileOpening();
+    // In a crash the lease's name must not fall back to segments before a hole that it makes: here a walk would end.
+    await noted.syncDirectory(folder);
+    // It may have done so before the sync; or the lane may have been lost on the way.
+    await lease.renew();
     return lane;
   } catch (error) {
     lane.giveUp(error);
