@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { decodeSegmentHeader, HEADER_WINDOW } from './format/segment.ts';
 import { parseLeaseName } from './layout.ts';
 import { holdNext } from './testing/held-step.ts';
-import { MemoryDisk } from './testing/memory-disk.ts';
+import { diskError, MemoryDisk } from './testing/memory-disk.ts';
 import { accept, contentOf, DELIVERED, openTestQueue, settleDown, TestClock } from './testing/test-queue.ts';
 
 const LARGE = Buffer.alloc(5000, 'large ');
@@ -117,5 +117,39 @@ describe('a renewal that a crash of the server undoes', () => {
     sync.go();
     await settleDown();
     expect(namedAtUnlink.filter((name) => parseLeaseName(name)!.segment < 2)).toEqual([]);
+  });
+});
+
+describe('a segment that a hole keeps apart', () => {
+  it('brings nothing back that was refused', async () => {
+    const first = await openTestQueue({ othersGone: false });
+    const { disk } = first;
+    const kept = await accept(first.queue, 'kept', Buffer.alloc(1900));
+    const folder = await laneOf(disk);
+    // The second segment is stale as soon as it is begun; in the third one, the owner finds that the lane is lost.
+    let writes = 0;
+    disk.inject = ({ operation, path }) => {
+      const step = { operation, path };
+      if (operation === 'write' && path.endsWith('/segment.0000000002')) {
+        writes += 1;
+        return writes === 2 ? diskError('ESTALE', step) : undefined;
+      }
+      return operation === 'rename' && path.includes('/lease.') && writes > 1
+        ? diskError('EIO', step)
+        : undefined;
+    };
+    for (let i = 0; i < 8; i += 1)
+      await accept(first.queue, `m${i}`, Buffer.alloc(1900)).catch(() => undefined);
+    disk.inject = () => undefined;
+    await disk.unlink(`${folder}/segment.0000000002`);
+    expect(await disk.exists(`${folder}/segment.0000000003`)).toBe(true);
+    const heir = await openTestQueue({ disk: disk.reopen(), seed: 2 });
+    const mine = await accept(heir.queue, 'mine');
+    const before = new Set([...heir.queue.entries()].map(({ id }) => id));
+    const last = await openTestQueue({ disk: heir.disk.reopen(), seed: 3 });
+    const after = [...last.queue.entries()].map(({ id }) => id);
+    expect(before.has(kept)).toBe(true);
+    expect(new Set(after)).toEqual(before);
+    expect(after).toContain(mine);
   });
 });

@@ -18,6 +18,7 @@ import { MessageIndex } from './message-index.ts';
 import { Patience } from './patience.ts';
 import { Replay } from './replay.ts';
 import { replaySegment } from './replay-segment.ts';
+import { scanSegment } from './scan.ts';
 import type { Snapshots } from './snapshots.ts';
 import { makeSafe } from './tail.ts';
 import type { TransferState } from './transfer/facts.ts';
@@ -228,6 +229,20 @@ function newestHeader(walked: readonly Walked[]): SegmentHeader | undefined {
   return newest;
 }
 
+/**
+ * Whether a segment is a former owner's, or claimant's, that has lost the lane: one that a hole keeps apart from those that
+ * the newest owner has seen and sealed, which is below. It counts for nothing but the numbers that are given away in it.
+ */
+const isGhosts = (header: SegmentHeader, seal: SegmentHeader | undefined): boolean =>
+  seal !== undefined && header.number > seal.number && header.epoch < seal.epoch;
+
+async function highestIn(file: DiskFile, header: SegmentHeader): Promise<number> {
+  const apart = new Replay(new MessageIndex());
+  const where = { segment: header.number, offset: 0, length: 0 };
+  await scanSegment(file, header, { record: (record) => apart.apply(record, where), damage: () => {} }, {});
+  return apart.highest;
+}
+
 /** How far a segment counts, where that head seals it. */
 function sealOf(seal: SegmentHeader | undefined, number: number): number | undefined {
   if (!seal || number >= seal.number) return undefined;
@@ -257,7 +272,11 @@ async function replayAll(
     const { file, header } = segment;
     const sealed = sealOf(seal, number);
     const synced = number === written.segment ? written.end : 0;
-    // One above the seal's is of a ghost that was claiming the lane: it says which numbers are given away, and no more.
+    if (file && header && isGhosts(header, seal)) {
+      replay.highest = Math.max(replay.highest, await highestIn(file, header));
+      ends.push({ number, end: 0 });
+      continue;
+    }
     if (sealed === 0) {
       ends.push({ number, end: 0 });
       continue;
