@@ -240,6 +240,8 @@ async function move(plan: Plan): Promise<boolean> {
     const settled = pinned.length === 0 && here.queue.lanes().length >= lanes.length;
     if (stays ? settled && seconds > 40 : lanes.length === 0) break;
   }
+  // That the sender's machine was to stop once more would take what it holds from its memory.
+  arm(senderDisk, undefined);
   // What the receiver has may lie in a lane of one of its former lives.
   await revive();
   const { queue } = world.there.pod!.test;
