@@ -20,14 +20,15 @@ export function holdNext(disk: MemoryDisk, operation: Held, fits: (path: string)
   const gone = new Promise<void>((resolve) => {
     go = resolve;
   });
-  const original = disk[operation] as (...paths: string[]) => Promise<unknown>;
-  const held = async (...paths: string[]): Promise<unknown> => {
-    if (paths.some(fits)) {
+  const original = disk[operation] as (...given: unknown[]) => Promise<unknown>;
+  const held = async (...given: unknown[]): Promise<unknown> => {
+    // Some have options behind their paths.
+    if (given.some((one) => typeof one === 'string' && fits(one))) {
       Object.assign(disk, { [operation]: original });
       reach();
       await gone;
     }
-    return original.apply(disk, paths);
+    return original.apply(disk, given);
   };
   Object.assign(disk, { [operation]: held });
   return { reached, go };
