@@ -18,8 +18,6 @@ export interface Pass {
 }
 
 const LIMIT_MS = 300_000;
-/** Nothing is compiled there: its processes have to be started, and its caches to be filled. */
-const POSTFIX_WARM_UP = 2000;
 
 export async function measure(name: MtaName, workName: WorkName, options: BenchOptions): Promise<Pass> {
   const work: Work = WORKS[workName];
@@ -29,7 +27,7 @@ export async function measure(name: MtaName, workName: WorkName, options: BenchO
   try {
     const how: ContestantOptions = { dir: options.dir, sinkPort: sink.port, workers: options.workers };
     mta = await contestants[name](how);
-    const warmUp = name === 'postrider' ? work.warmUp * options.workers : POSTFIX_WARM_UP;
+    const warmUp = name === 'postrider' ? work.warmUp * options.workers : work.warmUp;
     await send(work, mta.port, options.sessions, warmUp);
     await sink.reached(warmUp, LIMIT_MS);
     if (!(await idleMachine())) console.error(`note: the machine is not idle before ${workName} of ${name}`);

@@ -9,7 +9,10 @@ export interface Work {
   readonly single: boolean;
   /** Measured messages of a pass. */
   readonly messages: number;
-  /** Those before it, for each worker of Postrider: they bring caches and the compiler of V8 up to speed. */
+  /**
+   * Those before it, for each worker of Postrider and for Postfix: they bring caches and the compiler of V8 up to speed, and
+   * the disk to the pace that it keeps.
+   */
   readonly warmUp: number;
 }
 
