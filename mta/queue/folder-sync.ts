@@ -1,7 +1,7 @@
 /**
  * Syncs of one folder by one process, one at a time. Whoever asks while one is under way shares the next: each waits for a
- * sync that was begun after it asked. A failure is told once by the operating system, and is about every name that was not yet synced:
- * so whoever made a name before it fails too, whichever sync it was that told.
+ * sync that was begun after it asked. A failure is told once by the operating system, and is about every name that was
+ * not yet synced: so whoever made a name before it fails too, whichever sync it was that told.
  */
 export class FolderSync {
   readonly #sync: () => Promise<void>;

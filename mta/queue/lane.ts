@@ -47,6 +47,7 @@ export interface LaneEvents {
   onLoss(lane: Lane, cause: unknown): void;
 }
 
+/** A message whose record is being written. */
 type Arriving = Pick<IndexedMessage, 'sequence' | 'size' | 'jobs'> & {
   readonly envelope: Envelope;
   readonly body: BodyFile | Buffer;
@@ -228,17 +229,7 @@ export class Lane {
     this.#bodies.collectDoubtful();
   }
 
-  #put(
-    {
-      envelope,
-      body,
-      ...message
-    }: Pick<IndexedMessage, 'sequence' | 'size' | 'jobs'> & {
-      readonly envelope: Envelope;
-      readonly body: BodyFile | Buffer;
-    },
-    where: RecordLocation,
-  ): QueueEntry {
+  #put({ envelope, body, ...message }: Arriving, where: RecordLocation): QueueEntry {
     const indexed: IndexedMessage = {
       ...message,
       arrivedAt: envelope.arrivedAt,
