@@ -238,6 +238,7 @@ export class Journal {
     if (!this.#broken && !leaveReserve && segments.takes(length)) return;
     try {
       await segments.roll({ mayUseReserve: !newMail });
+      if (segments.isBehindEmpty) await this.#nameCurrent();
     } catch (error) {
       this.#broken = true;
       this.#exhausted = isFull(error) && !newMail;
@@ -247,6 +248,17 @@ export class Journal {
     this.#broken = false;
     this.#exhausted = false;
     if (!segments.onReserve) await segments.ensureReserve();
+  }
+
+  /**
+   * The lease names the current segment, on stable storage: no crash sets its name back to a segment before the empty
+   * one. That it hadn't done so before the sync is proven by the renewal behind the first group.
+   */
+  async #nameCurrent(): Promise<void> {
+    const { number, end } = this.#segments.current;
+    this.#lease.written = { segment: number, end };
+    await this.#lease.renew();
+    await this.#segments.syncNames();
   }
 
   async #failed(batch: readonly Waiting[], error: unknown): Promise<void> {

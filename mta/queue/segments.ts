@@ -117,6 +117,11 @@ export class Segments {
     return current.end === current.start || current.end + bytes <= current.capacity;
   }
 
+  /** Whether the segment before the current one is empty: its name may be lost, and a walk ends where one is missing. */
+  get isBehindEmpty(): boolean {
+    return this.#ends.at(-1) === 0;
+  }
+
   /** Begins in a file that recovery has created exclusively under the next number. */
   async begin(file: DiskFile): Promise<void> {
     await this.#begin(this.currentNumber, this.#spareOf(file, this.#names.mark));
@@ -182,6 +187,11 @@ export class Segments {
     return this.#reserve.ensure();
   }
 
+  /** Resolves when the names in the lane's folder, the lease's too, are on stable storage. */
+  syncNames(): Promise<void> {
+    return this.#names.sync(this.#names.mark);
+  }
+
   /** A group has been written at the end of the current segment, and synced. The result says where its records lie. */
   wrote(group: number, records: readonly EncodedRecord[]): RecordLocation[] {
     const { current } = this;
@@ -209,7 +219,7 @@ export class Segments {
    */
   async drop(number: number, confirm: () => Promise<void>): Promise<void> {
     // The lease's name must not fall back, in a crash, to a segment that is gone.
-    await this.#names.sync(this.#names.mark);
+    await this.syncNames();
     // It may have done so before the sync: then the lane is whoever's claims that name, and walks from that segment on.
     await confirm();
     while (this.#first < number && this.#ends.length > 0) {

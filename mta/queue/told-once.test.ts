@@ -67,6 +67,22 @@ async function takingReserve() {
   return { disk, clock, folder, reserve, segment, lines, goOn: sync.go };
 }
 
+/** Names of the lease as the folder is synced, from now on: a crash sets it back to none before the last of them. */
+function namesOfLeases(
+  disk: MemoryDisk,
+  folder: string,
+  inject: NonNullable<MemoryDisk['inject']> = ignored,
+): string[] {
+  const names: string[] = [];
+  disk.inject = (step) => {
+    if (step.operation === 'syncDirectory' && step.path === folder) {
+      names.push(...disk.namesOf(folder).filter((name) => name.startsWith('lease.')));
+    }
+    return inject(step);
+  };
+  return names;
+}
+
 describe('a lost name of which somebody else was told', () => {
   it('of a new segment: nothing is answered from there', async () => {
     const { queue, clock, tellDrop } = await dropping();
@@ -110,6 +126,27 @@ describe('a lost name of which somebody else was told', () => {
     expect(await answer).toBe('refused');
   });
 
+  it('of a segment in which nothing was answered: a walk that a second crash sets back goes to its end', async () => {
+    const { queue, disk } = await openTestQueue({ othersGone: false });
+    await accept(queue, 'old', Buffer.alloc(1500));
+    const folder = await folderOf(disk);
+    const rolling = holdNext(disk, 'syncDirectory', (path) => path === folder);
+    for (let i = 0; i < 6; i += 1) void accept(queue, `m${i}`, Buffer.alloc(1500)).catch(ignored);
+    await rolling.reached;
+    const gone = `${folder}/${await named(disk, folder, 'segment.')}`;
+    await disk.unlink(gone);
+    const synced = namesOfLeases(disk, folder, (step) =>
+      step.operation === 'write' && step.path === gone ? diskError('ESTALE', step) : undefined,
+    );
+    rolling.go();
+    await settleDown();
+    const answered = await accept(queue, 'answered', Buffer.alloc(500));
+    const again = disk.reopen();
+    await again.rename(`${folder}/${await named(again, folder, 'lease.')}`, `${folder}/${synced.at(-1)}`);
+    const last = await openPatiently({ disk: again, seed: 3 });
+    expect(last.queue.entry(answered)).toBeDefined();
+  });
+
   it('of a segment before that of the next owner: a walk that a second crash sets back goes to its end', async () => {
     const first = await openTestQueue({ othersGone: false });
     await accept(first.queue, 'old', Buffer.alloc(1500));
@@ -125,13 +162,7 @@ describe('a lost name of which somebody else was told', () => {
     claim.go();
     await begin.reached;
     await disk.unlink(`${folder}/segment.0000000002`);
-    const synced: string[] = [];
-    disk.inject = ({ operation, path }) => {
-      if (operation === 'syncDirectory' && path === folder) {
-        for (const name of disk.namesOf(folder)) if (name.startsWith('lease.')) synced.push(name);
-      }
-      return undefined;
-    };
+    const synced = namesOfLeases(disk, folder);
     begin.go();
     const heir = await opening;
     const answered = await accept(heir.queue, 'answered', Buffer.alloc(500));
