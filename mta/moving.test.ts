@@ -3,8 +3,9 @@ import type { MemberCalls } from './fleet/types.ts';
 import type { EndEvent, MailLog } from './log/types.ts';
 import { createMoving } from './moving.ts';
 import { inMemory } from './queue/read.ts';
-import { accept, envelopeOf, jobFor, openTestQueue, seeded } from './queue/testing/test-queue.ts';
+import { accept, envelopeOf, jobFor, openTestQueue } from './queue/testing/test-queue.ts';
 import { encodeFrame } from './queue/transfer/frames.ts';
+import { seeded } from './testing/seeded.ts';
 
 const THERE = { lane: 'aaaaaaaaaaaa', id: 'aaaaaaaaaaaa-7' };
 

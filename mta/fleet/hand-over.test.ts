@@ -3,18 +3,12 @@ import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { PostriderError } from '../errors.ts';
 import { MemoryDisk } from '../queue/testing/memory-disk.ts';
-import {
-  accept,
-  contentOf,
-  openTestQueue,
-  seeded,
-  settleDown,
-  TestClock,
-  type TestQueue,
-} from '../queue/testing/test-queue.ts';
+import { accept, contentOf, openTestQueue, type TestQueue } from '../queue/testing/test-queue.ts';
 import { HandOver } from '../queue/transfer/hand-over.ts';
 import { isOnVolume } from '../queue/transfer/on-volume.ts';
 import { Receptions } from '../queue/transfer/receptions.ts';
+import { seeded } from '../testing/seeded.ts';
+import { settleDown, TestClock } from '../testing/test-clock.ts';
 import { readJson } from './body.ts';
 import { PIECE_BYTES } from './hand-over-messages.ts';
 import { handOverPeers } from './hand-over-peers.ts';

@@ -1,5 +1,6 @@
 /** Lanes and their owners: who may claim, who wins, and what the loser does. */
 import { describe, expect, it } from 'vitest';
+import { settleDown, TestClock } from '../testing/test-clock.ts';
 import { diskError, MemoryDisk } from './testing/memory-disk.ts';
 import {
   accept,
@@ -7,8 +8,6 @@ import {
   DELIVERED,
   deferredUntil,
   openTestQueue,
-  settleDown,
-  TestClock,
   type TestQueue,
 } from './testing/test-queue.ts';
 

@@ -1,6 +1,7 @@
 /** The content of large messages is what was written, or is not given away as a whole. */
 import { describe, expect, it } from 'vitest';
 import { PostriderError } from '../errors.ts';
+import { settleDown } from '../testing/test-clock.ts';
 import { checkBody, readBody } from './body-reader.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import { MemoryDisk } from './testing/memory-disk.ts';
@@ -11,7 +12,6 @@ import {
   deferredUntil,
   type LogLine,
   openTestQueue,
-  settleDown,
   type TestQueue,
 } from './testing/test-queue.ts';
 

@@ -1,7 +1,8 @@
 /** Messages of our own making. */
 import { expect, it } from 'vitest';
+import { settleDown } from '../testing/test-clock.ts';
 import { diskError } from './testing/memory-disk.ts';
-import { envelopeOf, jobFor, openTestQueue, settleDown } from './testing/test-queue.ts';
+import { envelopeOf, jobFor, openTestQueue } from './testing/test-queue.ts';
 
 it('leaves neither a draft nor a file behind where its content could not be written', async () => {
   const test = await openTestQueue();

@@ -1,6 +1,7 @@
 /** One fault per test: what it costs, and that everything else goes on. */
 import { describe, expect, it } from 'vitest';
 import type { SmtpError } from '../errors.ts';
+import { settleDown } from '../testing/test-clock.ts';
 import { diskError, flipBitAt, MemoryDisk } from './testing/memory-disk.ts';
 import {
   accept,
@@ -11,7 +12,6 @@ import {
   type LogLine,
   openPatiently,
   openTestQueue,
-  settleDown,
   type TestQueue,
 } from './testing/test-queue.ts';
 

@@ -1,15 +1,9 @@
 /** A claimant that is paused while it recovers a lane, which another has adopted when it goes on. */
 import { expect, it } from 'vitest';
+import { settleDown, TestClock } from '../testing/test-clock.ts';
 import { holdNext } from './testing/held-step.ts';
 import { MemoryDisk } from './testing/memory-disk.ts';
-import {
-  accept,
-  DELIVERED,
-  type LogLine,
-  openTestQueue,
-  settleDown,
-  TestClock,
-} from './testing/test-queue.ts';
+import { accept, DELIVERED, type LogLine, openTestQueue } from './testing/test-queue.ts';
 
 it('leaves the lane as it is, says nothing of damage, and stands in the way of nobody', async () => {
   const disk = new MemoryDisk();

@@ -1,10 +1,11 @@
 /** What a process does that was paused, and lost its lane meanwhile: nothing that harms the next owner. */
 import { describe, expect, it } from 'vitest';
+import { settleDown, TestClock } from '../testing/test-clock.ts';
 import { decodeSegmentHeader, HEADER_WINDOW } from './format/segment.ts';
 import { parseLeaseName } from './layout.ts';
 import { holdNext } from './testing/held-step.ts';
 import { diskError, MemoryDisk } from './testing/memory-disk.ts';
-import { accept, contentOf, DELIVERED, openTestQueue, settleDown, TestClock } from './testing/test-queue.ts';
+import { accept, contentOf, DELIVERED, openTestQueue } from './testing/test-queue.ts';
 
 const LARGE = Buffer.alloc(5000, 'large ');
 

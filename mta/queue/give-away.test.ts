@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { Delivery } from '../config.ts';
 import { Scheduler } from '../schedule/scheduler.ts';
 import type { AttemptReport } from '../schedule/types.ts';
+import { seeded } from '../testing/seeded.ts';
+import { settleDown, TestClock } from '../testing/test-clock.ts';
 import { diskError, MemoryDisk } from './testing/memory-disk.ts';
 import {
   accept,
@@ -10,9 +12,6 @@ import {
   envelopeOf,
   jobFor,
   openTestQueue,
-  seeded,
-  settleDown,
-  TestClock,
   type TestQueue,
 } from './testing/test-queue.ts';
 import type { LaneRelease, QueueId } from './types.ts';

@@ -1,5 +1,6 @@
 /** The volume goes away, for a while or for some of its users: what is answered meanwhile, and who has what afterwards. */
 import { describe, expect, it } from 'vitest';
+import { settleDown, TestClock } from '../testing/test-clock.ts';
 import { countingDisk } from './counting-disk.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import { type LaneQueue, openQueue } from './queue.ts';
@@ -10,9 +11,7 @@ import {
   DELIVERED,
   depsOf,
   openTestQueue,
-  settleDown,
   TEST_CONFIG,
-  TestClock,
   type TestQueue,
 } from './testing/test-queue.ts';
 

@@ -1,5 +1,6 @@
 /** The queue as its users see it, on a disk that shows in which order things reach it. */
 import { describe, expect, it } from 'vitest';
+import { settleDown } from '../testing/test-clock.ts';
 import { nodeDisk } from './disk.ts';
 import { MemoryDisk } from './testing/memory-disk.ts';
 import {
@@ -10,7 +11,6 @@ import {
   envelopeOf,
   jobFor,
   openTestQueue,
-  settleDown,
 } from './testing/test-queue.ts';
 
 const REPLY = { code: 550, enhanced: '5.1.1', text: 'no' };

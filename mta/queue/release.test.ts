@@ -1,8 +1,9 @@
 /** Lanes that are let go: who hears of it, by what way, and how soon. */
 import { describe, expect, it } from 'vitest';
+import { settleDown, TestClock } from '../testing/test-clock.ts';
 import { holdNext } from './testing/held-step.ts';
 import { MemoryDisk } from './testing/memory-disk.ts';
-import { accept, openTestQueue, settleDown, TestClock, type TestQueue } from './testing/test-queue.ts';
+import { accept, openTestQueue, type TestQueue } from './testing/test-queue.ts';
 import type { LaneRelease } from './types.ts';
 
 const idsOf = ({ queue }: TestQueue): string[] => [...queue.entries()].map(({ id }) => id);

@@ -1,5 +1,6 @@
 /** The reserve on a full volume: whose it is, and that a lane can be adopted there. */
 import { describe, expect, it } from 'vitest';
+import { settleDown } from '../testing/test-clock.ts';
 import { holdNext } from './testing/held-step.ts';
 import { diskError } from './testing/memory-disk.ts';
 import {
@@ -8,7 +9,6 @@ import {
   deferredUntil,
   type LogLine,
   openTestQueue,
-  settleDown,
   type TestQueue,
 } from './testing/test-queue.ts';
 import type { QueueId } from './types.ts';

@@ -1,16 +1,11 @@
 /** The removal of an empty lane: wherever it is interrupted, nothing that had ended comes back, and nobody uses it. */
 import { describe, expect, it } from 'vitest';
+import { seeded } from '../testing/seeded.ts';
+import { settleDown } from '../testing/test-clock.ts';
 import { parseLeaseName } from './layout.ts';
 import { holdNext } from './testing/held-step.ts';
 import { diskError, MemoryDisk } from './testing/memory-disk.ts';
-import {
-  accept,
-  DELIVERED,
-  openTestQueue,
-  seeded,
-  settleDown,
-  type TestQueue,
-} from './testing/test-queue.ts';
+import { accept, DELIVERED, openTestQueue, type TestQueue } from './testing/test-queue.ts';
 import type { QueueId } from './types.ts';
 
 /** A queue that has adopted a lane beside its own, and has ended all of its messages. */

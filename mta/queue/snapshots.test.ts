@@ -1,5 +1,7 @@
 /** Snapshots change how long a recovery takes, and nothing else. */
 import { describe, expect, it } from 'vitest';
+import { seeded } from '../testing/seeded.ts';
+import { settleDown, TestClock } from '../testing/test-clock.ts';
 import { parseLeaseName, parseSnapshotName, snapshotName } from './layout.ts';
 import { type Recovered, recoverLane } from './recovery.ts';
 import { reasonToIgnore, Snapshots } from './snapshots.ts';
@@ -14,10 +16,7 @@ import {
   type LogLine,
   openPatiently,
   openTestQueue,
-  seeded,
-  settleDown,
   TEST_CONFIG,
-  TestClock,
   type TestQueue,
 } from './testing/test-queue.ts';
 

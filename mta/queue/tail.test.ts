@@ -1,5 +1,7 @@
 /** What a dead owner wrote and never synced, on a file system whose sync means a client's own writes, as over NFS. */
 import { expect, it } from 'vitest';
+import { seeded } from '../testing/seeded.ts';
+import { settleDown } from '../testing/test-clock.ts';
 import { countingDisk } from './counting-disk.ts';
 import type { Disk } from './disk.ts';
 import { type LaneQueue, openQueue } from './queue.ts';
@@ -10,8 +12,6 @@ import {
   depsOf,
   type LogLine,
   openTestQueue,
-  seeded,
-  settleDown,
   TEST_CONFIG,
   type TestQueue,
 } from './testing/test-queue.ts';

@@ -3,6 +3,7 @@
  * asked for it, and the next one succeeds.
  */
 import { describe, expect, it } from 'vitest';
+import { settleDown } from '../testing/test-clock.ts';
 import { holdNext } from './testing/held-step.ts';
 import { diskError, type MemoryDisk } from './testing/memory-disk.ts';
 import {
@@ -12,7 +13,6 @@ import {
   type LogLine,
   openPatiently,
   openTestQueue,
-  settleDown,
 } from './testing/test-queue.ts';
 
 const ignored = (): undefined => undefined;

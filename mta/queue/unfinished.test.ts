@@ -1,8 +1,9 @@
 /** Lanes whose maker died, or was slow, before they were one. */
 import { describe, expect, it } from 'vitest';
+import { settleDown } from '../testing/test-clock.ts';
 import { holdNext } from './testing/held-step.ts';
 import { MemoryDisk } from './testing/memory-disk.ts';
-import { accept, contentOf, openTestQueue, settleDown } from './testing/test-queue.ts';
+import { accept, contentOf, openTestQueue } from './testing/test-queue.ts';
 
 const UNFINISHED = '/queue/lanes/aaaaaaaaaaaa';
 const MINUTE = 60_000;

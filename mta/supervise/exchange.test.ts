@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
-import { TestClock } from '../queue/testing/test-queue.ts';
 import type { LaneRelease, LaneSummary } from '../queue/types.ts';
+import { TestClock } from '../testing/test-clock.ts';
 import type { WorkerCalls } from './calls.ts';
 import { Exchange } from './exchange.ts';
 

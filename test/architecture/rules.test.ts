@@ -101,6 +101,8 @@ describe('a violation is found:', () => {
   it.each([
     ['operator/compile/compile.ts', "import type { MtaConfig } from '../../mta/config.ts';"],
     ['operator/compile/compile.ts', "import { mta } from '../../crds/mta.ts';"],
+    ['operator/kube/work-queue.ts', "import type { Clock } from '../../mta/clock.ts';"],
+    ['operator/kube/work-queue.test.ts', "import { TestClock } from '../../mta/testing/test-clock.ts';"],
     ['cli/up.ts', "import { compile } from '../operator/compile/compile.ts';"],
     ['mta/listen/server.ts', "import { SMTPConnection } from 'smtp-server/lib/smtp-connection';"],
     ['mta/flow.ts', "// import { x } from '../cli/main.ts'\nimport { readFileSync } from 'node:fs';"],

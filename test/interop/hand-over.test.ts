@@ -10,7 +10,7 @@ import { afterEach, expect, it } from 'vitest';
 import type { MtaConfig } from '../../mta/config.ts';
 import type { DrainStatus } from '../../mta/control/drain-types.ts';
 import type { HistoryRecord } from '../../mta/log/types.ts';
-import { seeded } from '../../mta/queue/testing/test-queue.ts';
+import { seeded } from '../../mta/testing/seeded.ts';
 import { certificateAuthority } from '../support/authority.ts';
 import { relay } from '../support/config.ts';
 import { temporaryFolder } from '../support/folders.ts';

@@ -1,6 +1,7 @@
 /** Everything that a schedule leaves to chance, from one seed. */
-import { seeded } from '../../mta/queue/testing/test-queue.ts';
+
 import type { Random } from '../../mta/random.ts';
+import { seeded } from '../../mta/testing/seeded.ts';
 
 export class Dice implements Random {
   readonly fraction: () => number;

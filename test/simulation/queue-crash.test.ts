@@ -14,11 +14,11 @@ import {
   envelopeOf,
   jobFor,
   openTestQueue,
-  seeded,
-  settleDown,
   type TestQueue,
 } from '../../mta/queue/testing/test-queue.ts';
 import type { QueueId } from '../../mta/queue/types.ts';
+import { seeded } from '../../mta/testing/seeded.ts';
+import { settleDown } from '../../mta/testing/test-clock.ts';
 
 const TERM_MS = 10_000;
 

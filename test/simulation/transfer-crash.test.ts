@@ -13,8 +13,6 @@ import {
   envelopeOf,
   jobFor,
   openTestQueue,
-  seeded,
-  TestClock,
   type TestQueue,
 } from '../../mta/queue/testing/test-queue.ts';
 import type { Receiver } from '../../mta/queue/transfer/facts.ts';
@@ -22,6 +20,8 @@ import { HandOver } from '../../mta/queue/transfer/hand-over.ts';
 import type { Peers } from '../../mta/queue/transfer/peer.ts';
 import { Receptions } from '../../mta/queue/transfer/receptions.ts';
 import type { Job, QueueId } from '../../mta/queue/types.ts';
+import { seeded } from '../../mta/testing/seeded.ts';
+import { TestClock } from '../../mta/testing/test-clock.ts';
 
 const SEED = Number(process.env.POSTRIDER_SEED ?? 1);
 const HISTORIES = Number(process.env.POSTRIDER_HISTORIES ?? 100);

@@ -1,8 +1,9 @@
 /** What a look at the queue's folder proves, with every kind of thing that may be left in it. */
 import { describe, expect, it } from 'vitest';
+import { settleDown } from '../../testing/test-clock.ts';
 import type { Owner } from '../host.ts';
 import { MemoryDisk } from '../testing/memory-disk.ts';
-import { accept, DELIVERED, openTestQueue, settleDown, type TestQueue } from '../testing/test-queue.ts';
+import { accept, DELIVERED, openTestQueue, type TestQueue } from '../testing/test-queue.ts';
 import { proofOf } from './proof.ts';
 import { lookAtQueue } from './sight.ts';
 import { type Verdict, verdictOfOwn, verdictOfShared } from './verdict.ts';

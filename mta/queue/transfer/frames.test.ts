@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { seeded } from '../../testing/seeded.ts';
 import { inMemory } from '../read.ts';
-import { envelopeOf, jobFor, seeded } from '../testing/test-queue.ts';
+import { envelopeOf, jobFor } from '../testing/test-queue.ts';
 import { encodeFrame, type FrameHeader, FrameReader } from './frames.ts';
 
 async function encoded(contents: readonly Buffer[]): Promise<Buffer> {

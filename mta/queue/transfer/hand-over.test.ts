@@ -1,12 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import {
-  accept,
-  DELIVERED,
-  openTestQueue,
-  seeded,
-  TestClock,
-  type TestQueue,
-} from '../testing/test-queue.ts';
+import { seeded } from '../../testing/seeded.ts';
+import { TestClock } from '../../testing/test-clock.ts';
+import { accept, DELIVERED, openTestQueue, type TestQueue } from '../testing/test-queue.ts';
 import type { QueueEntry } from '../types.ts';
 import { HandOver } from './hand-over.ts';
 import type { Peers } from './peer.ts';

@@ -1,17 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { PostriderError } from '../../errors.ts';
+import { seeded } from '../../testing/seeded.ts';
+import { settleDown } from '../../testing/test-clock.ts';
 import type { LaneQueue } from '../queue.ts';
 import type { MemoryDisk } from '../testing/memory-disk.ts';
-import {
-  accept,
-  contentOf,
-  DELIVERED,
-  envelopeOf,
-  jobFor,
-  openTestQueue,
-  seeded,
-  settleDown,
-} from '../testing/test-queue.ts';
+import { accept, contentOf, DELIVERED, envelopeOf, jobFor, openTestQueue } from '../testing/test-queue.ts';
 import type { LaneTransfers } from './lane-transfers.ts';
 
 const THERE = { member: 'pod-1', lane: 'aaaaaaaaaaaa' };

@@ -1,18 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { PostriderError } from '../../errors.ts';
+import { seeded } from '../../testing/seeded.ts';
+import { settleDown, TestClock } from '../../testing/test-clock.ts';
 import { inMemory } from '../read.ts';
 import { holdNext } from '../testing/held-step.ts';
 import { diskError, MemoryDisk } from '../testing/memory-disk.ts';
-import {
-  contentOf,
-  envelopeOf,
-  jobFor,
-  openTestQueue,
-  seeded,
-  settleDown,
-  TestClock,
-  type TestQueue,
-} from '../testing/test-queue.ts';
+import { contentOf, envelopeOf, jobFor, openTestQueue, type TestQueue } from '../testing/test-queue.ts';
 import { encodeFrame } from './frames.ts';
 import { Receptions, type TakenMessage } from './receptions.ts';
 

@@ -2,10 +2,10 @@
 import { pino } from 'pino';
 import type { MtaConfig } from '../../config.ts';
 import type { Verifier } from '../../policy/verifier.ts';
-import { TestClock } from '../../queue/testing/test-queue.ts';
 import type { LaneRelease } from '../../queue/types.ts';
 import { testConfig } from '../../route/testing/config.ts';
 import type { WorkerLoad } from '../../schedule/balance.ts';
+import { TestClock } from '../../testing/test-clock.ts';
 import type { Place, SupervisorCalls, WorkerCalls } from '../calls.ts';
 import { type Channel, remote, serve } from '../rpc.ts';
 import { Supervisor } from '../supervisor.ts';
