@@ -1,0 +1,56 @@
+/** What went wrong with a request to the API server. */
+
+/**
+ * The API server's refusal, as its Status object says it. `status` is the HTTP code; `reason` is a word such as
+ * `NotFound`, `AlreadyExists`, `Conflict`, `Expired`, or empty where the answer was no Status (a proxy in between).
+ */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly status: number;
+  readonly reason: string;
+  /** How long the server asks us to wait. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(status: number, reason: string, message: string, retryAfterMs?: number) {
+    super(message);
+    this.status = status;
+    this.reason = reason;
+    this.retryAfterMs = retryAfterMs;
+  }
+
+  /** @param text of the answer, a Status or whatever stood in its place */
+  static from(status: number, text: string, retryAfter: string | undefined): ApiError {
+    const said = statusIn(text);
+    const message = said?.message ?? `the API server answered ${status}: ${text.slice(0, 200)}`;
+    const seconds = Number(retryAfter);
+    const wait = retryAfter !== undefined && seconds >= 0 ? seconds * 1000 : undefined;
+    return new ApiError(status, said?.reason ?? '', message, wait);
+  }
+}
+
+interface Status {
+  readonly code?: number;
+  readonly reason?: string;
+  readonly message?: string;
+}
+
+function statusIn(text: string): Status | undefined {
+  try {
+    const said: unknown = JSON.parse(text);
+    return typeof said === 'object' && said !== null ? said : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The object, or its namespace, doesn't exist. */
+export const isNotFound = (error: unknown): boolean => error instanceof ApiError && error.status === 404;
+
+/** Somebody else has changed, made or holds what was to be written: look again. */
+export const isConflict = (error: unknown): boolean => error instanceof ApiError && error.status === 409;
+
+/** A resource version, or a page of a list, is too old: list again. */
+export const isGone = (error: unknown): boolean => error instanceof ApiError && error.status === 410;
+
+/** RBAC, or an admission plugin, refuses it; it is not for us to try again soon. */
+export const isForbidden = (error: unknown): boolean => error instanceof ApiError && error.status === 403;

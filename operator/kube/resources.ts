@@ -1,0 +1,16 @@
+/** The resources that the operator reads or writes. What is not here needs no RBAC. */
+import { GROUP, VERSION } from '../../crds/kind.ts';
+import { kinds } from '../../crds/kinds.ts';
+import type { ResourceType } from './resource.ts';
+
+const builtIn = (group: string, version: string, plural: string, kind: string, namespaced = true) =>
+  ({ group, version, plural, kind, namespaced }) as const satisfies ResourceType;
+
+export const LEASES = builtIn('coordination.k8s.io', 'v1', 'leases', 'Lease');
+export const SECRETS = builtIn('', 'v1', 'secrets', 'Secret');
+export const NAMESPACES = builtIn('', 'v1', 'namespaces', 'Namespace', false);
+
+/** Our kinds, by name. */
+export const OWN_KINDS: ReadonlyMap<string, ResourceType> = new Map(
+  kinds.map(({ kind, plural }) => [kind, { group: GROUP, version: VERSION, plural, kind, namespaced: true }]),
+);

@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest';
+import { seeded } from '../../mta/testing/seeded.ts';
+import { settleDown, TestClock } from '../../mta/testing/test-clock.ts';
+import { WorkQueue } from './work-queue.ts';
+
+interface Job {
+  readonly key: string;
+  end(again?: number): void;
+  fail(): void;
+}
+
+/** A queue whose work ends when the test says so. */
+function openQueue(concurrency = 2) {
+  const clock = new TestClock();
+  const jobs: Job[] = [];
+  const failures: number[] = [];
+  const queue = new WorkQueue({
+    ...{ clock, random: seeded(1), concurrency },
+    work: (key) =>
+      new Promise((resolve, reject) => {
+        jobs.push({ key, end: resolve, fail: () => reject(new Error('no')) });
+      }),
+    onFailure: (_error, _key, count) => failures.push(count),
+  });
+  queue.start();
+  return { clock, jobs, failures, queue, keys: () => jobs.map(({ key }) => key) };
+}
+
+describe('a work queue', () => {
+  it('works on a key once, however often it was added before', async () => {
+    const { queue, keys, jobs } = openQueue(1);
+    for (const key of ['a', 'b', 'a', 'b']) queue.add(key);
+    jobs[0]!.end();
+    await settleDown();
+    expect(keys()).toEqual(['a', 'b']);
+  });
+
+  it('works on a key again that is added meanwhile, and not before the first has ended', async () => {
+    const { queue, keys, jobs } = openQueue();
+    queue.add('a');
+    queue.add('a');
+    await settleDown();
+    expect(keys()).toEqual(['a']);
+    jobs[0]!.end();
+    await settleDown();
+    expect(keys()).toEqual(['a', 'a']);
+    jobs[1]!.end();
+    await settleDown();
+    expect(keys()).toEqual(['a', 'a']);
+  });
+
+  it('works on so many at once, and no more', async () => {
+    const { queue, keys } = openQueue(2);
+    for (const key of ['a', 'b', 'c']) queue.add(key);
+    await settleDown();
+    expect(keys()).toEqual(['a', 'b']);
+    expect(queue.depth).toBe(1);
+  });
+
+  it('tries again what failed, later each time, and from the start once it went well', async () => {
+    const { queue, clock, keys, jobs, failures } = openQueue();
+    queue.add('a');
+    const waited: number[] = [];
+    for (let i = 0; i < 4; i += 1) {
+      const began = clock.monotonic();
+      jobs.at(-1)!.fail();
+      await settleDown();
+      while (keys().length === i + 1) await clock.advance(25);
+      waited.push(clock.monotonic() - began);
+    }
+    expect(failures).toEqual([1, 2, 3, 4]);
+    for (const [i, ms] of waited.entries()) {
+      expect(ms).toBeGreaterThanOrEqual(125 * 2 ** i);
+      expect(ms).toBeLessThanOrEqual(250 * 2 ** i + 25);
+    }
+    jobs.at(-1)!.end();
+    await settleDown();
+    expect(queue.failing).toBe(0);
+    queue.add('a');
+    await settleDown();
+    jobs.at(-1)!.fail();
+    await settleDown();
+    expect(failures.at(-1)).toBe(1);
+  });
+
+  it('comes back when the work asked for it, or earlier when the key is added', async () => {
+    const { queue, clock, keys, jobs } = openQueue();
+    queue.add('a');
+    jobs[0]!.end(60_000);
+    await settleDown();
+    await clock.advance(59_000);
+    expect(keys()).toEqual(['a']);
+    await clock.advance(1000);
+    expect(keys()).toEqual(['a', 'a']);
+    jobs[1]!.end(60_000);
+    await settleDown();
+    queue.add('a');
+    expect(keys()).toHaveLength(3);
+    jobs[2]!.end();
+    await clock.advance(120_000);
+    expect(keys()).toHaveLength(3);
+  });
+
+  it('stops when what is worked on has ended, and begins nothing more', async () => {
+    const { queue, clock, keys, jobs } = openQueue(1);
+    queue.add('a');
+    queue.add('b');
+    queue.addAfter('c', 1000);
+    let stopped = false;
+    void queue.stop().then(() => {
+      stopped = true;
+    });
+    await clock.advance(5000);
+    expect(stopped).toBe(false);
+    jobs[0]!.end(10);
+    await clock.advance(5000);
+    expect(stopped).toBe(true);
+    queue.add('d');
+    expect(keys()).toEqual(['a']);
+  });
+});
