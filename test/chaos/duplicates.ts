@@ -66,7 +66,10 @@ export function judge(copies: ReadonlyMap<string, readonly Copy[]>, evidence: Ev
     const to = key.slice(key.indexOf(' ') + 1);
     const ends = evidence.journals.endsOf(all[0]!.queueId, to);
     if (ends.length > 0) endsRead += 1;
-    if (ends.length > 1) unaccounted.push(`${key}: ended ${ends.length} times in its journal`);
+    if (ends.length > 1) {
+      const where = ends.map(({ segment, offset }) => `segment ${segment} at ${offset}`).join(', ');
+      unaccounted.push(`${key}: ${all[0]!.queueId} ended ${ends.length} times in its journal: ${where}`);
+    }
     if (all.length === 1) continue;
     duplicates += all.length - 1;
     const ended = ends[0]?.seenAt ?? Number.POSITIVE_INFINITY;

@@ -134,7 +134,7 @@ async function readLogs(nodes: readonly ChaosNode[]) {
   const settled: Settled[] = [];
   const errors: Record<string, number> = {};
   for (const node of nodes) {
-    for await (const { msg, level, id, to, outcome, time } of node.log()) {
+    for await (const { msg, level, id, to, outcome, time, err } of node.log()) {
       if (msg === 'ended' && outcome === 'delivered') {
         settled.push({
           node: node.name,
@@ -143,7 +143,9 @@ async function readLogs(nodes: readonly ChaosNode[]) {
           at: Date.parse(String(time)),
         });
       } else if (level === 'error' || level === 'fatal') {
-        errors[String(msg)] = (errors[String(msg)] ?? 0) + 1;
+        // Of what should never happen it is told what it was.
+        const what = msg === 'defect' ? `defect (${JSON.stringify(err)})` : String(msg);
+        errors[what] = (errors[what] ?? 0) + 1;
       }
     }
   }

@@ -88,6 +88,21 @@ it('count up to the seal of the next segment, and no further', async () => {
   expect(journals.endsOf(ID, 'b@x')).toMatchObject([{ segment: 2 }]);
 });
 
+it('know how far a segment counts that has been dropped since', async () => {
+  const at = begin(1);
+  const counted = group(1, [accepted(), settled(0)]);
+  // By a former owner, or in a group whose sync failed: it is written again in the next segment.
+  group(1, [settled(1)]);
+  await journals.look();
+  const sealed = at + counted.length;
+  const end = begin(2, [sealed]) + group(2, [settled(1)]).length;
+  await journals.look();
+  rmSync(path(1));
+  begin(3, [end]);
+  await journals.stop();
+  expect(journals.endsOf(ID, 'b@x')).toMatchObject([{ segment: 2 }]);
+});
+
 it('tell the same after half a group was seen', async () => {
   begin(1);
   group(1, [accepted()]);

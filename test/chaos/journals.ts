@@ -51,8 +51,8 @@ interface LaneBook {
   readonly segments: Map<number, SegmentBook>;
   readonly tenants: Map<string, Tenant>;
   readonly ends: Map<string, End[]>;
-  /** The newest head that was seen, which says how far the segments before it count. */
-  newest: SegmentHeader | undefined;
+  /** How far a segment counts, as the newest head says that named it. Kept when that is dropped, and its segment before it. */
+  readonly seals: Map<number, { readonly by: number; readonly end: number }>;
 }
 
 interface SegmentBook {
@@ -107,13 +107,9 @@ export class Journals implements JournalRecords {
 
   endsOf(queueId: string, to: string): readonly End[] {
     const book = this.#books.get(laneOf(queueId));
-    const newest = book?.newest;
-    const counts = ({ segment, offset }: End): boolean => {
-      if (newest === undefined || segment >= newest.number) return true;
-      const first = newest.number - newest.seal.length;
-      // What was dropped before had counted.
-      return segment < first || offset < newest.seal[segment - first]!;
-    };
+    // What no head has sealed, or none that was seen, counts.
+    const counts = ({ segment, offset }: End): boolean =>
+      offset < (book?.seals.get(segment)?.end ?? Number.POSITIVE_INFINITY);
     return (book?.ends.get(`${queueId} ${to}`) ?? [])
       .filter(counts)
       .sort((a, b) => a.segment - b.segment || a.offset - b.offset);
@@ -138,7 +134,7 @@ export class Journals implements JournalRecords {
     const folder = join(this.#lanes, lane);
     let book = this.#books.get(lane);
     if (book === undefined) {
-      book = { segments: new Map(), tenants: new Map(), ends: new Map(), newest: undefined };
+      book = { segments: new Map(), tenants: new Map(), ends: new Map(), seals: new Map() };
       this.#books.set(lane, book);
     }
     const names = await list(folder);
@@ -166,7 +162,7 @@ export class Journals implements JournalRecords {
       segment.header = decodeSegmentHeader(await bytes(file, 0, Math.min(size, HEAD_BYTES)));
       if (segment.header === undefined) return;
       segment.at = dataStart(segment.header);
-      if (number > (book.newest?.number ?? -1)) book.newest = segment.header;
+      seal(book, segment.header);
     }
     if (segment.at >= size) return;
     const seenAt = Date.now();
@@ -203,6 +199,14 @@ export class Journals implements JournalRecords {
       if (ends === undefined) book.ends.set(key, [end]);
       else ends.push(end);
     }
+  }
+}
+
+function seal({ seals }: LaneBook, head: SegmentHeader): void {
+  const first = head.number - head.seal.length;
+  for (const [i, end] of head.seal.entries()) {
+    const by = seals.get(first + i)?.by ?? 0;
+    if (head.number > by) seals.set(first + i, { by: head.number, end });
   }
 }
 
