@@ -23,6 +23,7 @@ export default defineConfig({
       ),
       project('conformance', ['test/conformance/**/*.test.ts'], 30_000),
       project('simulation', ['test/simulation/**/*.test.ts'], 300_000),
+      project('control-plane', ['test/control-plane/**/*.test.ts'], 180_000, 1),
       project('interop', ['test/interop/**/*.test.ts'], 300_000, 1),
       project('faults', ['test/faults/**/*.test.ts'], 300_000, 1),
       project('chaos', ['test/chaos/**/*.test.ts'], 3_600_000, 2),

@@ -294,8 +294,12 @@ export const mtaConfigSchema = z.strictObject({
   drainSeconds: seconds,
   listeners: z.array(listenerSchema),
   health: z.strictObject({ address: z.string(), port }),
-  /** Local mode: loopback, a bearer token, and a check of the Host header. */
-  control: z.strictObject({ address: z.string(), port, token: secretId }),
+  control: z.discriminatedUnion('access', [
+    /** Local mode: loopback, a bearer token, and a check of the Host header. */
+    z.strictObject({ access: z.literal('token'), address: z.string(), port, token: secretId }),
+    /** In a cluster: TLS, for who has a certificate of the fleet's authority that says it is an operator of it. */
+    z.strictObject({ access: z.literal('certificate'), address: z.string(), port }),
+  ]),
   /** Absent where there is nobody else. */
   peers: peersSchema.optional(),
   queue: queueSchema,

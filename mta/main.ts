@@ -14,9 +14,12 @@ import { parseArgs } from 'node:util';
 import type { Logger } from 'pino';
 import { systemClock } from './clock.ts';
 import type { MtaConfig } from './config.ts';
+import type { ControlAccess } from './control/access.ts';
 import { createControlServer } from './control/control.ts';
 import { createHealthServer } from './control/health.ts';
 import { PostriderError } from './errors.ts';
+import { readIdentity } from './fleet/identity.ts';
+import { KeptIdentity } from './fleet/kept-identity.ts';
 import { createLogger, type LogDestination, logDestination } from './log/destination.ts';
 import { createVerifier } from './policy/verifier.ts';
 import { nodeDisk } from './queue/disk.ts';
@@ -46,7 +49,8 @@ const USAGE = `usage: node mta/main.ts --config FILE [--name NAME] [--identity F
 
   --config FILE      the config, JSON
   --name NAME        which member of its fleet this is, where the config has peers; the host's name otherwise
-  --identity FOLDER  its tls.crt and tls.key, and the ca.crt of the fleet; needed where the config has peers
+  --identity FOLDER  its tls.crt and tls.key, and the ca.crt of the fleet; needed where the config has peers, or a
+                     control port with access by certificate
   --help             this text`;
 
 interface Flags {
@@ -55,7 +59,7 @@ interface Flags {
   readonly identity: string | undefined;
 }
 
-async function supervise({ config: file, name, identity }: Flags): Promise<void> {
+async function supervise({ config: file, name, identity: folder }: Flags): Promise<void> {
   const config = await readConfig(file);
   const destination = standardOutput();
   const logger = createLogger(config.log.level, 'supervisor', destination);
@@ -67,8 +71,12 @@ async function supervise({ config: file, name, identity }: Flags): Promise<void>
     verifier: createVerifier({ clock: systemClock, random: systemRandom }),
     name,
   });
+  const identity =
+    folder === undefined
+      ? undefined
+      : new KeptIdentity(() => readIdentity(folder, name, config.fleet), { clock: systemClock, logger });
   const onDefect = (error: unknown) => logger.error({ err: error }, 'defect');
-  const fleet = joinFleet(supervisor, { name, folder: identity, clock: systemClock, logger, onDefect });
+  const fleet = joinFleet(supervisor, { name, identity, clock: systemClock, logger, onDefect });
   const drain = new Drain({
     supervisor,
     fleet: fleet && { members: () => fleet.channel.members(), giveUp: (member) => fleet.giveUp(member) },
@@ -80,10 +88,7 @@ async function supervise({ config: file, name, identity }: Flags): Promise<void>
   });
   const backend = controlBackend(supervisor, { fleet, drain, clock: systemClock, random: systemRandom });
   const health = createHealthServer(backend);
-  const control = createControlServer(backend, {
-    token: () => supervisor.config.secrets[supervisor.config.control.token]!,
-    onDefect,
-  });
+  const control = createControlServer(backend, { access: accessOf(supervisor, identity), onDefect });
 
   let stopping = false;
   const stop = async (signal: NodeJS.Signals) => {
@@ -122,6 +127,28 @@ async function supervise({ config: file, name, identity }: Flags): Promise<void>
     throw error;
   }
   logger.info({ revision: config.revision, workers: config.workers }, 'ready');
+}
+
+/** How it is asked can't change while it runs; the token can. */
+function accessOf(supervisor: Supervisor, identity: KeptIdentity | undefined): ControlAccess {
+  const { control, fleet } = supervisor.config;
+  if (control.access === 'token') {
+    return {
+      by: 'token',
+      token() {
+        const { config } = supervisor;
+        return config.control.access === 'token' ? config.secrets[config.control.token]! : '';
+      },
+    };
+  }
+  if (identity !== undefined) return { by: 'certificate', identity, fleet };
+  throw new PostriderError(
+    'ConfigInvalid',
+    'the control port goes by certificate, and this member has none',
+    {
+      hint: 'start it with --name and --identity, as docs/fleet.md says',
+    },
+  );
 }
 
 /** For the person who chose the volume; the queue works as well as its file system lets it. */

@@ -65,7 +65,7 @@ export function checkSetup(config: MtaConfig, verifier: Verifier): void {
 /** Every id that the config names, where the part that names it is in use. */
 function secretsOf(config: MtaConfig): string[] {
   const ids = [
-    config.control.token,
+    config.control.access === 'token' ? config.control.token : undefined,
     ...config.users.map(({ verifier }) => verifier),
     ...config.listeners.flatMap(({ tls }) => (tls.mode === 'none' ? [] : [tls.certificate, tls.key])),
     ...config.relays.flatMap(({ auth, unavailable }) => (unavailable === undefined ? [auth?.password] : [])),

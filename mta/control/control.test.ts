@@ -63,7 +63,10 @@ let server: HttpServer;
 let port: number;
 
 beforeAll(async () => {
-  server = createControlServer(backend, { token: () => TOKEN, onDefect: (error) => defects.push(error) });
+  server = createControlServer(backend, {
+    access: { by: 'token', token: () => TOKEN },
+    onDefect: (error) => defects.push(error),
+  });
   ({ port } = await server.listen('127.0.0.1', 0));
 });
 afterAll(() => server.close());

@@ -1,20 +1,19 @@
 /**
  * The control port: the config that is loaded and a new one, the queue as JSON, the history. JSON in and out, errors as
- * problem details (RFC 9457). Every request needs the token and a Host that means this machine; both are checked
- * before anything of the request is read. docs/control-api.md is its reference.
+ * problem details (RFC 9457). Who may ask is found out before anything of the request is read (access.ts).
+ * docs/control-api.md is its reference.
  */
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { PostriderError } from '../errors.ts';
+import { type ControlAccess, guardOf, keepIdentity, tlsOf } from './access.ts';
 import { drainRoutes } from './drain.ts';
-import { isAuthorized, isOurHost } from './guard.ts';
 import { type HttpServer, httpServer } from './http.ts';
 import { PROBLEM_TYPE, problemOf } from './problem.ts';
 import { action, contentQuery, historyQuery, listQuery, noQuery, parse, selection } from './requests.ts';
 import type { ControlBackend, QueueAction } from './types.ts';
 
 export interface ControlOptions {
-  /** Asked at each request: a new config may bring a new token. */
-  readonly token: () => string;
+  readonly access: ControlAccess;
   /** Told of errors that are a fault of ours. */
   readonly onDefect?: (error: unknown) => void;
 }
@@ -29,10 +28,11 @@ export function createControlServer(backend: ControlBackend, options: ControlOpt
     forceCloseConnections: 'idle',
     bodyLimit: LARGEST_CONFIG,
     routerOptions: { maxParamLength: 256 },
+    https: tlsOf(options.access),
     // A path that can't be decoded, or with too long an id: found before there is a route, and so before its hooks.
     frameworkErrors(error, request, reply) {
       try {
-        guard(request);
+        guard(request.raw);
         void answer(error, reply);
       } catch (refused) {
         void answer(refused, reply);
@@ -40,19 +40,7 @@ export function createControlServer(backend: ControlBackend, options: ControlOpt
     },
   });
 
-  const guard = (request: FastifyRequest): void => {
-    const { address, port } = app.server.address() as { address: string; port: number };
-    if (!isOurHost(request.headers.host, address, port)) {
-      throw new PostriderError('HostNotAllowed', 'The Host header names another machine', {
-        hint: `Ask as localhost:${port} or 127.0.0.1:${port}.`,
-      });
-    }
-    if (!isAuthorized(request.headers.authorization, options.token())) {
-      throw new PostriderError('Unauthorized', 'The token is missing or wrong', {
-        hint: 'Send "Authorization: Bearer TOKEN"; in local mode it is in .postrider/control-token.',
-      });
-    }
-  };
+  const guard = guardOf(options.access, app.server);
   const answer = (error: unknown, reply: FastifyReply) => {
     const problem = problemOf(error);
     if (problem.status >= 500) options.onDefect?.(error);
@@ -60,7 +48,7 @@ export function createControlServer(backend: ControlBackend, options: ControlOpt
     if (problem.status === 401) void reply.header('www-authenticate', 'Bearer');
     return reply.code(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
   };
-  app.addHook('onRequest', async (request) => guard(request));
+  app.addHook('onRequest', async (request) => guard(request.raw));
   app.setErrorHandler((error, _request, reply) => answer(error, reply));
   // JSON alone: what a browser's form can send without being asked is refused.
   app.removeContentTypeParser('text/plain');
@@ -74,6 +62,7 @@ export function createControlServer(backend: ControlBackend, options: ControlOpt
   queueRoutes(app, backend);
   messageRoutes(app, backend);
   drainRoutes(app, backend.drain);
+  keepIdentity(options.access, app.server);
   return httpServer(app, 'control');
 }
 

@@ -11,6 +11,7 @@ import { budgetTimes } from './budget-types.ts';
 import { Budgets } from './budgets.ts';
 import { Fleet } from './fleet.ts';
 import { memberHost, readIdentity } from './identity.ts';
+import { KeptIdentity } from './kept-identity.ts';
 
 const TERM_SECONDS = 2;
 const ID = 'connections mx:a.test';
@@ -46,7 +47,10 @@ async function member(number: number, port: number, lookup: () => Promise<readon
   });
   const fleet = new Fleet(config, peers, {
     self,
-    identity: () => readIdentity(folder, self, config.fleet),
+    identity: new KeptIdentity(() => readIdentity(folder, self, config.fleet), {
+      clock: systemClock,
+      logger: pino({ enabled: false }),
+    }),
     lookup,
     budgets,
     clock: systemClock,

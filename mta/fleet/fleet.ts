@@ -3,7 +3,6 @@
  * others ask and answer through the same connections. A member that doesn't answer is asked again at the next beat; who
  * is silent costs nobody a wait, nor does a resolver. Starting rejects where the port or the identity can't be had.
  */
-import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import type { MtaConfig, Peers } from '../config.ts';
@@ -13,7 +12,7 @@ import { type Beat, beatSchema, type DestinationNews, MOST_ITEMS } from './beat.
 import type { Budgets } from './budgets.ts';
 import { createFleetClient, type FleetClient } from './client.ts';
 import { FleetCounts } from './counts.ts';
-import type { Identity } from './identity.ts';
+import type { KeptIdentity } from './kept-identity.ts';
 import { Members } from './members.ts';
 import { createFleetServer, type FleetServer } from './server.ts';
 import type { FleetAnswer, FleetCallOptions, FleetChannel, FleetHandler, MemberView } from './types.ts';
@@ -22,8 +21,7 @@ import { parseFrom } from './version.ts';
 
 export interface FleetDeps {
   readonly self: string;
-  /** Read anew at each load and beat of renewal; throws `CertificateInvalid`. */
-  readonly identity: () => Identity;
+  readonly identity: KeptIdentity;
   readonly lookup: (name: string) => Promise<readonly string[]>;
   readonly budgets: Budgets;
   readonly clock: Clock;
@@ -49,8 +47,6 @@ interface Link {
   news: DestinationNews[];
 }
 
-/** Certificates are renewed while we run. */
-const IDENTITY_MS = 60_000;
 /** All that the schema lets a beat have, and more. */
 const LARGEST_BEAT = 16 * 1024 * 1024;
 
@@ -70,7 +66,6 @@ export class Fleet implements FleetChannel {
   #loads: () => readonly WorkerLoad[] = () => [];
   #cancels: (() => void)[] = [];
   #seen = '';
-  #identity: Identity;
   /** Whether the members could not be looked up the last time. */
   #isBlind = false;
   #stopped = false;
@@ -81,12 +76,15 @@ export class Fleet implements FleetChannel {
     this.#deps = deps;
     this.#beatMs = config.queue.leaseTermSeconds * 125;
     this.#patienceMs = config.queue.leaseTermSeconds * 500;
-    const identity = deps.identity();
-    this.#identity = identity;
+    const identity = deps.identity.current;
     const { fleet } = config;
     this.#client = createFleetClient(fleet, identity, clock);
     const onCall = (from: string, version: number) => this.#heard(from, version);
     this.#server = createFleetServer({ fleet, identity, onCall, onDefect });
+    deps.identity.onChange((renewed) => {
+      this.#client.identify(renewed);
+      this.#server.identify(renewed);
+    });
     this.#members = new Members(peers, {
       self,
       lookup: deps.lookup,
@@ -112,7 +110,6 @@ export class Fleet implements FleetChannel {
     this.#deps.budgets.begin(this.#members.names(), this.#deps.clock.monotonic());
     this.#repeat(this.#beatMs, () => this.#look());
     this.#repeat(this.#beatMs, async () => this.#turn());
-    this.#repeat(IDENTITY_MS, async () => this.renew());
     return port;
   }
 
@@ -127,19 +124,6 @@ export class Fleet implements FleetChannel {
   load(peers: Peers): void {
     this.#members.peers = peers;
     this.#name();
-  }
-
-  /** Takes the certificate that lies there now; with one that can't be used the last goes on. */
-  renew(): void {
-    try {
-      const identity = this.#deps.identity();
-      if (isDeepStrictEqual(identity, this.#identity)) return;
-      this.#identity = identity;
-      this.#client.identify(identity);
-      this.#server.identify(identity);
-    } catch (error) {
-      this.#deps.logger.error({ err: error }, 'the identity of this member could not be renewed');
-    }
   }
 
   members(): readonly MemberView[] {

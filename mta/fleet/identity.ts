@@ -55,9 +55,21 @@ export function memberHost(member: MemberName, { namespace, name }: FleetName): 
   return `${member}.${name}.${namespace}.members.postrider.internal`;
 }
 
+/** The DNS name in the certificate of who looks after a fleet: the Kubernetes operator, or a person. */
+export function operatorHost(operator: string, { namespace, name }: FleetName): string {
+  return `${operator}.${name}.${namespace}.operators.postrider.internal`;
+}
+
 /** The member that a certificate is for; undefined where it is for none of this fleet, or for several. */
-export function memberOf(certificate: X509Certificate, fleet: FleetName): MemberName | undefined {
-  const suffix = memberHost('', fleet);
+export const memberOf = (certificate: X509Certificate, fleet: FleetName): MemberName | undefined =>
+  nameIn(certificate, (name) => memberHost(name, fleet));
+
+/** The operator that a certificate is for; undefined where it is for none of this fleet, or for several. */
+export const operatorOf = (certificate: X509Certificate, fleet: FleetName): string | undefined =>
+  nameIn(certificate, (name) => operatorHost(name, fleet));
+
+function nameIn(certificate: X509Certificate, hostOf: (name: string) => string): string | undefined {
+  const suffix = hostOf('');
   const names = (certificate.subjectAltName ?? '')
     .split(', ')
     .filter((name) => name.startsWith('DNS:') && name.endsWith(suffix))
@@ -67,6 +79,6 @@ export function memberOf(certificate: X509Certificate, fleet: FleetName): Member
     return undefined;
   }
   // The text of the names is made for people; whether the name is really there is for OpenSSL to say.
-  const checked = certificate.checkHost(memberHost(name, fleet), { wildcards: false, subject: 'never' });
+  const checked = certificate.checkHost(hostOf(name), { wildcards: false, subject: 'never' });
   return checked === undefined ? undefined : name;
 }

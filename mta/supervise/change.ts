@@ -25,7 +25,7 @@ export function checkChange(old: MtaConfig, config: MtaConfig): void {
       hint: 'restart it with the new config; members in a list may change',
     });
   }
-  const place = ({ address, port }: MtaConfig['control']) => `${address} ${port}`;
+  const place = ({ access, address, port }: MtaConfig['control']) => `${access} ${address} ${port}`;
   const changed =
     place(old.control) === place(config.control)
       ? fixed.find((part) => !isDeepStrictEqual(settled(old)[part], settled(config)[part]))

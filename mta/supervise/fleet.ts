@@ -9,7 +9,7 @@ import { memberName } from '../config.ts';
 import { PostriderError } from '../errors.ts';
 import { Fleet } from '../fleet/fleet.ts';
 import { answerHandOver } from '../fleet/hand-over-routes.ts';
-import { readIdentity } from '../fleet/identity.ts';
+import type { KeptIdentity } from '../fleet/kept-identity.ts';
 import type { FleetChannel, MemberName } from '../fleet/types.ts';
 import { nodeDisk } from '../queue/disk.ts';
 import { isOnVolume } from '../queue/transfer/on-volume.ts';
@@ -17,8 +17,7 @@ import type { Supervisor } from './supervisor.ts';
 
 export interface FleetPlace {
   readonly name: string;
-  /** Where its certificate, key and authority lie. */
-  readonly folder: string | undefined;
+  readonly identity: KeptIdentity | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onDefect: (error: unknown) => void;
@@ -44,16 +43,16 @@ const ASK_IDLE_MS = 30_000;
 export function joinFleet(supervisor: Supervisor, place: FleetPlace): JoinedFleet | undefined {
   const { config, pod, exchange, news } = supervisor;
   const { peers } = config;
-  const { name, folder, ...deps } = place;
+  const { name, identity, ...deps } = place;
   if (peers === undefined) return undefined;
   if (!memberName.safeParse(name).success) throw refused(`${name} can't be the name of a member`);
-  if (folder === undefined) throw refused('the config has peers, and this member no identity');
+  if (identity === undefined) throw refused('the config has peers, and this member no identity');
   if (peers.members.source === 'list' && !peers.members.list.some((member) => member.name === name)) {
     throw refused(`the list of peers has no ${name}`);
   }
   const fleet = new Fleet(config, peers, {
     self: name,
-    identity: () => readIdentity(folder, name, config.fleet),
+    identity,
     lookup: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
     budgets: pod.budgets,
     ...deps,

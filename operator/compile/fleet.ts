@@ -55,11 +55,7 @@ export function buildFleet(
     drainSeconds: parseDuration(spec.drain.timeout),
     listeners: listeners as Listener[],
     health: environment.health,
-    control: {
-      address: environment.control.address,
-      port: environment.control.port,
-      token: secrets.use(`${mta.id}/control-token`, environment.control.token),
-    },
+    control: buildControl(mta, environment.control, secrets),
     queue: {
       mode: spec.storage.mode,
       path: environment.queuePath,
@@ -82,6 +78,15 @@ export function buildFleet(
     },
     egress: { allow: spec.egress.allow },
   };
+}
+
+function buildControl(
+  { id }: Resource<MtaSpec>,
+  { token, ...place }: Environment['control'],
+  secrets: Secrets,
+): MtaConfig['control'] {
+  if (token === undefined) return { access: 'certificate', ...place };
+  return { access: 'token', ...place, token: secrets.use(`${id}/control-token`, token) };
 }
 
 function buildListener(

@@ -35,7 +35,8 @@ export interface Environment {
   readonly queuePath: string;
   readonly historyPath: string;
   readonly health: { readonly address: string; readonly port: number };
-  readonly control: { readonly address: string; readonly port: number; readonly token: string };
+  /** Without a token: by certificates of the fleet. */
+  readonly control: { readonly address: string; readonly port: number; readonly token?: string };
   /** Address that listeners bind to: loopback in local mode. */
   readonly listenAddress: string;
   /** Ports by listener name where they differ from the manifest's. */

@@ -110,7 +110,7 @@ export function testConfig(folder: string, ports: Ports, more: Partial<MtaConfig
     drainSeconds: 10,
     listeners: [listener(ports.smtp)],
     health: { address: '127.0.0.1', port: ports.health },
-    control: { address: '127.0.0.1', port: ports.control, token: CONTROL_TOKEN },
+    control: { access: 'token', address: '127.0.0.1', port: ports.control, token: CONTROL_TOKEN },
     queue: {
       mode: 'PerReplica',
       path: join(folder, 'queue'),

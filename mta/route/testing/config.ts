@@ -11,7 +11,7 @@ export function testConfig(change: Partial<MtaConfig> = {}): MtaConfig {
     drainSeconds: 10,
     listeners: [],
     health: { address: '127.0.0.1', port: 8081 },
-    control: { address: '127.0.0.1', port: 8080, token: 'token' },
+    control: { access: 'token', address: '127.0.0.1', port: 8080, token: 'token' },
     queue: {
       mode: 'Shared',
       path: '/nowhere',

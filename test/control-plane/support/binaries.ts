@@ -1,0 +1,37 @@
+/** Tests that need etcd and kube-apiserver: scripts/kubernetes-binaries.sh builds them, once for all checkouts. */
+import { execFileSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'vitest';
+
+const SCRIPT = join(import.meta.dirname, '../../../scripts/kubernetes-binaries.sh');
+const NAMES = ['etcd', 'kube-apiserver'] as const;
+
+const folder = (): string => execFileSync('sh', [SCRIPT, '--folder'], { encoding: 'utf8' }).trim();
+
+export const binary = (name: (typeof NAMES)[number]): string => join(folder(), name);
+
+/** A `describe` that has a control plane. Skipped with a line where its programs are missing; with CI=true that fails. */
+export function describeWithControlPlane(name: string, tests: () => void): void {
+  const missing = NAMES.filter((each) => {
+    try {
+      accessSync(binary(each), constants.X_OK);
+      return false;
+    } catch {
+      return true;
+    }
+  });
+  if (missing.length === 0) {
+    describe(name, tests);
+    return;
+  }
+  const says = `${name}: missing ${missing.join(' and ')} (scripts/kubernetes-binaries.sh builds them; or set KUBEBUILDER_ASSETS)`;
+  if (process.env['CI'] === 'true') {
+    it(says, () => {
+      throw new Error(says);
+    });
+    return;
+  }
+  console.warn(`skipped: ${says}`);
+  describe.skip(name, tests);
+}
