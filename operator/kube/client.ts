@@ -123,7 +123,7 @@ export class KubeClient {
     });
   }
 
-  /** JSON merge patch (RFC 7386): for single fields that are nobody's to apply, such as a finalizer. */
+  /** JSON merge patch (RFC 7396): for single fields that are nobody's to apply, such as a finalizer. */
   patch<T extends KubeObject>(type: ResourceType, name: ObjectName, change: object): Promise<T> {
     return this.#call('patch', type, {
       method: 'PATCH',
