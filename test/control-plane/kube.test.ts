@@ -23,7 +23,7 @@ describeWithControlPlane('over a real API server', () => {
     data: { value: Buffer.from(value).toString('base64') },
   });
 
-  it('a reflector has what there is, through restarts of the API server, orderly and not', async () => {
+  it('a reflector has what there is, though the API server is killed twice', async () => {
     const client = plane.client();
     const reflector = new Reflector<ReturnType<typeof secret>>(
       { client, clock: systemClock, random: systemRandom, onFailure: () => undefined },
@@ -42,12 +42,12 @@ describeWithControlPlane('over a real API server', () => {
     reflector.start();
     try {
       await seen('a', '1');
-      for (const [round, signal] of (['SIGTERM', 'SIGKILL'] as const).entries()) {
+      for (const round of [1, 2]) {
         await client.apply(SECRETS, secret('a', `before ${round}`));
         await seen('a', `before ${round}`);
         await client.apply(SECRETS, secret('b', `${round}`));
         await seen('b', `${round}`);
-        await plane.stopApiServer(signal);
+        await plane.killApiServer();
         await plane.startApiServer();
         await client.apply(SECRETS, secret('a', `after ${round}`));
         await client.delete(SECRETS, { namespace: 'mail', name: 'b' });

@@ -22,8 +22,8 @@ export type User = (typeof USERS)[number];
 export interface ControlPlane {
   transport(user?: User): Transport;
   client(user?: User): KubeClient;
-  /** The API server's process ends, and comes back on the same port with the same data. */
-  stopApiServer(signal?: NodeJS.Signals): Promise<void>;
+  /** SIGKILL. It comes back on the same port, with the same data. */
+  killApiServer(): Promise<void>;
   startApiServer(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -111,7 +111,7 @@ export async function startControlPlane(): Promise<ControlPlane> {
     transport,
     client,
     startApiServer,
-    stopApiServer: async (signal) => apiServer?.stop(signal, 60_000),
+    killApiServer: async () => apiServer?.kill9(),
     async stop() {
       await apiServer?.stop('SIGKILL');
       await etcd.stop('SIGKILL');
