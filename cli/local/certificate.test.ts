@@ -4,7 +4,6 @@ import { connect, createServer } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import { systemRandom } from '../../mta/random.ts';
 import { selfSigned, VALID_MS } from './certificate.ts';
-import { integer, oid, time } from './der.ts';
 
 describe('the certificate of the local mode', () => {
   const now = Date.UTC(2026, 10, 22, 12);
@@ -40,18 +39,5 @@ describe('the certificate of the local mode', () => {
     } finally {
       server.close();
     }
-  });
-});
-
-describe('DER', () => {
-  it.each([
-    [integer(Buffer.from([0, 0, 0x7f])), '02017f'],
-    [integer(Buffer.from([0x80])), '02020080'],
-    [integer(Buffer.from([0])), '020100'],
-    [oid('1.2.840.10045.4.3.2'), '06082a8648ce3d040302'],
-    [time(Date.UTC(2049, 11, 31, 23, 59, 59)), '170d3439313233313233353935395a'],
-    [time(Date.UTC(2050, 0, 1)), '180f32303530303130313030303030305a'],
-  ])('%#', (bytes, hex) => {
-    expect(bytes.toString('hex')).toBe(hex);
   });
 });

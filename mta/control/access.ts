@@ -7,7 +7,8 @@ import type { IncomingMessage } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import { type TLSSocket, Server as TlsServer } from 'node:tls';
 import { PostriderError } from '../errors.ts';
-import { type FleetName, type Identity, operatorOf } from '../fleet/identity.ts';
+import type { FleetName } from '../fleet/hosts.ts';
+import { type Identity, operatorOf } from '../fleet/identity.ts';
 import type { KeptIdentity } from '../fleet/kept-identity.ts';
 import { isAuthorized, isOurHost } from './guard.ts';
 

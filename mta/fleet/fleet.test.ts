@@ -10,7 +10,8 @@ import { testConfig } from '../route/testing/config.ts';
 import { budgetTimes } from './budget-types.ts';
 import { Budgets } from './budgets.ts';
 import { Fleet } from './fleet.ts';
-import { memberHost, readIdentity } from './identity.ts';
+import { memberHost } from './hosts.ts';
+import { readIdentity } from './identity.ts';
 import { KeptIdentity } from './kept-identity.ts';
 
 const TERM_SECONDS = 2;

@@ -7,8 +7,8 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
-import type { MtaConfig } from '../config.ts';
 import { PostriderError } from '../errors.ts';
+import { type FleetName, memberHost, operatorHost } from './hosts.ts';
 import type { MemberName } from './types.ts';
 
 /** PEM, each of them. */
@@ -18,8 +18,6 @@ export interface Identity {
   /** The fleet's authority, or several while one takes over from another. */
   readonly authority: string;
 }
-
-export type FleetName = Pick<MtaConfig['fleet'], 'namespace' | 'name'>;
 
 /** Reads `tls.crt`, `tls.key` and `ca.crt`, and checks that they are `self`'s. */
 export function readIdentity(folder: string, self: MemberName, fleet: FleetName): Identity {
@@ -49,16 +47,6 @@ const invalid = (what: string, folder: string, cause?: unknown) =>
     hint: `${folder} needs ca.crt, and tls.crt with tls.key for this member: docs/fleet.md`,
     cause,
   });
-
-/** The DNS name in a member's certificate. Nobody looks it up: `.internal` is nobody's. */
-export function memberHost(member: MemberName, { namespace, name }: FleetName): string {
-  return `${member}.${name}.${namespace}.members.postrider.internal`;
-}
-
-/** The DNS name in the certificate of who looks after a fleet: the Kubernetes operator, or a person. */
-export function operatorHost(operator: string, { namespace, name }: FleetName): string {
-  return `${operator}.${name}.${namespace}.operators.postrider.internal`;
-}
 
 /** The member that a certificate is for; undefined where it is for none of this fleet, or for several. */
 export const memberOf = (certificate: X509Certificate, fleet: FleetName): MemberName | undefined =>

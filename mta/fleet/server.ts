@@ -10,7 +10,8 @@ import { type HttpServer, httpServer } from '../control/http.ts';
 import { PROBLEM_TYPE, problemOf } from '../control/problem.ts';
 import { PostriderError } from '../errors.ts';
 import { encode, readJson } from './body.ts';
-import { type FleetName, type Identity, memberOf } from './identity.ts';
+import type { FleetName } from './hosts.ts';
+import { type Identity, memberOf } from './identity.ts';
 import type { FleetHandler, MemberName } from './types.ts';
 import { FLEET_VERSION, peerVersion, VERSION_HEADER } from './version.ts';
 

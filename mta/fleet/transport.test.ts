@@ -7,7 +7,8 @@ import { waitFor } from '../../test/support/wait.ts';
 import { systemClock } from '../clock.ts';
 import { PostriderError } from '../errors.ts';
 import { createFleetClient } from './client.ts';
-import { memberHost, readIdentity } from './identity.ts';
+import { memberHost } from './hosts.ts';
+import { readIdentity } from './identity.ts';
 import { createFleetServer } from './server.ts';
 import { FLEET_VERSION } from './version.ts';
 
