@@ -136,6 +136,7 @@ export function smtpError(
 /** Codes of refusals outside of SMTP. Documented in `docs/errors.md`. */
 export type ErrorCode =
   | 'ConfigInvalid'
+  | 'ConfigIncomplete'
   | 'ConfigVersionUnsupported'
   | 'PortInUse'
   | 'QueueUnwritable'

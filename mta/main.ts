@@ -8,12 +8,11 @@
  * (EX_CONFIG).
  */
 import { fork } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { Logger } from 'pino';
 import { systemClock } from './clock.ts';
-import type { MtaConfig } from './config.ts';
+import { awaitConfig, readConfig } from './config-file.ts';
 import type { ControlAccess } from './control/access.ts';
 import { createControlServer } from './control/control.ts';
 import { createHealthServer } from './control/health.ts';
@@ -26,7 +25,6 @@ import { nodeDisk } from './queue/disk.ts';
 import { linuxHost } from './queue/host.ts';
 import { concernsOf, readMount } from './queue/mount.ts';
 import { systemRandom } from './random.ts';
-import { parseConfig } from './setup.ts';
 import { controlBackend } from './supervise/backend.ts';
 import type { SupervisorCalls } from './supervise/calls.ts';
 import { Drain } from './supervise/drain.ts';
@@ -47,7 +45,7 @@ const WORKER_HEAP = ['--max-semi-space-size=16', '--heap-growing-percent=50'];
 
 const USAGE = `usage: node mta/main.ts --config FILE [--name NAME] [--identity FOLDER]
 
-  --config FILE      the config, JSON
+  --config FILE      the config, JSON; or a folder that has it in pieces, as a pod of a cluster does
   --name NAME        which member of its fleet this is, where the config has peers; the host's name otherwise
   --identity FOLDER  its tls.crt and tls.key, and the ca.crt of the fleet; needed where the config has peers, or a
                      control port with access by certificate
@@ -60,8 +58,13 @@ interface Flags {
 }
 
 async function supervise({ config: file, name, identity: folder }: Flags): Promise<void> {
-  const config = await readConfig(file);
   const destination = standardOutput();
+  const config = await awaitConfig(file, systemClock, ({ message }) =>
+    createLogger('info', 'supervisor', destination).info(
+      { path: file, missing: message },
+      'waiting for the config',
+    ),
+  );
   const logger = createLogger(config.log.level, 'supervisor', destination);
   warnOfMount(config.queue.path, logger);
   const supervisor = new Supervisor(config, {
@@ -106,11 +109,12 @@ async function supervise({ config: file, name, identity: folder }: Flags): Promi
   process.on('SIGTERM', (signal) => void stop(signal));
   process.on('SIGINT', (signal) => void stop(signal));
   process.on('SIGHUP', () => {
-    readConfig(file).then(
+    try {
       // What is refused is in the status and the log already.
-      (next) => supervisor.load(next).catch(() => {}),
-      (error: Error) => supervisor.refuse(undefined, error.message),
-    );
+      void supervisor.load(readConfig(file)).catch(() => {});
+    } catch (error) {
+      supervisor.refuse(undefined, (error as Error).message);
+    }
   });
 
   try {
@@ -216,26 +220,6 @@ function work(logLevel: string): void {
     setTimeout(() => process.exit(0), CLOSING_MS);
     void destination.flush().finally(() => process.exit(0));
   });
-}
-
-async function readConfig(file: string): Promise<MtaConfig> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    throw new PostriderError('ConfigInvalid', `can't read ${file}: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
-  let document: unknown;
-  try {
-    document = JSON.parse(text);
-  } catch (error) {
-    throw new PostriderError('ConfigInvalid', `${file} is not JSON: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
-  return parseConfig(document);
 }
 
 function usage(message: string): never {
