@@ -20,7 +20,7 @@ export const conditionTypes = {
 } as const;
 export type ConditionType = (typeof conditionTypes)[keyof typeof conditionTypes];
 
-/** Reasons that compile gives. */
+/** Reasons of the conditions: the first ones are compile's, those of Programmed and Ready the operator's. */
 export const reasons = {
   // Accepted=True
   /** The resource is part of the fleet's config. */
@@ -63,5 +63,27 @@ export const reasons = {
   TLSPolicyNotFound: 'TLSPolicyNotFound',
   /** A relay names a user that no accepted MailUser has. */
   UserNotFound: 'UserNotFound',
+
+  // Any condition, False or Unknown
+  /** It is under way: the operator has not looked at it yet, or not every serving pod has loaded it. Wait. */
+  Pending: 'Pending',
+  /** It is not accepted, and so nothing else can be said of it; see Accepted. */
+  NotAccepted: 'NotAccepted',
+
+  // Programmed=True
+  /** Every serving pod has reported a config that has this generation of the resource. */
+  Programmed: 'Programmed',
+
+  // Programmed=False
+  /** Something that it refers to is missing, without which it can't be in the config; see ResolvedRefs. */
+  NotResolved: 'NotResolved',
+  /** No pod of the fleet serves, so that none can have loaded it; see the MTA. */
+  NoPods: 'NoPods',
+  /** A pod refuses the config, and goes on with the one before; the message has the pod and its reason. */
+  ConfigRefused: 'ConfigRefused',
+
+  // Ready=True
+  /** It is accepted, everything that it refers to is there, and every serving pod has loaded it. */
+  Ready: 'Ready',
 } as const;
 export type Reason = (typeof reasons)[keyof typeof reasons];
