@@ -13,6 +13,8 @@ export interface WorkQueueOptions {
   readonly random: Random;
   /** Keys that are worked on at once. */
   readonly concurrency: number;
+  /** Most that a key waits after failures in a row; five minutes where absent. */
+  readonly longestPauseMs?: number;
   /** Looks at the world and mends it. Resolves with the milliseconds after which to look again, if need be. */
   readonly work: (key: string) => Promise<number | undefined>;
   /** Told of each failure: the key comes again by itself. */
@@ -117,7 +119,8 @@ export class WorkQueue {
   }
 
   #pauseAfter(failures: number): number {
-    const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1));
-    return longest * (0.5 + this.#options.random.fraction() / 2);
+    const { random, longestPauseMs = LONGEST_PAUSE_MS } = this.#options;
+    const longest = Math.min(longestPauseMs, FIRST_PAUSE_MS * 2 ** (failures - 1));
+    return longest * (0.5 + random.fraction() / 2);
   }
 }

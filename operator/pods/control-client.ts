@@ -1,0 +1,122 @@
+/**
+ * The control port of a pod, by mTLS: the pod shows the certificate of the member that it is, and so can't answer for another one.
+ * Rejects with `PodRefused` where the pod answers with a refusal, else with the connection's error.
+ */
+import { Agent, request } from 'node:https';
+import type { Clock } from '../../mta/clock.ts';
+import { type FleetName, memberHost } from '../../mta/fleet/hosts.ts';
+
+export interface PodAddress {
+  /** Of the pod, and of the member. */
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** PEM. */
+export interface ClientIdentity {
+  readonly certificate: string;
+  readonly key: string;
+  /** All authorities of the fleet that are trusted. */
+  readonly authority: string;
+}
+
+export class PodRefused extends Error {
+  override readonly name = 'PodRefused';
+  readonly status: number;
+  /** Of the mta's catalogue (docs/errors.md). */
+  readonly code: string;
+
+  constructor(status: number, code: string, message: string) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** What a pod says of its config. */
+export interface LoadedConfig {
+  /** Lowest that its workers have loaded. */
+  readonly revision: number;
+  readonly refused?: { readonly revision?: number; readonly reason: string };
+}
+
+/** A config of thousands of domains takes a while to be read and compiled. */
+const TIMEOUT_MS = 60_000;
+
+export class ControlClient {
+  readonly #fleet: FleetName;
+  readonly #clock: Clock;
+  readonly #agent: Agent;
+
+  constructor(fleet: FleetName, { certificate, key, authority }: ClientIdentity, clock: Clock) {
+    this.#fleet = fleet;
+    this.#clock = clock;
+    this.#agent = new Agent({
+      ...{ cert: certificate, key, ca: authority, minVersion: 'TLSv1.3' },
+      ...{ keepAlive: true, maxFreeSockets: 1, timeout: 30_000 },
+    });
+  }
+
+  config(pod: PodAddress): Promise<LoadedConfig> {
+    return this.#ask(pod, 'GET', '/v1/config') as Promise<LoadedConfig>;
+  }
+
+  /** @param document a config as JSON */
+  load(pod: PodAddress, document: string): Promise<LoadedConfig> {
+    return this.#ask(pod, 'PUT', '/v1/config', document) as Promise<LoadedConfig>;
+  }
+
+  /** Calls under way end with an error. */
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  async #ask(
+    { name, host, port }: PodAddress,
+    method: string,
+    path: string,
+    body?: string,
+  ): Promise<unknown> {
+    const abort = new AbortController();
+    const late = () => abort.abort(new Error(`pod ${name} has not answered for ${TIMEOUT_MS / 1000} s`));
+    const cancel = this.#clock.after(TIMEOUT_MS, late);
+    try {
+      const { status, text } = await new Promise<{ status: number; text: string }>((resolve, reject) => {
+        const asked = request(
+          {
+            ...{ agent: this.#agent, host, port, servername: memberHost(name, this.#fleet), method, path },
+            ...(body !== undefined && { headers: { 'content-type': 'application/json' } }),
+            signal: abort.signal,
+          },
+          (response) => {
+            const chunks: Buffer[] = [];
+            response.on('data', (chunk: Buffer) => chunks.push(chunk));
+            response.on('error', reject);
+            response.on('end', () =>
+              resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }),
+            );
+          },
+        );
+        asked.on('error', reject);
+        asked.end(body);
+      });
+      if (status === 200) return JSON.parse(text) as unknown;
+      throw refusalOf(status, text);
+    } catch (error) {
+      throw abort.signal.aborted ? abort.signal.reason : error;
+    } finally {
+      cancel();
+    }
+  }
+}
+
+/** RFC 9457 problem details, or whatever stood in their place. */
+function refusalOf(status: number, text: string): PodRefused {
+  try {
+    const { code, detail, title } = JSON.parse(text) as { code?: string; detail?: string; title?: string };
+    return new PodRefused(status, code ?? '', detail ?? title ?? `it answered ${status}`);
+  } catch {
+    return new PodRefused(status, '', `it answered ${status}`);
+  }
+}
