@@ -1,10 +1,10 @@
 /**
  * Who a member is: a certificate of the fleet's own authority, whose DNS name says the fleet and the member. The three
- * files lie in one folder, as a Secret of type kubernetes.io/tls has them. Fails with `CertificateInvalid`, and what to
+ * files lie in one folder, as a Secret has them. Fails with `CertificateInvalid`, and what to
  * mend.
  */
 import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { PostriderError } from '../errors.ts';
@@ -19,7 +19,10 @@ export interface Identity {
   readonly authority: string;
 }
 
-/** Reads `tls.crt`, `tls.key` and `ca.crt`, and checks that they are `self`'s. */
+/**
+ * Reads `tls.crt`, `tls.key` and `ca.crt`, and checks that they are `self`'s. A folder that is for several members has a pair for each,
+ * named after it: `mta-0.crt`, `mta-0.key`.
+ */
 export function readIdentity(folder: string, self: MemberName, fleet: FleetName): Identity {
   const read = (name: string): string => {
     try {
@@ -28,16 +31,25 @@ export function readIdentity(folder: string, self: MemberName, fleet: FleetName)
       throw invalid(`can't read ${name}: ${(error as Error).message}`, folder, error);
     }
   };
-  const identity = { certificate: read('tls.crt'), key: read('tls.key'), authority: read('ca.crt') };
+  const pair = existsSync(join(folder, `${self}.crt`)) ? self : 'tls';
+  const identity = {
+    certificate: read(`${pair}.crt`),
+    key: read(`${pair}.key`),
+    authority: read('ca.crt'),
+  };
   let certificate: X509Certificate;
   try {
     createSecureContext({ cert: identity.certificate, key: identity.key, ca: identity.authority });
     certificate = new X509Certificate(identity.certificate);
   } catch (error) {
-    throw invalid(`tls.crt, tls.key and ca.crt can't be used: ${(error as Error).message}`, folder, error);
+    throw invalid(
+      `${pair}.crt, ${pair}.key and ca.crt can't be used: ${(error as Error).message}`,
+      folder,
+      error,
+    );
   }
   if (memberOf(certificate, fleet) !== self) {
-    throw invalid(`tls.crt is not for ${memberHost(self, fleet)}`, folder);
+    throw invalid(`${pair}.crt is not for ${memberHost(self, fleet)}`, folder);
   }
   return identity;
 }

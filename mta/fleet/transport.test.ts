@@ -1,5 +1,7 @@
 import { once } from 'node:events';
+import { renameSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Authority, certificateAuthority } from '../../test/support/authority.ts';
@@ -143,6 +145,18 @@ describe('who is let in', () => {
   it('a certificate for several members is for none', async () => {
     const folder = await authority.issue(memberHost('a', fleet), memberHost('b', fleet));
     expect(() => readIdentity(folder, 'a', fleet)).toThrow('tls.crt is not for a.mta.mail');
+  });
+
+  it('a folder may have a certificate for each member, and each takes its own', async () => {
+    const folder = await authority.issue(memberHost('a', fleet));
+    const other = await authority.issue(memberHost('b', fleet));
+    renameSync(join(other, 'tls.crt'), join(folder, 'b.crt'));
+    expect(() => readIdentity(folder, 'b', fleet)).toThrow("can't read b.key");
+    renameSync(join(other, 'tls.key'), join(folder, 'b.key'));
+    expect(readIdentity(folder, 'b', fleet).certificate).not.toBe(
+      readIdentity(folder, 'a', fleet).certificate,
+    );
+    expect(() => readIdentity(folder, 'c', fleet)).toThrow('tls.crt is not for c.mta.mail');
   });
 
   it('a new identity serves from the next connection on', async () => {

@@ -7,7 +7,14 @@ const builtIn = (group: string, version: string, plural: string, kind: string, n
   ({ group, version, plural, kind, namespaced }) as const satisfies ResourceType;
 
 export const LEASES = builtIn('coordination.k8s.io', 'v1', 'leases', 'Lease');
+export const CONFIG_MAPS = builtIn('', 'v1', 'configmaps', 'ConfigMap');
 export const SECRETS = builtIn('', 'v1', 'secrets', 'Secret');
+export const SERVICES = builtIn('', 'v1', 'services', 'Service');
+export const SERVICE_ACCOUNTS = builtIn('', 'v1', 'serviceaccounts', 'ServiceAccount');
+export const VOLUME_CLAIMS = builtIn('', 'v1', 'persistentvolumeclaims', 'PersistentVolumeClaim');
+export const STATEFUL_SETS = builtIn('apps', 'v1', 'statefulsets', 'StatefulSet');
+export const DISRUPTION_BUDGETS = builtIn('policy', 'v1', 'poddisruptionbudgets', 'PodDisruptionBudget');
+export const NETWORK_POLICIES = builtIn('networking.k8s.io', 'v1', 'networkpolicies', 'NetworkPolicy');
 export const NAMESPACES = builtIn('', 'v1', 'namespaces', 'Namespace', false);
 
 /** Our kinds, by name. */

@@ -1,0 +1,87 @@
+/** What the objects of a fleet have in common: names, labels, an owner, and what its pods are given. Pure. */
+
+import { API_VERSION } from '../../crds/kind.ts';
+import type { MtaSpec } from '../../crds/mta.ts';
+
+/** An MTA, as its objects are built from it. */
+export interface Fleet {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly spec: MtaSpec;
+}
+
+/** What the operator was told at its start. */
+export interface PodSettings {
+  /** Image of the mta. */
+  readonly image: string;
+  readonly imagePullPolicy?: 'Always' | 'IfNotPresent' | 'Never';
+  /** Where the operator itself runs: its pods may use the control ports. */
+  readonly operator: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> };
+}
+
+/** Ports of each pod besides those of its listeners. */
+export const POD_PORTS = { control: 2580, health: 2581, peers: 2582 } as const;
+
+/** Folders in each pod. */
+export const POD_PATHS = {
+  volume: '/var/lib/postrider',
+  queue: '/var/lib/postrider/queue',
+  history: '/var/lib/postrider/history',
+  config: '/etc/postrider/config',
+  identity: '/etc/postrider/identity',
+} as const;
+
+/** User and group of the processes, and group of the files on volumes. */
+export const POD_USER = 10001;
+
+/** How many ConfigMaps, and how many Secrets, a config may take: the pod template names all of them. */
+export const MOST_PARTS = 32;
+
+export const names = {
+  statefulSet: ({ name }: Fleet) => name,
+  service: ({ name }: Fleet) => name,
+  /** Headless: its addresses are those of all pods. */
+  pods: ({ name }: Fleet) => `${name}-pods`,
+  config: ({ name }: Fleet, part: number) => `${name}-config-${part}`,
+  secrets: ({ name }: Fleet, part: number) => `${name}-secrets-${part}`,
+  identities: ({ name }: Fleet) => `${name}-identities`,
+  queue: ({ name }: Fleet) => `${name}-queue`,
+  serviceAccount: ({ name }: Fleet) => name,
+  disruptionBudget: ({ name }: Fleet) => name,
+  networkPolicy: ({ name }: Fleet) => name,
+} as const;
+
+/** What selects the pods of a fleet, and nothing else. */
+export const selectorOf = ({ name }: Fleet): Record<string, string> => ({
+  'app.kubernetes.io/name': 'postrider',
+  'app.kubernetes.io/component': 'mta',
+  'app.kubernetes.io/instance': name,
+});
+
+/** Ports have short names, with a letter in each: those of listeners are longer, and may have none. */
+export const listenerPortName = ({ port }: { readonly port: number }): string => `listener-${port}`;
+
+const labelsOf = (fleet: Fleet): Record<string, string> => ({
+  ...selectorOf(fleet),
+  'app.kubernetes.io/managed-by': 'postrider',
+});
+
+/** Metadata of an object that goes with its MTA. */
+export const metadataOf = (fleet: Fleet, name: string) => ({
+  name,
+  namespace: fleet.namespace,
+  labels: labelsOf(fleet),
+  ownerReferences: [
+    {
+      ...{ apiVersion: API_VERSION, kind: 'MTA', name: fleet.name, uid: fleet.uid },
+      ...{ controller: true, blockOwnerDeletion: true },
+    },
+  ],
+});
+
+/** Metadata of an object that is there until it is taken away on purpose: mail may be on it. */
+export const metadataToKeep = (fleet: Fleet, name: string) => {
+  const { ownerReferences: _, ...rest } = metadataOf(fleet, name);
+  return rest;
+};

@@ -1,0 +1,102 @@
+/**
+ * The pod of a fleet: an mta without any privilege, in a file system that it can't write to but for its volume. It meets the Pod
+ * Security Standard `restricted`. Pure.
+ */
+import { parseDuration } from '../../crds/units.ts';
+import type { Container, PodTemplate, Volume } from '../kube/types.ts';
+import {
+  type Fleet,
+  listenerPortName,
+  MOST_PARTS,
+  metadataToKeep,
+  names,
+  POD_PATHS,
+  POD_PORTS,
+  POD_USER,
+  type PodSettings,
+  selectorOf,
+} from './fleet.ts';
+
+/** After `spec.drain.timeout`, for what ends after the sessions: releases, a last sync, the log. */
+const CLOSING_SECONDS = 60;
+
+export function podTemplate(fleet: Fleet, settings: PodSettings): PodTemplate {
+  const { labels } = metadataToKeep(fleet, '');
+  return {
+    metadata: { labels },
+    spec: {
+      serviceAccountName: names.serviceAccount(fleet),
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      terminationGracePeriodSeconds: Math.ceil(parseDuration(fleet.spec.drain.timeout)) + CLOSING_SECONDS,
+      securityContext: {
+        ...{ runAsNonRoot: true, runAsUser: POD_USER, runAsGroup: POD_USER },
+        ...{ fsGroup: POD_USER, fsGroupChangePolicy: 'OnRootMismatch' },
+        seccompProfile: { type: 'RuntimeDefault' },
+      },
+      // Spread as far as it goes: mail is rather served by two pods of one node than by one.
+      topologySpreadConstraints: ['topology.kubernetes.io/zone', 'kubernetes.io/hostname'].map(
+        (topologyKey) => ({
+          ...{ maxSkew: 1, topologyKey, whenUnsatisfiable: 'ScheduleAnyway' },
+          labelSelector: { matchLabels: selectorOf(fleet) },
+        }),
+      ),
+      containers: [container(fleet, settings)],
+      volumes: volumes(fleet),
+    },
+  };
+}
+
+function container(fleet: Fleet, { image, imagePullPolicy }: PodSettings): Container {
+  const { control, health, peers } = POD_PORTS;
+  const probe = (path: string) => ({ httpGet: { path, port: 'health' }, timeoutSeconds: 5 });
+  return {
+    name: 'mta',
+    image,
+    ...(imagePullPolicy !== undefined && { imagePullPolicy }),
+    args: ['--config', POD_PATHS.config, '--name', '$(POD_NAME)', '--identity', POD_PATHS.identity],
+    env: [{ name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
+    ports: [
+      ...fleet.spec.listeners.map((listener) => ({
+        ...{ name: listenerPortName(listener), containerPort: listener.port, protocol: 'TCP' },
+      })),
+      { name: 'control', containerPort: control, protocol: 'TCP' },
+      { name: 'health', containerPort: health, protocol: 'TCP' },
+      { name: 'peers', containerPort: peers, protocol: 'TCP' },
+    ],
+    // A large queue takes its time to be read, and pieces of the config to arrive.
+    startupProbe: { ...probe('/livez'), periodSeconds: 2, failureThreshold: 150 },
+    livenessProbe: { ...probe('/livez'), periodSeconds: 10, failureThreshold: 6 },
+    readinessProbe: { ...probe('/readyz'), periodSeconds: 2, failureThreshold: 2 },
+    securityContext: {
+      ...{ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true },
+      capabilities: { drop: ['ALL'] },
+    },
+    volumeMounts: [
+      { name: 'queue', mountPath: POD_PATHS.volume },
+      { name: 'config', mountPath: POD_PATHS.config, readOnly: true },
+      { name: 'identity', mountPath: POD_PATHS.identity, readOnly: true },
+    ],
+  };
+}
+
+/** In mode PerReplica the StatefulSet adds a volume for the queue to each pod. */
+function volumes(fleet: Fleet): Volume[] {
+  const parts = Array.from({ length: MOST_PARTS }, (_, part) => part);
+  return [
+    {
+      name: 'config',
+      // Their number must be no reason to restart pods.
+      projected: {
+        sources: parts.flatMap((part) => [
+          { configMap: { name: names.config(fleet, part), optional: true } },
+          { secret: { name: names.secrets(fleet, part), optional: true } },
+        ]),
+      },
+    },
+    { name: 'identity', secret: { secretName: names.identities(fleet) } },
+    ...(fleet.spec.storage.mode === 'Shared'
+      ? [{ name: 'queue', persistentVolumeClaim: { claimName: names.queue(fleet) } }]
+      : []),
+  ];
+}
