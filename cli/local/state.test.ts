@@ -5,9 +5,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../mta/clock.ts';
 import { parsePhc, verifyPassword } from '../../mta/policy/phc.ts';
 import { systemRandom } from '../../mta/random.ts';
+import { verifiers } from '../../operator/compile/verifier.ts';
 import { VALID_MS } from './certificate.ts';
 import { localCertificate, makeFolder, makeSecret, secretFile, stateFault } from './state.ts';
-import { verifiers } from './verifier.ts';
 
 let folder: string;
 beforeEach(() => {

@@ -8,11 +8,11 @@ import type { Clock } from '../../mta/clock.ts';
 import { type MtaConfig, mtaConfigSchema } from '../../mta/config.ts';
 import type { Random } from '../../mta/random.ts';
 import type { Environment } from '../../operator/compile/types.ts';
+import { verifiers } from '../../operator/compile/verifier.ts';
 import { selfSigned } from './certificate.ts';
 import { LOOPBACK, type Ports } from './ports.ts';
 import type { Surroundings } from './project.ts';
 import { localCertificate, makeSecret, paths, type StatePaths, secretFile } from './state.ts';
-import { verifiers } from './verifier.ts';
 
 type Parts = Pick<Environment, 'verifierFor'> & {
   readonly token: string;

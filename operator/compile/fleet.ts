@@ -56,6 +56,7 @@ export function buildFleet(
     listeners: listeners as Listener[],
     health: environment.health,
     control: buildControl(mta, environment.control, secrets),
+    ...(environment.peers !== undefined && { peers: buildPeers(environment.peers) }),
     queue: {
       mode: spec.storage.mode,
       path: environment.queuePath,
@@ -88,6 +89,11 @@ function buildControl(
   if (token === undefined) return { access: 'certificate', ...place };
   return { access: 'token', ...place, token: secrets.use(`${id}/control-token`, token) };
 }
+
+const buildPeers = ({ address, port, name }: NonNullable<Environment['peers']>): MtaConfig['peers'] => ({
+  ...{ address, port },
+  members: { source: 'dns', name, port },
+});
 
 function buildListener(
   mta: Resource<MtaSpec>,
@@ -181,6 +187,7 @@ function checkPorts({ ref, spec }: Resource<MtaSpec>, environment: Environment, 
   const taken = new Map([
     [environment.health.port, 'the health port'],
     [environment.control.port, 'the control port'],
+    ...(environment.peers === undefined ? [] : [[environment.peers.port, 'the fleet channel'] as const]),
   ]);
   spec.listeners.forEach((listener, index) => {
     const port = portOf(listener, environment);

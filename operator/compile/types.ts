@@ -37,6 +37,8 @@ export interface Environment {
   readonly health: { readonly address: string; readonly port: number };
   /** Without a token: by certificates of the fleet. */
   readonly control: { readonly address: string; readonly port: number; readonly token?: string };
+  /** How pods find each other: by a DNS name whose addresses are theirs. Absent where there is one alone. */
+  readonly peers?: { readonly address: string; readonly port: number; readonly name: string };
   /** Address that listeners bind to: loopback in local mode. */
   readonly listenAddress: string;
   /** Ports by listener name where they differ from the manifest's. */

@@ -1,6 +1,6 @@
 /**
  * Passwords to verifiers, as compile asks for them: scrypt in PHC form, the same for the same input, so that a config
- * only changes where a password does. Each user has a salt of its own, derived from a random one of the state folder.
+ * only changes where a password does. Each user has a salt of its own, derived from a random one of the installation.
  */
 import { createHmac, scryptSync } from 'node:crypto';
 
@@ -8,7 +8,7 @@ import { createHmac, scryptSync } from 'node:crypto';
 const LOG_N = 15;
 const BLOCK = 8;
 
-/** @param salt random, secret to nobody but different in each installation. */
+/** @param salt random, secret to nobody but different in each installation */
 export function verifiers(salt: string): (username: string, password: string) => string {
   const known = new Map<string, string>();
   return (username, password) => {
