@@ -9,6 +9,7 @@ const builtIn = (group: string, version: string, plural: string, kind: string, n
 export const LEASES = builtIn('coordination.k8s.io', 'v1', 'leases', 'Lease');
 export const CONFIG_MAPS = builtIn('', 'v1', 'configmaps', 'ConfigMap');
 export const SECRETS = builtIn('', 'v1', 'secrets', 'Secret');
+export const PODS = builtIn('', 'v1', 'pods', 'Pod');
 export const SERVICES = builtIn('', 'v1', 'services', 'Service');
 export const SERVICE_ACCOUNTS = builtIn('', 'v1', 'serviceaccounts', 'ServiceAccount');
 export const VOLUME_CLAIMS = builtIn('', 'v1', 'persistentvolumeclaims', 'PersistentVolumeClaim');

@@ -38,22 +38,26 @@ export const POD_USER = 10001;
 /** How many ConfigMaps, and how many Secrets, a config may take: the pod template names all of them. */
 export const MOST_PARTS = 32;
 
+/** All that names go by. */
+type Named = Pick<Fleet, 'name'>;
+
 export const names = {
-  statefulSet: ({ name }: Fleet) => name,
-  service: ({ name }: Fleet) => name,
+  statefulSet: ({ name }: Named) => name,
+  service: ({ name }: Named) => name,
   /** Headless: its addresses are those of all pods. */
-  pods: ({ name }: Fleet) => `${name}-pods`,
-  config: ({ name }: Fleet, part: number) => `${name}-config-${part}`,
-  secrets: ({ name }: Fleet, part: number) => `${name}-secrets-${part}`,
-  identities: ({ name }: Fleet) => `${name}-identities`,
-  queue: ({ name }: Fleet) => `${name}-queue`,
-  serviceAccount: ({ name }: Fleet) => name,
-  disruptionBudget: ({ name }: Fleet) => name,
-  networkPolicy: ({ name }: Fleet) => name,
+  pods: ({ name }: Named) => `${name}-pods`,
+  config: ({ name }: Named, part: number) => `${name}-config-${part}`,
+  secrets: ({ name }: Named, part: number) => `${name}-secrets-${part}`,
+  identities: ({ name }: Named) => `${name}-identities`,
+  authority: ({ name }: Named) => `${name}-authority`,
+  queue: ({ name }: Named) => `${name}-queue`,
+  serviceAccount: ({ name }: Named) => name,
+  disruptionBudget: ({ name }: Named) => name,
+  networkPolicy: ({ name }: Named) => name,
 } as const;
 
 /** What selects the pods of a fleet, and nothing else. */
-export const selectorOf = ({ name }: Fleet): Record<string, string> => ({
+export const selectorOf = ({ name }: Named): Record<string, string> => ({
   'app.kubernetes.io/name': 'postrider',
   'app.kubernetes.io/component': 'mta',
   'app.kubernetes.io/instance': name,
@@ -61,6 +65,9 @@ export const selectorOf = ({ name }: Fleet): Record<string, string> => ({
 
 /** Ports have short names, with a letter in each: those of listeners are longer, and may have none. */
 export const listenerPortName = ({ port }: { readonly port: number }): string => `listener-${port}`;
+
+/** Label selector of all that is made for fleets. */
+export const MANAGED_BY = 'app.kubernetes.io/managed-by=postrider';
 
 const labelsOf = (fleet: Fleet): Record<string, string> => ({
   ...selectorOf(fleet),

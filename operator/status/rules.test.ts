@@ -49,6 +49,11 @@ describe('the conditions of a resource in a fleet', () => {
       'Accepted=True/Accepted ResolvedRefs=True/ResolvedRefs Programmed=False/ConfigRefused Ready=False/ConfigRefused Stalled=True/ConfigRefused',
     ],
     [
+      'where a pod refuses a later config',
+      { loaded: 7, refusal: { pod: 'mta-1', revision: 8, reason: 'no such port' } },
+      'Accepted=True/Accepted ResolvedRefs=True/ResolvedRefs Programmed=True/Programmed Ready=True/Ready',
+    ],
+    [
       'where a pod has refused an older one',
       { refusal: { pod: 'mta-1', revision: 6, reason: 'no such port' } },
       'Accepted=True/Accepted ResolvedRefs=True/ResolvedRefs Programmed=True/Programmed Ready=True/Ready',
@@ -87,7 +92,7 @@ describe('the conditions of a resource in a fleet', () => {
 
   it('name the pod that refuses, and its reason', () => {
     const refusal = { pod: 'mta-1', revision: 8, reason: 'no such port' };
-    const { message } = conditionsOf({ ...good, refusal }).get('Programmed')!;
+    const { message } = conditionsOf({ ...good, loaded: 6, refusal }).get('Programmed')!;
     expect(message).toContain('mta-1');
     expect(message).toContain('no such port');
   });

@@ -70,6 +70,10 @@ export const programmed: readonly Rule[] = [
       : undefined,
   ({ fragment }) =>
     fragment === undefined ? no(reasons.Pending, 'It is no part of a config yet') : undefined,
+  ({ fragment, loaded }) =>
+    loaded !== undefined && loaded >= fragment!.revision
+      ? yes(reasons.Programmed, 'Every serving pod has loaded it')
+      : undefined,
   ({ fragment, refusal }) =>
     refusal !== undefined && refusal.revision >= fragment!.revision
       ? no(
@@ -79,14 +83,8 @@ export const programmed: readonly Rule[] = [
       : undefined,
   ({ loaded }) =>
     loaded === undefined ? no(reasons.NoPods, 'No pod of the fleet serves: see the MTA') : undefined,
-  ({ fragment, loaded }) =>
-    loaded! < fragment!.revision
-      ? no(
-          reasons.Pending,
-          `Not every serving pod has loaded revision ${fragment!.revision} of the config yet`,
-        )
-      : undefined,
-  () => yes(reasons.Programmed, 'Every serving pod has loaded it'),
+  ({ fragment }) =>
+    no(reasons.Pending, `Not every serving pod has loaded revision ${fragment!.revision} of the config yet`),
 ];
 
 const decide = (rules: readonly Rule[], facts: Facts): Verdict => {

@@ -22,6 +22,7 @@ describe('a fleet of three', () => {
   let push: ConfigPush;
   let told: string[];
   let failures: string[];
+  let unreachable: string[];
 
   beforeEach(async () => {
     authority = await certificateAuthority();
@@ -41,12 +42,14 @@ describe('a fleet of three', () => {
     const identity = readIdentity(folder, 'reader', FLEET);
     told = [];
     failures = [];
+    unreachable = [];
     push = new ConfigPush({
-      client: new ControlClient(FLEET, identity, systemClock),
       ...{ clock: systemClock, random: systemRandom },
       onReport: (pod, { revision, refusal }) => told.push(`${pod} ${revision}${refusal ? ' refused' : ''}`),
       onFailure: (error, pod) => failures.push(`${pod}: ${String(error)}`),
+      onUnreachable: (pod) => unreachable.push(pod),
     });
+    push.identify(identity, new ControlClient(FLEET, identity, systemClock));
   });
   afterEach(async () => {
     await push.stop();
@@ -114,7 +117,10 @@ describe('a fleet of three', () => {
   it('does not take the word of another pod, or of one that has gone', async () => {
     const [one, two] = addresses;
     push.name([{ ...one!, port: two!.port }]);
-    await waitFor('the failure', () => failures.length > 0);
+    expect(push.isAsking('mta-0')).toBe(true);
+    await waitFor('the failures', () => unreachable.length > 0);
+    expect(unreachable).toEqual(['mta-0']);
+    expect(push.isAsking('mta-0')).toBe(false);
     expect(failures[0]).toContain('mta-0.test.test.members.postrider.internal');
     expect(push.reports.size).toBe(0);
     push.name([one!]);

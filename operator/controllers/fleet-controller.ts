@@ -1,0 +1,263 @@
+/**
+ * Makes an MTA what it says: looks at everything that it is made of, decides, writes what is not as it should be, and brings the config
+ * to its pods. Level-based: it may be stopped anywhere, and does nothing where nothing is to be done.
+ */
+import type { Logger } from 'pino';
+import { mta as mtaKind } from '../../crds/mta.ts';
+import type { Clock } from '../../mta/clock.ts';
+import type { MtaConfig } from '../../mta/config.ts';
+import { joinConfig } from '../../mta/config-parts.ts';
+import type { Random } from '../../mta/random.ts';
+import { compile } from '../compile/compile.ts';
+import { idOf } from '../compile/report.ts';
+import type { Diagnostic, Environment } from '../compile/types.ts';
+import { podEnvironment } from '../fleet/environment.ts';
+import { FleetConfig } from '../fleet/fleet-config.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { isAsDesired, withDigest } from '../kube/desired.ts';
+import { type KubeObject, keyOf, nameOf, type ResourceType } from '../kube/resource.ts';
+import {
+  CONFIG_MAPS,
+  DISRUPTION_BUDGETS,
+  NETWORK_POLICIES,
+  SECRETS,
+  SERVICE_ACCOUNTS,
+  SERVICES,
+  STATEFUL_SETS,
+  VOLUME_CLAIMS,
+} from '../kube/resources.ts';
+import { configObjects } from '../objects/config.ts';
+import { type Fleet, MOST_PARTS, names, POD_PORTS, type PodSettings, selectorOf } from '../objects/fleet.ts';
+import { disruptionBudget, networkPolicy, serviceAccount } from '../objects/policies.ts';
+import { mailService, podsService } from '../objects/services.ts';
+import { sharedVolume, statefulSet } from '../objects/stateful-set.ts';
+import { ConfigPush, type PodReport } from '../pods/config-push.ts';
+import { ControlClient, type PodAddress } from '../pods/control-client.ts';
+import type { Fragments } from '../status/fragments.ts';
+import { credentialsOf } from './credentials.ts';
+import { generationsOf, type Observed, observe } from './observe.ts';
+import type { PodObject, Watched } from './watched.ts';
+
+export interface FleetControllerDeps {
+  readonly client: KubeClient;
+  readonly watched: Watched;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly settings: PodSettings;
+  readonly verifierFor: Environment['verifierFor'];
+  /** Port of the control port of pods, where a test has another one than pods have. */
+  readonly addressOf?: (pod: PodObject) => PodAddress | undefined;
+  /** Something that statuses speak of may be another now. */
+  readonly onState: (fleet: string) => void;
+}
+
+/** What is known of a fleet, for those who write statuses. */
+export interface FleetState {
+  /** Generation of each resource that it was looked at with. */
+  readonly generations: ReadonlyMap<string, number>;
+  /** By resource. */
+  readonly findings: ReadonlyMap<string, readonly Diagnostic[]>;
+  readonly fragments: Fragments;
+  /** Lowest revision that serving pods have loaded; undefined where none serves. */
+  readonly loaded: number | undefined;
+  /** A serving pod has not been asked yet: what was found out before still holds, as far as is known. */
+  readonly isAsking: boolean;
+  readonly refusal: { readonly pod: string; readonly revision: number; readonly reason: string } | undefined;
+}
+
+interface Running {
+  readonly config: FleetConfig;
+  readonly push: ConfigPush;
+  generations: FleetState['generations'];
+  findings: FleetState['findings'];
+}
+
+export class FleetController {
+  readonly #deps: FleetControllerDeps;
+  /** By `namespace/name`. */
+  readonly #running = new Map<string, Running>();
+
+  constructor(deps: FleetControllerDeps) {
+    this.#deps = deps;
+  }
+
+  /** Resolves with the ms after which to look again. */
+  async reconcile(key: string): Promise<number | undefined> {
+    const { watched, clock, random } = this.#deps;
+    const object = watched.own('MTA').get(key);
+    const parsed = object && mtaKind.spec.safeParse(object.spec);
+    if (object === undefined || !parsed?.success) return this.#end(key);
+    const { name, namespace = '', uid = '' } = object.metadata;
+    const fleet: Fleet = { namespace, name, uid, spec: parsed.data };
+
+    const running = this.#running.get(key) ?? this.#begin(fleet);
+    const replicas = this.#replicasOf(fleet);
+    const now = clock.now();
+    const credentials = credentialsOf(
+      fleet,
+      Array.from({ length: replicas }, (_, ordinal) => `${name}-${ordinal}`),
+      {
+        authority: watched.secrets.get(keyOf({ namespace, name: names.authority(fleet) })),
+        identities: watched.secrets.get(keyOf({ namespace, name: names.identities(fleet) })),
+        operator: running.push.identity,
+      },
+      now,
+      random,
+    );
+    for (const secret of credentials.secrets) await this.#apply(SECRETS, secret);
+    if (running.push.identity !== credentials.operator) {
+      running.push.identify(credentials.operator, new ControlClient(fleet, credentials.operator, clock));
+    }
+
+    const observed = observe(watched);
+    const { config, diagnostics } = this.#compile(fleet, observed, running.config.current);
+    running.generations = generationsOf(observed);
+    running.findings = Map.groupBy(diagnostics, ({ resource }) => idOf(resource));
+    if (config !== undefined) {
+      const next = running.config.next(config, highest(running.push.reports));
+      await this.#write(fleet, next, replicas);
+      running.push.push(next);
+    }
+    running.push.name(this.#podsOf(fleet));
+    this.#deps.onState(key);
+    return credentials.next - now;
+  }
+
+  /** Undefined where it is not known, or not any more. */
+  state(key: string): FleetState | undefined {
+    const running = this.#running.get(key);
+    if (running === undefined) return undefined;
+    const { config, push, findings, generations } = running;
+    const { namespace = '', name } = nameOf(key);
+    const serving = this.#pods({ namespace, name }).filter(isReady);
+    const reports = serving.map(({ metadata }) => push.reports.get(metadata.name)?.revision);
+    const refusing = [...push.reports].find(([, { refusal }]) => refusal !== undefined);
+    return {
+      generations,
+      findings,
+      fragments: config.fragments,
+      loaded: reports.length === 0 ? undefined : Math.min(...reports.map((revision = 0) => revision)),
+      isAsking: serving.some(({ metadata }) => push.isAsking(metadata.name)),
+      refusal: refusing && { pod: refusing[0], ...refusing[1].refusal! },
+    };
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(Array.from(this.#running.keys(), (key) => this.#end(key)));
+  }
+
+  #begin(fleet: Fleet): Running {
+    const { clock, random, logger, onState } = this.#deps;
+    const key = keyOf(fleet);
+    const running: Running = {
+      config: new FleetConfig(this.#storedConfig(fleet)),
+      push: new ConfigPush({
+        ...{ clock, random },
+        onReport: () => onState(key),
+        onUnreachable: () => onState(key),
+        onFailure: (error, pod) => logger.info({ fleet: key, pod, err: error }, 'pod could not be asked'),
+      }),
+      generations: new Map(),
+      findings: new Map(),
+    };
+    this.#running.set(key, running);
+    return running;
+  }
+
+  async #end(key: string): Promise<undefined> {
+    const running = this.#running.get(key);
+    this.#running.delete(key);
+    await running?.push.stop();
+  }
+
+  /** As an operator before this one has left it. */
+  #storedConfig(fleet: Fleet): MtaConfig | undefined {
+    const { watched } = this.#deps;
+    const { namespace } = fleet;
+    const files = new Map<string, string>();
+    for (let part = 0; part < MOST_PARTS; part += 1) {
+      const map = watched.made(CONFIG_MAPS).get(keyOf({ namespace, name: names.config(fleet, part) }));
+      const secret = watched.secrets.get(keyOf({ namespace, name: names.secrets(fleet, part) }));
+      for (const [name, text] of Object.entries((map as { data?: Record<string, string> })?.data ?? {})) {
+        files.set(name, text);
+      }
+      for (const [name, text] of Object.entries(secret?.data ?? {})) {
+        files.set(name, Buffer.from(text, 'base64').toString('utf8'));
+      }
+    }
+    try {
+      return joinConfig((name) => files.get(name)) as MtaConfig;
+    } catch {
+      // None yet, or one that was cut short: the revisions of the pods tell how far they had got.
+      return undefined;
+    }
+  }
+
+  #compile({ namespace, name }: Fleet, observed: Observed, programmed: MtaConfig | undefined) {
+    const { verifierFor } = this.#deps;
+    return compile({
+      mta: { namespace, name },
+      ...observed,
+      programmed,
+      revision: 0,
+      environment: podEnvironment({ namespace, name }, verifierFor),
+    });
+  }
+
+  /** What a pod needs to start comes before the pods. */
+  async #write(fleet: Fleet, config: MtaConfig, replicas: number): Promise<void> {
+    const { settings } = this.#deps;
+    const { configMaps, secrets } = configObjects(fleet, config);
+    await this.#apply(SERVICE_ACCOUNTS, serviceAccount(fleet));
+    await this.#apply(NETWORK_POLICIES, networkPolicy(fleet, settings));
+    await this.#apply(DISRUPTION_BUDGETS, disruptionBudget(fleet));
+    await this.#apply(SERVICES, podsService(fleet));
+    await this.#apply(SERVICES, mailService(fleet));
+    for (const secret of secrets) await this.#apply(SECRETS, secret);
+    for (const map of configMaps) await this.#apply(CONFIG_MAPS, map);
+    if (fleet.spec.storage.mode === 'Shared') await this.#apply(VOLUME_CLAIMS, sharedVolume(fleet));
+    await this.#apply(STATEFUL_SETS, statefulSet(fleet, settings, replicas));
+  }
+
+  async #apply(type: ResourceType, object: unknown): Promise<void> {
+    const desired = withDigest(object as KubeObject);
+    const observed = this.#deps.watched.made(type).get(keyOf(desired.metadata));
+    if (!isAsDesired(desired, observed)) await this.#deps.client.apply(type, desired);
+  }
+
+  /** No pod is taken away yet: that takes proof that its mail is elsewhere. */
+  #replicasOf(fleet: Fleet): number {
+    const { namespace } = fleet;
+    const name = names.statefulSet(fleet);
+    const running = this.#deps.watched.statefulSets.get(keyOf({ namespace, name }));
+    return Math.max(fleet.spec.replicas, running?.spec?.replicas ?? 0);
+  }
+
+  #pods(fleet: { readonly namespace: string; readonly name: string }): PodObject[] {
+    const selector = Object.entries(selectorOf(fleet));
+    return [...this.#deps.watched.pods.values()].filter(
+      ({ metadata }) =>
+        metadata.namespace === fleet.namespace &&
+        selector.every(([label, value]) => metadata.labels?.[label] === value),
+    );
+  }
+
+  #podsOf(fleet: Fleet): PodAddress[] {
+    const { addressOf = podAddress } = this.#deps;
+    return this.#pods(fleet).flatMap((pod) => addressOf(pod) ?? []);
+  }
+}
+
+const isReady = ({ metadata, status }: PodObject): boolean =>
+  metadata.deletionTimestamp === undefined &&
+  (status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false);
+
+function podAddress({ metadata, status }: PodObject): PodAddress | undefined {
+  return status?.podIP === undefined
+    ? undefined
+    : { name: metadata.name, host: status.podIP, port: POD_PORTS.control };
+}
+
+const highest = (reports: ReadonlyMap<string, PodReport>): number =>
+  Math.max(0, ...Array.from(reports.values(), ({ revision }) => revision));

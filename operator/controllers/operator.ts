@@ -1,0 +1,167 @@
+/**
+ * The operator at work: what is watched, which fleets and which statuses that concerns, and the queues that they are worked on from. Only
+ * the leader of several does this.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import type { Logger } from 'pino';
+import type { Clock } from '../../mta/clock.ts';
+import type { Random } from '../../mta/random.ts';
+import type { Environment } from '../compile/types.ts';
+import type { Change } from '../kube/cache.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { type KubeObject, keyOf } from '../kube/resource.ts';
+import { OWN_KINDS } from '../kube/resources.ts';
+import { WorkQueue } from '../kube/work-queue.ts';
+import type { PodSettings } from '../objects/fleet.ts';
+import type { PodAddress } from '../pods/control-client.ts';
+import { FleetController } from './fleet-controller.ts';
+import { StatusController } from './status-controller.ts';
+import { type OwnObject, type PodObject, Watched } from './watched.ts';
+
+export interface OperatorDeps {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly settings: PodSettings;
+  readonly verifierFor: Environment['verifierFor'];
+  /** All namespaces where absent. */
+  readonly namespace?: string;
+  readonly addressOf?: (pod: PodObject) => PodAddress | undefined;
+}
+
+const FLEETS_AT_ONCE = 4;
+const STATUSES_AT_ONCE = 16;
+const LOOK_MS = 50;
+
+export class Operator {
+  readonly watched: Watched;
+  readonly #deps: OperatorDeps;
+  readonly #controller: FleetController;
+  readonly #fleets: WorkQueue;
+  readonly #statuses: WorkQueue;
+  #stopped = false;
+
+  constructor(deps: OperatorDeps) {
+    this.#deps = deps;
+    const { client, clock, random, logger, namespace } = deps;
+    const watched = new Watched({
+      ...{ client, clock, random },
+      ...(namespace !== undefined && { namespace }),
+      onFailure: (error, { plural }) => logger.warn({ resource: plural, err: error }, 'watch failed'),
+    });
+    this.watched = watched;
+    this.#controller = new FleetController({ ...deps, watched, onState: (fleet) => this.#told(fleet) });
+    const statuses = new StatusController({
+      ...{ client, watched, clock },
+      stateOf: (fleet) => this.#controller.state(fleet),
+    });
+    const onFailure = (error: unknown, key: string, failures: number): void =>
+      logger.warn({ key, failures, err: error }, 'reconcile failed');
+    this.#fleets = new WorkQueue({
+      ...{ clock, random, concurrency: FLEETS_AT_ONCE, onFailure },
+      work: (key) => this.#controller.reconcile(key),
+    });
+    this.#statuses = new WorkQueue({
+      ...{ clock, random, concurrency: STATUSES_AT_ONCE, onFailure },
+      work: (key) => statuses.reconcile(key),
+    });
+  }
+
+  /** Watches, and works once everything has been seen: half of the truth would take away what is on the other half. */
+  async run(): Promise<void> {
+    const { clock } = this.#deps;
+    this.watched.start();
+    while (!this.#stopped && this.watched.unsynced.length > 0) {
+      await new Promise<void>((resolve) => void clock.after(LOOK_MS, resolve));
+    }
+    if (this.#stopped) return;
+    this.#connect();
+    for (const object of this.watched.own('MTA').values()) this.#fleets.add(keyOf(object.metadata));
+    for (const kind of OWN_KINDS.keys()) {
+      for (const object of this.watched.own(kind).values()) this.#statuses.add(statusKey(kind, object));
+    }
+    this.#fleets.start();
+    this.#statuses.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await Promise.all([this.#fleets.stop(), this.#statuses.stop()]);
+    await this.#controller.stop();
+    await this.watched.stop();
+  }
+
+  #connect(): void {
+    const { watched } = this;
+    for (const kind of OWN_KINDS.keys()) {
+      watched.own(kind).onChange((change) => this.#ownChanged(kind, change));
+    }
+    watched.pods.onChange((change) => this.#madeChanged(change));
+    for (const type of watched.madeTypes) watched.made(type).onChange((change) => this.#madeChanged(change));
+    watched.secrets.onChange((change) => {
+      // What is ours concerns its fleet alone.
+      if (fleetOf(change) === undefined) this.#allFleets();
+    });
+    watched.namespaces?.onChange(({ before, after }) => {
+      if (!isDeepStrictEqual(before?.metadata.labels, after?.metadata.labels)) this.#allFleets();
+    });
+  }
+
+  #ownChanged(kind: string, { before, after }: Change<OwnObject>): void {
+    this.#statuses.add(statusKey(kind, (after ?? before)!));
+    // A status is no reason to look at a fleet again.
+    if (before !== undefined && after !== undefined && isDeepStrictEqual(essence(before), essence(after)))
+      return;
+    if (kind !== 'MTA') {
+      for (const fleet of new Set([...fleetsOf(before), ...fleetsOf(after)])) this.#fleets.add(fleet);
+      return;
+    }
+    const key = keyOf((after ?? before)!.metadata);
+    this.#fleets.add(key);
+    this.#told(key);
+  }
+
+  /** Somebody has changed what we made, or a pod has come, gone, or become ready. */
+  #madeChanged(change: Change<KubeObject>): void {
+    const fleet = fleetOf(change);
+    if (fleet === undefined) return;
+    this.#fleets.add(fleet);
+  }
+
+  #allFleets(): void {
+    for (const { metadata } of this.watched.own('MTA').values()) this.#fleets.add(keyOf(metadata));
+  }
+
+  /** Statuses that speak of a fleet may be others now. */
+  #told(fleet: string): void {
+    this.#statuses.add(`MTA/${fleet}`);
+    for (const kind of OWN_KINDS.keys()) {
+      if (kind === 'MTA') continue;
+      for (const object of this.watched.own(kind).values()) {
+        if (fleetsOf(object).includes(fleet)) this.#statuses.add(statusKey(kind, object));
+      }
+    }
+  }
+}
+
+const statusKey = (kind: string, { metadata }: KubeObject): string => `${kind}/${keyOf(metadata)}`;
+
+const essence = ({ metadata }: KubeObject) => ({
+  ...{ uid: metadata.uid, generation: metadata.generation, gone: metadata.deletionTimestamp },
+  ...{ labels: metadata.labels, annotations: metadata.annotations },
+});
+
+/** Fleets that a resource names. */
+function fleetsOf(object: OwnObject | undefined): string[] {
+  const refs = (object?.spec?.['mtaRefs'] ?? []) as readonly { name: string; namespace?: string }[];
+  return refs.map(({ name, namespace = object!.metadata.namespace }) => keyOf({ namespace, name }));
+}
+
+/** The fleet that an object was made for, or that a pod is of. */
+function fleetOf({ before, after }: Change<KubeObject>): string | undefined {
+  const { namespace, labels = {} } = (after ?? before)!.metadata;
+  const name = labels['app.kubernetes.io/instance'];
+  const isOurs = labels['app.kubernetes.io/managed-by'] === 'postrider' && name !== undefined;
+  return isOurs ? keyOf({ namespace, name }) : undefined;
+}

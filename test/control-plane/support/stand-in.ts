@@ -1,0 +1,97 @@
+/** Pods of a test: objects of the API server, and behind each a control port of its own on this machine, which is the mta's. */
+import { pino } from 'pino';
+import { systemClock } from '../../../mta/clock.ts';
+import type { MtaConfig } from '../../../mta/config.ts';
+import { createControlServer } from '../../../mta/control/control.ts';
+import type { HttpServer } from '../../../mta/control/http.ts';
+import type { ConfigStatus, ControlBackend } from '../../../mta/control/types.ts';
+import { PostriderError } from '../../../mta/errors.ts';
+import type { FleetName } from '../../../mta/fleet/hosts.ts';
+import type { Identity } from '../../../mta/fleet/identity.ts';
+import { KeptIdentity } from '../../../mta/fleet/kept-identity.ts';
+import { parseConfig } from '../../../mta/setup.ts';
+import type { PodObject, SecretObject } from '../../../operator/controllers/watched.ts';
+import type { KubeClient } from '../../../operator/kube/client.ts';
+import type { KubeObject } from '../../../operator/kube/resource.ts';
+import { PODS, SECRETS } from '../../../operator/kube/resources.ts';
+import type { PodAddress } from '../../../operator/pods/control-client.ts';
+import { waitFor } from '../../support/wait.ts';
+
+export class StandIn {
+  readonly name: string;
+  readonly #fleet: FleetName;
+  readonly #client: KubeClient;
+  #server: HttpServer | undefined;
+  #port = 0;
+  #status: ConfigStatus = { revision: 0, resources: {} };
+  config: MtaConfig | undefined;
+  /** Why it refuses every config, if it does. */
+  refuses: string | undefined;
+
+  constructor(client: KubeClient, fleet: FleetName, name: string) {
+    this.#client = client;
+    this.#fleet = fleet;
+    this.name = name;
+  }
+
+  get revision(): number {
+    return this.#status.revision;
+  }
+
+  get address(): PodAddress {
+    return { name: this.name, host: '127.0.0.1', port: this.#port };
+  }
+
+  /** Listens, as soon as there is a certificate for it; and is a ready pod. */
+  async start(): Promise<void> {
+    const identity = await waitFor(`a certificate for ${this.name}`, () => this.#identity(), {
+      timeoutMs: 60_000,
+    });
+    const kept = new KeptIdentity(() => identity, { clock: systemClock, logger: pino({ enabled: false }) });
+    const backend = {
+      config: () => this.#status,
+      load: async (document: unknown) => this.#load(document),
+    } as unknown as ControlBackend;
+    this.#server = createControlServer(backend, {
+      access: { by: 'certificate', identity: kept, fleet: this.#fleet },
+    });
+    ({ port: this.#port } = await this.#server.listen('127.0.0.1', 0));
+    const { namespace, name: instance } = this.#fleet;
+    const labels = {
+      'app.kubernetes.io/name': 'postrider',
+      'app.kubernetes.io/component': 'mta',
+      'app.kubernetes.io/instance': instance,
+      'app.kubernetes.io/managed-by': 'postrider',
+    };
+    const metadata = { namespace, name: this.name };
+    await this.#client.apply(PODS, {
+      metadata: { ...metadata, labels },
+      spec: { containers: [{ name: 'mta', image: 'none' }] },
+    } as KubeObject);
+    const status = { podIP: '127.0.0.1', conditions: [{ type: 'Ready', status: 'True' }] };
+    await this.#client.apply(PODS, { metadata, status } as PodObject, { subresource: 'status' });
+  }
+
+  async stop(): Promise<void> {
+    await this.#server?.close();
+  }
+
+  #load(document: unknown): ConfigStatus {
+    const config = parseConfig(document);
+    if (this.refuses !== undefined) throw new PostriderError('ConfigInvalid', this.refuses);
+    this.config = config;
+    this.#status = { revision: config.revision, resources: config.resources };
+    return this.#status;
+  }
+
+  async #identity(): Promise<Identity | undefined> {
+    const { namespace, name } = this.#fleet;
+    const secret = await this.#client.get<SecretObject>(SECRETS, { namespace, name: `${name}-identities` });
+    const [certificate, key, authority] = [`${this.name}.crt`, `${this.name}.key`, 'ca.crt'].map((file) => {
+      const text = secret?.data?.[file];
+      return text === undefined ? undefined : Buffer.from(text, 'base64').toString('utf8');
+    });
+    if (certificate === undefined || key === undefined || authority === undefined) return undefined;
+    return { certificate, key, authority };
+  }
+}
