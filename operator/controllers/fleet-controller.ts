@@ -11,6 +11,7 @@ import type { Random } from '../../mta/random.ts';
 import { compile } from '../compile/compile.ts';
 import { idOf } from '../compile/report.ts';
 import type { Diagnostic, Environment } from '../compile/types.ts';
+import { verifiers } from '../compile/verifier.ts';
 import { podEnvironment } from '../fleet/environment.ts';
 import { FleetConfig } from '../fleet/fleet-config.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -45,7 +46,6 @@ export interface FleetControllerDeps {
   readonly random: Random;
   readonly logger: Logger;
   readonly settings: PodSettings;
-  readonly verifierFor: Environment['verifierFor'];
   /** Port of the control port of pods, where a test has another one than pods have. */
   readonly addressOf?: (pod: PodObject) => PodAddress | undefined;
   /** Something that statuses speak of may be another now. */
@@ -69,6 +69,8 @@ export interface FleetState {
 interface Running {
   readonly config: FleetConfig;
   readonly push: ConfigPush;
+  /** The same for the same password, for as long as the MTA is there. */
+  readonly verifierFor: Environment['verifierFor'];
   generations: FleetState['generations'];
   findings: FleetState['findings'];
 }
@@ -111,7 +113,7 @@ export class FleetController {
     }
 
     const observed = observe(watched);
-    const { config, diagnostics } = this.#compile(fleet, observed, running.config.current);
+    const { config, diagnostics } = this.#compile(fleet, observed, running);
     running.generations = generationsOf(observed);
     running.findings = Map.groupBy(diagnostics, ({ resource }) => idOf(resource));
     if (config !== undefined) {
@@ -158,6 +160,7 @@ export class FleetController {
         onUnreachable: () => onState(key),
         onFailure: (error, pod) => logger.info({ fleet: key, pod, err: error }, 'pod could not be asked'),
       }),
+      verifierFor: verifiers(fleet.uid),
       generations: new Map(),
       findings: new Map(),
     };
@@ -194,12 +197,11 @@ export class FleetController {
     }
   }
 
-  #compile({ namespace, name }: Fleet, observed: Observed, programmed: MtaConfig | undefined) {
-    const { verifierFor } = this.#deps;
+  #compile({ namespace, name }: Fleet, observed: Observed, { config, verifierFor }: Running) {
     return compile({
       mta: { namespace, name },
       ...observed,
-      programmed,
+      programmed: config.current,
       revision: 0,
       environment: podEnvironment({ namespace, name }, verifierFor),
     });

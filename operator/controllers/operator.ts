@@ -1,12 +1,11 @@
 /**
- * The operator at work: what is watched, which fleets and which statuses that concerns, and the queues that they are worked on from. Only
- * the leader of several does this.
+ * The operator: what is watched, which fleets and which statuses a change concerns, and the queues that they are worked on from. All of
+ * several watch, so that one can take over at once; only their leader works.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Clock } from '../../mta/clock.ts';
 import type { Random } from '../../mta/random.ts';
-import type { Environment } from '../compile/types.ts';
 import type { Change } from '../kube/cache.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { type KubeObject, keyOf } from '../kube/resource.ts';
@@ -24,7 +23,6 @@ export interface OperatorDeps {
   readonly random: Random;
   readonly logger: Logger;
   readonly settings: PodSettings;
-  readonly verifierFor: Environment['verifierFor'];
   /** All namespaces where absent. */
   readonly namespace?: string;
   readonly addressOf?: (pod: PodObject) => PodAddress | undefined;
@@ -68,10 +66,13 @@ export class Operator {
     });
   }
 
-  /** Watches, and works once everything has been seen: half of the truth would take away what is on the other half. */
-  async run(): Promise<void> {
-    const { clock } = this.#deps;
+  watch(): void {
     this.watched.start();
+  }
+
+  /** Works, once everything has been seen: half of the truth would take away what is on the other half. */
+  async lead(): Promise<void> {
+    const { clock } = this.#deps;
     while (!this.#stopped && this.watched.unsynced.length > 0) {
       await new Promise<void>((resolve) => void clock.after(LOOK_MS, resolve));
     }

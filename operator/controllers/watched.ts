@@ -107,6 +107,11 @@ export class Watched {
     return this.#reflectors.filter(({ synced }) => !synced).map(({ type }) => type.plural);
   }
 
+  /** Resources of which nothing was heard for so long. */
+  silent(ms: number): readonly string[] {
+    return this.#reflectors.filter(({ silentFor }) => silentFor > ms).map(({ type }) => type.plural);
+  }
+
   start(): void {
     for (const reflector of this.#reflectors) reflector.start();
   }

@@ -81,10 +81,10 @@ describeWithControlPlane('the operator', () => {
       }),
       ...{ clock: systemClock, random: systemRandom, logger: pino({ enabled: false }) },
       settings: { image: 'mta', operator: { namespace: 'postrider', labels: { app: 'operator' } } },
-      verifierFor: (user, password) => `${user} ${password}`,
       addressOf: ({ metadata }) => pods.find(({ name }) => name === metadata.name)?.address,
     });
-    await operator.run();
+    operator.watch();
+    await operator.lead();
   }
 
   const domain = (name: string, more: object = {}) => ({

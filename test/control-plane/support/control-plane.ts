@@ -5,10 +5,9 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { KubeConfig } from '@kubernetes/client-node';
 import { systemClock } from '../../../mta/clock.ts';
 import { KubeClient } from '../../../operator/kube/client.ts';
-import { type Transport, transportOf } from '../../../operator/kube/transport.ts';
+import { loadCluster, type Transport } from '../../../operator/kube/transport.ts';
 import { certificateAuthority } from '../../support/authority.ts';
 import { temporaryFolder } from '../../support/folders.ts';
 import { freePort } from '../../support/ports.ts';
@@ -22,6 +21,8 @@ export type User = (typeof USERS)[number];
 export interface ControlPlane {
   transport(user?: User): Transport;
   client(user?: User): KubeClient;
+  /** A kubeconfig file. */
+  kubeconfig(user?: User): string;
   /** SIGKILL. It comes back on the same port, with the same data. */
   killApiServer(): Promise<void>;
   startApiServer(): Promise<void>;
@@ -56,19 +57,22 @@ export async function startControlPlane(): Promise<ControlPlane> {
   );
   let apiServer: Running | undefined;
 
-  const transport = (user: User = 'admin'): Transport => {
-    const config = new KubeConfig();
-    config.loadFromClusterAndUser(
-      {
-        name: 'test',
-        server: `https://localhost:${port}`,
-        caData: Buffer.from(authority.certificate).toString('base64'),
-        skipTLSVerify: false,
-      },
-      { name: user, token: user },
-    );
-    return transportOf(config);
+  const kubeconfig = (user: User = 'admin'): string => {
+    const file = at(`${user}.kubeconfig`);
+    const cluster = {
+      server: `https://localhost:${port}`,
+      'certificate-authority-data': Buffer.from(authority.certificate).toString('base64'),
+    };
+    const config = {
+      ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'test' },
+      clusters: [{ name: 'test', cluster }],
+      users: [{ name: user, user: { token: user } }],
+      contexts: [{ name: 'test', context: { cluster: 'test', user } }],
+    };
+    writeFileSync(file, JSON.stringify(config));
+    return file;
   };
+  const transport = (user?: User): Transport => loadCluster(kubeconfig(user));
   const client = (user?: User): KubeClient =>
     new KubeClient({ transport: transport(user), clock: systemClock, fieldManager: user ?? 'admin' });
 
@@ -110,6 +114,7 @@ export async function startControlPlane(): Promise<ControlPlane> {
   const plane: ControlPlane = {
     transport,
     client,
+    kubeconfig,
     startApiServer,
     killApiServer: async () => apiServer?.kill9(),
     async stop() {

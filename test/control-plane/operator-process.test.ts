@@ -1,0 +1,102 @@
+/** The operator as processes: one leads, another waits, and takes over. */
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { KubeClient } from '../../operator/kube/client.ts';
+import type { KubeObject } from '../../operator/kube/resource.ts';
+import { NAMESPACES, OWN_KINDS, STATEFUL_SETS } from '../../operator/kube/resources.ts';
+import { temporaryFolder } from '../support/folders.ts';
+import { freePort } from '../support/ports.ts';
+import { type Running, run, start } from '../support/processes.ts';
+import { waitFor } from '../support/wait.ts';
+import { describeWithControlPlane } from './support/binaries.ts';
+import { type ControlPlane, startControlPlane } from './support/control-plane.ts';
+import { installCrds } from './support/crds.ts';
+
+const MAIN = join(import.meta.dirname, '../../operator/main.ts');
+
+interface Started {
+  readonly running: Running;
+  readonly port: number;
+}
+
+describeWithControlPlane('two operators', () => {
+  let plane: ControlPlane;
+  let client: KubeClient;
+  const folder = temporaryFolder('operator');
+  const started: Started[] = [];
+
+  beforeAll(async () => {
+    plane = await startControlPlane();
+    client = plane.client();
+    await installCrds(client);
+    for (const name of ['postrider', 'mail']) await client.create(NAMESPACES, { metadata: { name } });
+  });
+  afterAll(async () => {
+    await Promise.all(started.map(({ running }) => running.kill9()));
+    await plane?.stop();
+  });
+
+  async function operator(): Promise<Started> {
+    const port = await freePort();
+    const flags = ['--image', 'mta', '--kubeconfig', plane.kubeconfig(), '--own-namespace', 'postrider'];
+    const log = join(folder, `${started.length}.log`);
+    const one = {
+      port,
+      running: start(process.execPath, [MAIN, ...flags, '--health-port', `${port}`], log),
+    };
+    started.push(one);
+    await waitFor(
+      'the operator to be ready',
+      async () => {
+        if (one.running.ended() !== undefined) throw new Error(one.running.output());
+        return (await fetch(`http://127.0.0.1:${port}/readyz`)).status === 200;
+      },
+      { timeoutMs: 60_000 },
+    );
+    return one;
+  }
+  const leads = ({ running }: Started) => running.output().includes('"msg":"leading"');
+  /** The leader makes what an MTA is made of. */
+  async function works(name: string): Promise<void> {
+    await client.apply(OWN_KINDS.get('MTA')!, {
+      metadata: { namespace: 'mail', name },
+      spec: {
+        hostname: 'mail.example.test',
+        listeners: [{ name: 'smtp', role: 'SMTP', port: 2525, tls: { mode: 'None' } }],
+      },
+    } as KubeObject);
+    await waitFor(`the pods of ${name}`, () => client.get(STATEFUL_SETS, { namespace: 'mail', name }));
+  }
+
+  it('are both ready, and one of them works', async () => {
+    const one = await operator();
+    await waitFor('one to lead', () => leads(one));
+    await works('first');
+    const two = await operator();
+    expect(leads(two)).toBe(false);
+    expect(one.running.ended()).toBeUndefined();
+  });
+
+  it('the other one goes on where the first was killed', async () => {
+    const [one, two] = started;
+    await one!.running.kill9();
+    await waitFor('the other one to lead', () => leads(two!), { timeoutMs: 60_000 });
+    await works('second');
+  });
+
+  it('one that is told to stop lets go, and the next one leads at once', async () => {
+    const [, two] = started;
+    const three = await operator();
+    await two!.running.stop('SIGTERM');
+    expect(two!.running.ended()).toBe(0);
+    await waitFor('the next one to lead', () => leads(three), { timeoutMs: 10_000 });
+    await works('third');
+  });
+
+  it('does not start with flags that it does not know, and says which there are', async () => {
+    const { code, stderr } = await run(process.execPath, [MAIN, '--replicas', '3']);
+    expect(code).toBe(64);
+    expect(stderr).toContain('usage: node operator/main.ts --image IMAGE');
+    expect((await run(process.execPath, [MAIN, '--help'])).stdout).toContain('--own-namespace');
+  });
+});
