@@ -51,6 +51,3 @@ export const isConflict = (error: unknown): boolean => error instanceof ApiError
 
 /** A resource version, or a page of a list, is too old: list again. */
 export const isGone = (error: unknown): boolean => error instanceof ApiError && error.status === 410;
-
-/** RBAC, or an admission plugin, refuses it; it is not for us to try again soon. */
-export const isForbidden = (error: unknown): boolean => error instanceof ApiError && error.status === 403;

@@ -106,6 +106,19 @@ describe('a reflector', () => {
     await watch('5');
   });
 
+  it('waits where watches end at once, longer each time', async () => {
+    reflector.start();
+    await list('5');
+    for (let i = 0; i < 4; i += 1) {
+      (await watch('5')).end();
+      await waitFor('the failure', () => failures.length === i + 1);
+      await clock.advance(200 * 2 ** i);
+      expect(server.asked).toHaveLength(i + 2);
+      await clock.advance(300 * 2 ** i);
+    }
+    expect(String(failures[0])).toContain('the watch ended at once');
+  });
+
   it('cuts a watch that is silent, and goes on', async () => {
     reflector.start();
     await list('5');

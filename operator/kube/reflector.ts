@@ -15,6 +15,8 @@ const WATCH_SECONDS = 300;
 /** Bookmarks come about once a minute. */
 const SILENCE_MS = 150_000;
 const RELIST_MS = 3_600_000;
+/** A watch that ends sooner, with nothing in it, is none. */
+const LEAST_MS = 1000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
 
@@ -108,15 +110,19 @@ export class Reflector<T extends KubeObject> {
       );
     };
     const signal = AbortSignal.any([cut.signal, this.#stop.signal]);
+    const began = clock.monotonic();
+    let events = 0;
     const seconds = Math.round(WATCH_SECONDS * (1 + random.fraction()));
     listen();
     try {
       const options = { resourceVersion: this.#resourceVersion, seconds, signal };
       for await (const event of client.watch<T>(this.type, this.#scope, options)) {
         listen();
+        events += 1;
         this.#heard();
         this.#take(event);
       }
+      if (events === 0 && clock.monotonic() - began < LEAST_MS) throw new Error('the watch ended at once');
       this.#heard();
     } catch (error) {
       throw cut.signal.aborted ? cut.signal.reason : error;

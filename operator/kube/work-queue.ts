@@ -19,8 +19,6 @@ export interface WorkQueueOptions {
   readonly work: (key: string) => Promise<number | undefined>;
   /** Told of each failure: the key comes again by itself. */
   readonly onFailure: (error: unknown, key: string, failures: number) => void;
-  /** Told of each end, for metrics. */
-  readonly onEnd?: (seconds: number) => void;
 }
 
 export class WorkQueue {
@@ -99,8 +97,7 @@ export class WorkQueue {
   }
 
   async #work(key: string): Promise<void> {
-    const { clock, work, onFailure, onEnd } = this.#options;
-    const began = clock.monotonic();
+    const { work, onFailure } = this.#options;
     try {
       const again = await work(key);
       this.#failures.delete(key);
@@ -111,7 +108,6 @@ export class WorkQueue {
       onFailure(error, key, failures);
       this.addAfter(key, this.#pauseAfter(failures));
     }
-    onEnd?.((clock.monotonic() - began) / 1000);
     this.#running.delete(key);
     if (this.#again.delete(key)) this.add(key);
     if (this.#stopped && this.#running.size === 0) this.#idle();
