@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Copy } from './account.ts';
 import { type Evidence, judge, LONGEST_SETTLE_MS } from './duplicates.ts';
-import type { End, Tenant } from './journals.ts';
+import { type End, mayHaveOwned, type Tenant } from './journals.ts';
 
 const copy = (node: string, dotAt: number, queueId = 'lane-1'): Copy => ({
   node,
@@ -17,8 +17,11 @@ function verdict(
 ) {
   const journals = {
     endsOf: () => ends,
-    ownerOf: (_id: string, node: string, at: number) =>
-      tenants.filter((one) => one.node === node && one.since <= at).at(-1),
+    ownersOf: (_id: string, node: string, at: number) =>
+      mayHaveOwned(
+        tenants.filter((one) => one.node === node),
+        at,
+      ),
   };
   return judge(new Map([['m1 a@x', copies]]), {
     nodeFaults: [],
@@ -75,6 +78,20 @@ describe('a second copy', () => {
     });
     expect(verdict(twice, killed(17), { tenants }).unaccounted).toEqual([]);
     expect(verdict(twice, killed(18), { tenants }).unaccounted).toHaveLength(1);
+  });
+
+  it('has it too where another worker of the node took the lane over before that was seen', () => {
+    const tenants = [
+      { node: 'n1', pid: 17, since: 0 },
+      { node: 'n1', pid: 18, since: 1100 },
+    ];
+    const copies = [copy('n1', 1000), copy('n1', 1090)];
+    const killed = (pid: number, at: number) => ({
+      nodeFaults: [{ kind: 'kill worker' as const, node: 'n1', pid, at }],
+    });
+    expect(verdict(copies, killed(17, 1010), { tenants }).unaccounted).toEqual([]);
+    expect(verdict(copies, killed(17, 1095), { tenants }).unaccounted).toHaveLength(1);
+    expect(verdict(copies, killed(19, 1010), { tenants }).unaccounted).toHaveLength(1);
   });
 
   it('may come from an outage, and from a full volume only together with a fault of the node', () => {

@@ -153,7 +153,7 @@ class History {
   describe(copy: Copy, excuse: Excuse | undefined): string {
     const { node, queueId, dotAt, repliedAt } = copy;
     const time = new Date(dotAt).toISOString();
-    const pid = this.#evidence.journals.ownerOf(queueId, node, dotAt)?.pid;
+    const pids = this.#evidence.journals.ownersOf(queueId, node, dotAt).map(({ pid }) => pid);
     const next = [
       ...this.#strikes(copy),
       ...this.#evidence.volumeFaults
@@ -161,7 +161,7 @@ class History {
         .map(({ kind, from }) => ({ kind, at: from })),
     ].sort((a, b) => a.at - b.at)[0];
     const what = next ? `${next.kind} ${next.at - repliedAt} ms later` : 'no fault later';
-    const who = pid === undefined ? node : `${node} (${pid})`;
+    const who = pids.length === 0 ? node : `${node} (${pids.join(' or ')})`;
     return `${queueId} by ${who} at ${time}, answered after ${repliedAt - dotAt} ms (${excuse?.kind ?? what})`;
   }
 
@@ -182,12 +182,12 @@ class History {
     return took;
   }
 
-  /** Faults, in their order, of the process that sent the copy; those before it are over. */
+  /** Faults, in their order, of the process that sent the copy, or may have; those before it are over. */
   #strikes(copy: Copy): NodeFault[] {
-    const owner = this.#evidence.journals.ownerOf(copy.queueId, copy.node, copy.dotAt);
+    const owners = this.#evidence.journals.ownersOf(copy.queueId, copy.node, copy.dotAt);
+    const isOwner = (pid: number): boolean => owners.length === 0 || owners.some((one) => one.pid === pid);
     return (this.#faultsOf.get(copy.node) ?? []).filter(
-      ({ at, pid }) =>
-        at + READ_LATE_MS >= copy.dotAt && (pid === undefined || owner === undefined || pid === owner.pid),
+      ({ at, pid }) => at + READ_LATE_MS >= copy.dotAt && (pid === undefined || isOwner(pid)),
     );
   }
 

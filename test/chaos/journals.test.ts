@@ -133,7 +133,7 @@ it('tell which process owned a lane', async () => {
   expect(journals.takenFrom('n1', before)).toBe(true);
   expect(journals.takenFrom('n1', Date.now() + 1)).toBe(false);
   expect(journals.takenFrom('n2', 0)).toBe(false);
-  expect(journals.ownerOf(ID, 'n1', Date.now())).toMatchObject({ pid: 17 });
-  expect(journals.ownerOf(ID, 'n2', Date.now())).toMatchObject({ pid: 18 });
-  expect(journals.ownerOf(ID, 'n1', Date.now() - 60_000)).toBeUndefined();
+  expect(journals.ownersOf(ID, 'n1', Date.now())).toMatchObject([{ pid: 17 }]);
+  expect(journals.ownersOf(ID, 'n2', Date.now())).toMatchObject([{ pid: 18 }]);
+  expect(journals.ownersOf(ID, 'n1', Date.now() - 60_000)).toEqual([]);
 });

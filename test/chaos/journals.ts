@@ -42,8 +42,11 @@ export interface Tenant {
 export interface JournalRecords {
   /** Ends of a recipient that count, in the order of the journal. */
   endsOf(queueId: string, to: string): readonly End[];
-  /** Who of this node owned the lane of the message last, at that time; undefined where that was not seen. */
-  ownerOf(queueId: string, node: string, at: number): Tenant | undefined;
+  /**
+   * Who of this node may have owned the lane of the message at that time: who was seen last before it, and who was seen first so soon
+   * after it that he may have had it already. Nobody where nobody was seen.
+   */
+  ownersOf(queueId: string, node: string, at: number): readonly Tenant[];
 }
 
 /** What one lane has shown so far. */
@@ -115,9 +118,12 @@ export class Journals implements JournalRecords {
       .sort((a, b) => a.segment - b.segment || a.offset - b.offset);
   }
 
-  ownerOf(queueId: string, node: string, at: number): Tenant | undefined {
-    const tenants = [...(this.#books.get(laneOf(queueId))?.tenants.values() ?? [])];
-    return tenants.filter((one) => one.node === node && one.since <= at + 2 * EVERY_MS).at(-1);
+  ownersOf(queueId: string, node: string, at: number): readonly Tenant[] {
+    const all = [...(this.#books.get(laneOf(queueId))?.tenants.values() ?? [])];
+    return mayHaveOwned(
+      all.filter((one) => one.node === node),
+      at,
+    );
   }
 
   /** Whether another node has taken over a lane of this one since then (ms since the epoch). */
@@ -200,6 +206,12 @@ export class Journals implements JournalRecords {
       else ends.push(end);
     }
   }
+}
+
+/** @param tenants in the order in which they were first seen */
+export function mayHaveOwned(tenants: readonly Tenant[], at: number): readonly Tenant[] {
+  const before = tenants.filter(({ since }) => since <= at).slice(-1);
+  return [...before, ...tenants.filter(({ since }) => since > at && since <= at + 2 * EVERY_MS)];
 }
 
 function seal({ seals }: LaneBook, head: SegmentHeader): void {
