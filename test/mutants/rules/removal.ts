@@ -102,7 +102,7 @@ export const removal: readonly Mutant[] = [
     file: 'mta/queue/segments.ts',
     edits: [
       {
-        find: `    await this.#names.sync(this.#names.mark);
+        find: `    await this.syncNames();
     // It may`,
         replace: '    // It may',
       },
