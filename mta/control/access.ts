@@ -4,11 +4,12 @@
  * too; they are members, and may not tell each other what to do.
  */
 import type { IncomingMessage } from 'node:http';
+import { Server as TlsServer } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
-import { type TLSSocket, Server as TlsServer } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { PostriderError } from '../errors.ts';
 import type { FleetName } from '../fleet/hosts.ts';
-import { type Identity, operatorOf } from '../fleet/identity.ts';
+import { mutualTls, operatorOf, renewTls } from '../fleet/identity.ts';
 import type { KeptIdentity } from '../fleet/kept-identity.ts';
 import { isAuthorized, isOurHost } from './guard.ts';
 
@@ -51,20 +52,12 @@ function certificateGuard(fleet: FleetName): Guard {
   };
 }
 
-/** TLS of the port; null where there is none. */
+/** TLS of the port; null where there is none. Whoever has no certificate of the authority never gets to HTTP. */
 export const tlsOf = (access: ControlAccess) =>
-  access.by === 'token' ? null : { ...contextOf(access.identity.current), ...MUTUAL };
-
-/** Whoever has no certificate of the authority never gets to HTTP. */
-const MUTUAL = { requestCert: true, rejectUnauthorized: true, handshakeTimeout: 10_000 };
-
-const contextOf = ({ certificate, key, authority }: Identity) => ({
-  ...{ cert: certificate, key, ca: authority },
-  minVersion: 'TLSv1.3' as const,
-});
+  access.by === 'token' ? null : { ...mutualTls(access.identity.current), handshakeTimeout: 10_000 };
 
 /** Goes on with a certificate that was renewed. */
 export function keepIdentity(access: ControlAccess, server: Server): void {
   if (access.by === 'token' || !(server instanceof TlsServer)) return;
-  access.identity.onChange((identity) => server.setSecureContext(contextOf(identity)));
+  access.identity.onChange((identity) => renewTls(server, identity));
 }

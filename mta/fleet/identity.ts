@@ -5,6 +5,7 @@
  */
 import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
+import type { Server } from 'node:https';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { PostriderError } from '../errors.ts';
@@ -59,6 +60,18 @@ const invalid = (what: string, folder: string, cause?: unknown) =>
     hint: `${folder} needs ca.crt, and tls.crt with tls.key for this member: docs/fleet.md`,
     cause,
   });
+
+/** TLS 1.3, with a certificate of the fleet's authority on both sides. */
+export const mutualTls = ({ certificate, key, authority }: Identity) => ({
+  ...{ cert: certificate, key, ca: authority, requestCert: true, rejectUnauthorized: true },
+  minVersion: 'TLSv1.3' as const,
+});
+
+/** For connections from now on. Kept ones would go on for ever with a certificate, or an authority, that is trusted no more. */
+export function renewTls(server: Server, identity: Identity): void {
+  server.setSecureContext(mutualTls(identity));
+  server.closeIdleConnections();
+}
 
 /** The member that a certificate is for; undefined where it is for none of this fleet, or for several. */
 export const memberOf = (certificate: X509Certificate, fleet: FleetName): MemberName | undefined =>

@@ -11,7 +11,7 @@ import { PROBLEM_TYPE, problemOf } from '../control/problem.ts';
 import { PostriderError } from '../errors.ts';
 import { encode, readJson } from './body.ts';
 import type { FleetName } from './hosts.ts';
-import { type Identity, memberOf } from './identity.ts';
+import { type Identity, memberOf, mutualTls, renewTls } from './identity.ts';
 import type { FleetHandler, MemberName } from './types.ts';
 import { FLEET_VERSION, peerVersion, VERSION_HEADER } from './version.ts';
 
@@ -37,7 +37,7 @@ const MOST_CONNECTIONS = 4096;
 export function createFleetServer(options: FleetServerOptions): FleetServer {
   const handlers = new Map<string, FleetHandler>();
   const app = fastify({
-    https: { ...tlsOf(options.identity), handshakeTimeout: HANDSHAKE_MS },
+    https: { ...mutualTls(options.identity), handshakeTimeout: HANDSHAKE_MS },
     connectionTimeout: IDLE_MS,
     requestTimeout: 0,
     forceCloseConnections: true,
@@ -79,26 +79,11 @@ export function createFleetServer(options: FleetServerOptions): FleetServer {
 
   return {
     ...httpServer(app, 'peers'),
-    identify(identity) {
-      app.server.setSecureContext(tlsOf(identity));
-      // Kept ones would go on for ever with a certificate, or an authority, that is trusted no more.
-      app.server.closeIdleConnections();
-    },
+    identify: (identity) => renewTls(app.server, identity),
     route(path, handler) {
       if (handlers.has(path)) throw new Error(`${path} has a handler already`);
       handlers.set(path, handler);
     },
-  };
-}
-
-function tlsOf({ certificate, key, authority }: Identity) {
-  return {
-    cert: certificate,
-    key,
-    ca: authority,
-    requestCert: true,
-    rejectUnauthorized: true,
-    minVersion: 'TLSv1.3' as const,
   };
 }
 
