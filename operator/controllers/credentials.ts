@@ -7,7 +7,7 @@ import { memberHost, operatorHost } from '../../mta/fleet/hosts.ts';
 import type { Random } from '../../mta/random.ts';
 import { type Decision, decide, isStale, issue, type Pem } from '../certificates/authorities.ts';
 import type { Secret } from '../kube/types.ts';
-import { identities } from '../objects/config.ts';
+import { encoded, identities } from '../objects/config.ts';
 import { type Fleet, metadataToKeep, names } from '../objects/fleet.ts';
 import type { ClientIdentity } from '../pods/control-client.ts';
 import type { SecretObject } from './watched.ts';
@@ -76,15 +76,15 @@ function operatorOf(
 /** Not owned by the MTA: it is the last to go. */
 function authoritySecret(fleet: Fleet, { authorities }: Decision): Secret {
   const data = authorities.flatMap(({ certificate, key }, i) => [
-    [`${i}.crt`, Buffer.from(certificate).toString('base64')] as const,
-    [`${i}.key`, Buffer.from(key).toString('base64')] as const,
+    [`${i}.crt`, certificate] as const,
+    [`${i}.key`, key] as const,
   ]);
   return {
     apiVersion: 'v1',
     kind: 'Secret',
     metadata: metadataToKeep(fleet, names.authority(fleet)),
     type: 'Opaque',
-    data: Object.fromEntries(data),
+    data: encoded(Object.fromEntries(data)),
   };
 }
 

@@ -15,7 +15,7 @@ import type { PodSettings } from '../objects/fleet.ts';
 import type { PodAddress } from '../pods/control-client.ts';
 import { FleetController } from './fleet-controller.ts';
 import { StatusController } from './status-controller.ts';
-import { type OwnObject, type PodObject, Watched } from './watched.ts';
+import { fleetsOf, type OwnObject, type PodObject, Watched } from './watched.ts';
 
 export interface OperatorDeps {
   readonly client: KubeClient;
@@ -152,12 +152,6 @@ const essence = ({ metadata }: KubeObject) => ({
   ...{ uid: metadata.uid, generation: metadata.generation, gone: metadata.deletionTimestamp },
   ...{ labels: metadata.labels, annotations: metadata.annotations },
 });
-
-/** Fleets that a resource names. */
-function fleetsOf(object: OwnObject | undefined): string[] {
-  const refs = (object?.spec?.['mtaRefs'] ?? []) as readonly { name: string; namespace?: string }[];
-  return refs.map(({ name, namespace = object!.metadata.namespace }) => keyOf({ namespace, name }));
-}
 
 /** The fleet that an object was made for, or that a pod is of. */
 function fleetOf({ before, after }: Change<KubeObject>): string | undefined {

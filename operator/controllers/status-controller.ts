@@ -10,7 +10,7 @@ import { names, selectorOf } from '../objects/fleet.ts';
 import { type Condition, conditionsFrom, sumOf, type Verdicts } from '../status/conditions.ts';
 import { conditionsOf } from '../status/rules.ts';
 import type { FleetState } from './fleet-controller.ts';
-import type { OwnObject, Watched } from './watched.ts';
+import { fleetsOf, type OwnObject, type Watched } from './watched.ts';
 
 export interface StatusControllerDeps {
   readonly client: KubeClient;
@@ -49,10 +49,9 @@ export class StatusController {
   #ofAttached(kind: string, object: OwnObject): Record<string, unknown> | undefined {
     const { namespace = '', name, generation = 0 } = object.metadata;
     const id = idOf({ kind, namespace, name });
-    const refs = (object.spec?.['mtaRefs'] ?? []) as readonly Partial<Ref>[];
+    const named = fleetsOf(object);
     const fleets = new Map<string, Verdicts>();
-    for (const ref of refs) {
-      const fleet = keyOf({ namespace: ref.namespace ?? namespace, name: ref.name! });
+    for (const fleet of named) {
       const state = this.#deps.stateOf(fleet);
       if (state === undefined && this.#deps.watched.own('MTA').get(fleet) === undefined) continue;
       // What there is of the status stays until the fleet has been looked at, with the resource as it is now.
@@ -63,10 +62,7 @@ export class StatusController {
       conditions?: Condition[];
       fleets?: (Ref & { conditions?: Condition[] })[];
     };
-    const sum =
-      fleets.size > 0
-        ? sumOf(fleets)
-        : withoutFleet(refs.map((ref) => keyOf({ namespace: ref.namespace ?? namespace, name: ref.name! })));
+    const sum = fleets.size > 0 ? sumOf(fleets) : withoutFleet(named);
     return {
       observedGeneration: generation,
       conditions: this.#conditions(sum, generation, before.conditions),

@@ -4,7 +4,7 @@ import type { Random } from '../../mta/random.ts';
 import type { Cache } from '../kube/cache.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { Reflector } from '../kube/reflector.ts';
-import type { KubeObject, ResourceType } from '../kube/resource.ts';
+import { type KubeObject, keyOf, type ResourceType } from '../kube/resource.ts';
 import {
   CONFIG_MAPS,
   DISRUPTION_BUDGETS,
@@ -24,6 +24,12 @@ import { MANAGED_BY } from '../objects/fleet.ts';
 export interface OwnObject extends KubeObject {
   readonly spec?: Record<string, unknown>;
   readonly status?: Record<string, unknown>;
+}
+
+/** Fleets that a resource names, as `namespace/name`. */
+export function fleetsOf(object: OwnObject | undefined): string[] {
+  const refs = (object?.spec?.['mtaRefs'] ?? []) as readonly { name: string; namespace?: string }[];
+  return refs.map(({ name, namespace = object!.metadata.namespace }) => keyOf({ namespace, name }));
 }
 
 export interface SecretObject extends KubeObject {

@@ -6,6 +6,7 @@
 import type { Clock } from '../../mta/clock.ts';
 import type { Random } from '../../mta/random.ts';
 import { isGone } from './api-error.ts';
+import { backOff } from './back-off.ts';
 import { Cache } from './cache.ts';
 import type { KubeClient, Listed, Scope, WatchEvent } from './client.ts';
 import { type KubeObject, keyOf, type ResourceType } from './resource.ts';
@@ -17,8 +18,7 @@ const SILENCE_MS = 150_000;
 const RELIST_MS = 3_600_000;
 /** A watch that ends sooner, with nothing in it, is none. */
 const LEAST_MS = 1000;
-const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 30_000;
+const PAUSES = { firstMs: 500, longestMs: 30_000 };
 
 export interface ReflectorDeps {
   readonly client: Pick<KubeClient, 'list' | 'watch'>;
@@ -153,10 +153,10 @@ export class Reflector<T extends KubeObject> {
     const { clock, random, onFailure } = this.#deps;
     onFailure(error, this.type);
     if (isGone(error)) this.#listedAt = -Infinity;
-    const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#failures);
+    const wait = backOff(PAUSES, this.#failures, random);
     this.#failures += 1;
     await new Promise<void>((resolve) => {
-      const cancel = clock.after(longest * (0.5 + random.fraction() / 2), resolve);
+      const cancel = clock.after(wait, resolve);
       this.#endPause = () => {
         cancel();
         resolve();

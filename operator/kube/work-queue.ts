@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../../mta/clock.ts';
 import type { Random } from '../../mta/random.ts';
+import { backOff } from './back-off.ts';
 
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 300_000;
@@ -116,7 +117,6 @@ export class WorkQueue {
 
   #pauseAfter(failures: number): number {
     const { random, longestPauseMs = LONGEST_PAUSE_MS } = this.#options;
-    const longest = Math.min(longestPauseMs, FIRST_PAUSE_MS * 2 ** (failures - 1));
-    return longest * (0.5 + random.fraction() / 2);
+    return backOff({ firstMs: FIRST_PAUSE_MS, longestMs: longestPauseMs }, failures - 1, random);
   }
 }

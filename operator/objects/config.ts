@@ -64,7 +64,8 @@ export function identities(fleet: Fleet, members: ReadonlyMap<string, Pem>, auth
   };
 }
 
-const encoded = (data: Readonly<Record<string, string>>): Record<string, string> =>
+/** As a Secret has its values. */
+export const encoded = (data: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(
     Object.entries(data).map(([name, text]) => [name, Buffer.from(text).toString('base64')]),
   );

@@ -38,7 +38,6 @@ export class PodRefused extends Error {
 export interface LoadedConfig {
   /** Lowest that its workers have loaded. */
   readonly revision: number;
-  readonly refused?: { readonly revision?: number; readonly reason: string };
 }
 
 /** A config of thousands of domains takes a while to be read and compiled. */

@@ -32,11 +32,21 @@ export function describeWith(needs: readonly string[], name: string, tests: () =
   const missing = needs.filter((need) =>
     need === 'root' ? process.getuid?.() !== 0 : findProgram(need) === undefined,
   );
+  describeUnless(missing, 'scripts/debian-packages.sh installs the packages', name, tests);
+}
+
+/** Skipped with a line where something is missing; with CI=true that fails. @param remedy what to do about it */
+export function describeUnless(
+  missing: readonly string[],
+  remedy: string,
+  name: string,
+  tests: () => void,
+): void {
   if (missing.length === 0) {
     describe(name, tests);
     return;
   }
-  const says = `${name}: missing ${missing.join(', ')} (scripts/debian-packages.sh installs the packages)`;
+  const says = `${name}: missing ${missing.join(', ')} (${remedy})`;
   if (process.env['CI'] === 'true') {
     it(says, () => {
       throw new Error(says);

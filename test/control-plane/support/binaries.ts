@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
-import { describe, it } from 'vitest';
+import { describeUnless } from '../../support/debian.ts';
 
 const SCRIPT = join(import.meta.dirname, '../../../scripts/kubernetes-binaries.sh');
 const NAMES = ['etcd', 'kube-apiserver'] as const;
@@ -21,17 +21,6 @@ export function describeWithControlPlane(name: string, tests: () => void): void 
       return true;
     }
   });
-  if (missing.length === 0) {
-    describe(name, tests);
-    return;
-  }
-  const says = `${name}: missing ${missing.join(' and ')} (scripts/kubernetes-binaries.sh builds them; or set KUBEBUILDER_ASSETS)`;
-  if (process.env['CI'] === 'true') {
-    it(says, () => {
-      throw new Error(says);
-    });
-    return;
-  }
-  console.warn(`skipped: ${says}`);
-  describe.skip(name, tests);
+  const remedy = 'scripts/kubernetes-binaries.sh builds them; or set KUBEBUILDER_ASSETS';
+  describeUnless(missing, remedy, name, tests);
 }
