@@ -1,7 +1,7 @@
 /**
  * Gives back the space of messages that have left. Always the oldest segment: its messages are written again at the
- * tail, and when nothing in it is needed any more, a record says so; that record synced and the lease renewed, its name
- * synced and the lease renewed once more, the file is unlinked. Runs beside the commits, in small steps that share their groups. A failure stops it until it is next
+ * tail, and when nothing in it is needed any more, a record says so; that record synced and the lease renewed, the file
+ * is unlinked. Runs beside the commits, in small steps that share their groups. A failure stops it until it is next
  * considered; nothing is lost by stopping anywhere.
  */
 import { PostriderError } from '../errors.ts';
@@ -19,8 +19,6 @@ export interface CompactionParts {
   readonly segments: Segments;
   readonly journal: Journal;
   readonly segmentBytes: number;
-  /** Resolves where the lane has been ours up to now; else rejects. */
-  confirm(): Promise<void>;
   /** Writes again what the lane knows besides its messages: the records that say so may be about to go. */
   restate(): Promise<void>;
   /** Takes a message that can't be read any more out of the index. */
@@ -93,7 +91,7 @@ export class Compaction {
         this.#parts.restate(),
         journal.append(encodeLaneRecord('dropped', upTo), { keep: true }),
       ]);
-      await segments.drop(upTo, this.#parts.confirm);
+      await segments.drop(upTo);
     }
   }
 

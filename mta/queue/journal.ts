@@ -238,7 +238,7 @@ export class Journal {
     if (!this.#broken && !leaveReserve && segments.takes(length)) return;
     try {
       await segments.roll({ mayUseReserve: !newMail });
-      if (segments.isBehindEmpty) await this.#nameCurrent();
+      await this.#nameCurrent();
     } catch (error) {
       this.#broken = true;
       this.#exhausted = isFull(error) && !newMail;
@@ -251,8 +251,9 @@ export class Journal {
   }
 
   /**
-   * The lease names the current segment, on stable storage: no crash sets its name back to a segment before the empty
-   * one. That it hadn't done so before the sync is proven by the renewal behind the first group.
+   * The lease names the current segment, on stable storage: no crash sets its name back to one before it, which may be
+   * dropped by then, or have a hole behind it at which a walk ends. That it hadn't done so before the sync is proven by
+   * the renewal behind the first group.
    */
   async #nameCurrent(): Promise<void> {
     const { number, end } = this.#segments.current;

@@ -108,11 +108,6 @@ export class Lane {
       segments: parts.segments,
       journal: this.#journal,
       segmentBytes: context.config.segmentBytes,
-      confirm: () =>
-        this.#lease.renew().catch((error: unknown) => {
-          this.giveUp(error);
-          throw error;
-        }),
       restate: async () => {
         await Promise.all([this.#sequences.reserve(), this.transfers.restate()]);
       },

@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { PostriderError } from '../errors.ts';
 import type { Random } from '../random.ts';
 import { type Disk, type DiskFile, errorCode, isFull, unlinkIfThere } from './disk.ts';
-import { FolderSync } from './folder-sync.ts';
 import { GROUP_HEADER } from './format/group.ts';
 import { type EncodedRecord, RECORD_HEADER } from './format/record.ts';
 import { dataStart, encodeSegmentHeader } from './format/segment.ts';
@@ -30,8 +29,6 @@ export interface SegmentsStart {
 
 interface Spare {
   readonly file: DiskFile;
-  /** Taken before it was created. */
-  readonly mark: number;
   readonly groupMagic: Buffer;
   /** It was the reserve, and mail has no place in it. */
   readonly isReserve: boolean;
@@ -61,7 +58,6 @@ export class Segments {
   readonly #readers: SegmentReaders;
   readonly #reserve: Reserve;
   /** Of the lane's folder. */
-  readonly #names: FolderSync;
   #first: number;
   #ends: number[];
   #current: Current | undefined;
@@ -80,7 +76,6 @@ export class Segments {
     this.#start = start;
     this.#readers = new SegmentReaders(disk, start.folder);
     this.#reserve = new Reserve(disk, start.folder, start.epoch);
-    this.#names = new FolderSync(() => disk.syncDirectory(start.folder));
     this.#capacity = capacity;
     this.#snapshots = snapshots;
     this.#first = start.first;
@@ -117,14 +112,9 @@ export class Segments {
     return current.end === current.start || current.end + bytes <= current.capacity;
   }
 
-  /** Whether the segment before the current one is empty: its name may be lost, and a walk ends where one is missing. */
-  get isBehindEmpty(): boolean {
-    return this.#ends.at(-1) === 0;
-  }
-
   /** Begins in a file that recovery has created exclusively under the next number. */
   async begin(file: DiskFile): Promise<void> {
-    await this.#begin(this.currentNumber, this.#spareOf(file, this.#names.mark));
+    await this.#begin(this.currentNumber, this.#spareOf(file));
     await this.#reserve.ensure();
   }
 
@@ -136,10 +126,8 @@ export class Segments {
     if (this.#current) await this.#seal(this.#current);
     if (this.#spare?.isReserve && !mayUseReserve) await this.#passOver();
     try {
-      const { mark } = this.#names;
       this.#spare ??= this.#spareOf(
         await this.#disk.create(this.#pathOf(this.currentNumber), { synchronous: true }),
-        mark,
       );
       await this.#begin(this.currentNumber, this.#spare);
       this.#spare = undefined;
@@ -157,13 +145,12 @@ export class Segments {
   async #rollIntoReserve(cause: unknown): Promise<void> {
     // Behind the file that could not be begun.
     const number = this.currentNumber + (this.#spare ? 1 : 0);
-    const { mark } = this.#names;
     const reserve = await this.#reserve.becomes(this.#pathOf(number)).catch((error: unknown) => {
       throw this.#asLoss(error);
     });
     if (!reserve) throw cause;
     await this.#passOver();
-    this.#spare = this.#spareOf(reserve, mark, true);
+    this.#spare = this.#spareOf(reserve, true);
     await this.#begin(number, this.#spare);
     await this.#reserve.assertBecame(this.#pathOf(number));
     this.#spare = undefined;
@@ -178,8 +165,8 @@ export class Segments {
     await file.close().catch(() => undefined);
   }
 
-  #spareOf(file: DiskFile, mark: number, isReserve = false): Spare {
-    return { file, mark, groupMagic: this.#random.bytes(8), isReserve };
+  #spareOf(file: DiskFile, isReserve = false): Spare {
+    return { file, groupMagic: this.#random.bytes(8), isReserve };
   }
 
   /** Makes a reserve, where there is none and there is room for it. */
@@ -189,7 +176,7 @@ export class Segments {
 
   /** Resolves when the names in the lane's folder, the lease's too, are on stable storage. */
   syncNames(): Promise<void> {
-    return this.#names.sync(this.#names.mark);
+    return this.#disk.syncDirectory(this.#start.folder);
   }
 
   /** A group has been written at the end of the current segment, and synced. The result says where its records lie. */
@@ -212,16 +199,8 @@ export class Segments {
     return this.#readers.read(where);
   }
 
-  /**
-   * Forgets and unlinks the segments below `number`; the record that says so is durable.
-   *
-   * @param confirm resolves where the lane has been ours up to now; else rejects
-   */
-  async drop(number: number, confirm: () => Promise<void>): Promise<void> {
-    // The lease's name must not fall back, in a crash, to a segment that is gone.
-    await this.syncNames();
-    // It may have done so before the sync: then the lane is whoever's claims that name, and walks from that segment on.
-    await confirm();
+  /** Forgets and unlinks the segments below `number`; the record that says so is durable. */
+  async drop(number: number): Promise<void> {
     while (this.#first < number && this.#ends.length > 0) {
       await this.#readers.close(this.#first);
       await this.#snapshots.remove(this.#first);
@@ -259,12 +238,12 @@ export class Segments {
       await this.#snapshots.write(snapshot, { segment: number, groupMagic, end, lastGroup });
   }
 
-  async #begin(number: number, { file, mark, groupMagic, isReserve }: Spare): Promise<void> {
+  async #begin(number: number, { file, groupMagic, isReserve }: Spare): Promise<void> {
     const { lane, epoch } = this.#start;
     const header = { lane, number, epoch, groupMagic, seal: this.#ends };
     await file.write([encodeSegmentHeader(header)], 0);
     await file.sync();
-    await this.#names.sync(mark);
+    await this.syncNames();
     const end = dataStart(header);
     const snapshot = this.#snapshots.builder();
     const capacity = isReserve ? RESERVE_BYTES : this.#capacity;

@@ -6,14 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { settleDown } from '../testing/test-clock.ts';
 import { holdNext } from './testing/held-step.ts';
 import { diskError, type MemoryDisk } from './testing/memory-disk.ts';
-import {
-  accept,
-  DELIVERED,
-  deferredUntil,
-  type LogLine,
-  openPatiently,
-  openTestQueue,
-} from './testing/test-queue.ts';
+import { accept, deferredUntil, type LogLine, openPatiently, openTestQueue } from './testing/test-queue.ts';
 
 const ignored = (): undefined => undefined;
 
@@ -27,29 +20,6 @@ const named = async (disk: MemoryDisk, folder: string, prefix: string): Promise<
     .filter((name) => name.startsWith(prefix))
     .sort()
     .at(-1)!;
-
-/** A lane that is about to drop a segment: the sync before that is held, and so will be the next one of its folder. */
-async function dropping() {
-  const { queue, disk, clock } = await openTestQueue({ othersGone: false });
-  const ended: string[] = [];
-  for (let i = 0; i < 4; i += 1) ended.push(await accept(queue, `e${i}`, Buffer.alloc(1500)));
-  for (let i = 0; i < 7; i += 1) await accept(queue, `k${i}`, Buffer.alloc(1500, 'k'));
-  await settleDown();
-  const folder = await folderOf(disk);
-  const drop = holdNext(disk, 'syncDirectory', (path) => path === folder);
-  for (const id of ended) void queue.settle(id, DELIVERED).catch(ignored);
-  await drop.reached;
-  return {
-    ...{ queue, clock },
-    /** The sync of the drop is the one that is told. */
-    async tellDrop(): Promise<void> {
-      disk.inject = (step) => (step.operation === 'syncDirectory' ? diskError('EIO', step) : undefined);
-      drop.go();
-      await new Promise((resolve) => setImmediate(resolve));
-      disk.inject = ignored;
-    },
-  };
-}
 
 /** A lane on a full volume that has given its reserve the name of a segment, and is about to sync that. */
 async function takingReserve() {
@@ -84,18 +54,6 @@ function namesOfLeases(
 }
 
 describe('a lost name of which somebody else was told', () => {
-  it('of a new segment: nothing is answered from there', async () => {
-    const { queue, clock, tellDrop } = await dropping();
-    const answered: string[] = [];
-    for (let i = 0; i < 5; i += 1) {
-      void accept(queue, `n${i}`, Buffer.alloc(1500)).then((id) => answered.push(id), ignored);
-    }
-    await settleDown();
-    await tellDrop();
-    await clock.advance(500);
-    expect(answered).toEqual([]);
-  });
-
   it('of a reserve that had become a segment: it is no segment', async () => {
     const { disk, clock, folder, reserve, segment, goOn, lines } = await takingReserve();
     await disk.rename(`${folder}/${segment}`, `${folder}/${reserve}`);

@@ -156,8 +156,8 @@ export const adoption: readonly Mutant[] = [
     edits: [
       {
         find: `    await file.sync();
-    await this.#names.sync(mark);`,
-        replace: '    await this.#names.sync(mark);',
+    await this.syncNames();`,
+        replace: '    await this.syncNames();',
       },
     ],
   },
@@ -168,7 +168,7 @@ export const adoption: readonly Mutant[] = [
     edits: [
       {
         find: `    await file.sync();
-    await this.#names.sync(mark);`,
+    await this.syncNames();`,
         replace: '    await file.sync();',
       },
     ],

@@ -46,6 +46,18 @@ export const commit: readonly Mutant[] = [
     ],
   },
   {
+    name: 'new-segment-not-named',
+    rule: 'The lease names a new segment, on stable storage, before anything counts there.',
+    file: JOURNAL,
+    edits: [{ find: '      await this.#nameCurrent();\n', replace: '' }],
+  },
+  {
+    name: 'new-segment-named-but-not-synced',
+    rule: 'The lease names a new segment, on stable storage, before anything counts there.',
+    file: JOURNAL,
+    edits: [{ find: '    await this.#segments.syncNames();\n', replace: '' }],
+  },
+  {
     name: 'renewal-left-to-the-clock',
     rule: 'Safety needs no clock at all: not with a paused process, not with a paused virtual machine.',
     file: JOURNAL,

@@ -13,7 +13,7 @@ export const removal: readonly Mutant[] = [
       {
         find: '      await Promise.all([\n        this.#parts.restate(),',
         replace:
-          '      await segments.drop(upTo, this.#parts.confirm);\n      await Promise.all([\n        this.#parts.restate(),',
+          '      await segments.drop(upTo);\n      await Promise.all([\n        this.#parts.restate(),',
       },
     ],
   },
@@ -95,18 +95,6 @@ export const removal: readonly Mutant[] = [
     rule: 'Of a dropped segment that a crash has brought back nothing is taken.',
     file: 'mta/queue/recovery.ts',
     edits: [{ find: '  index.forget(first);\n', replace: '' }],
-  },
-  {
-    name: 'drop-without-sync-of-the-lease',
-    rule: "The folder is synced before a segment is dropped: the lease's name must not fall back to one that is gone.",
-    file: 'mta/queue/segments.ts',
-    edits: [
-      {
-        find: `    await this.syncNames();
-    // It may`,
-        replace: '    // It may',
-      },
-    ],
   },
   {
     name: 'retired-lane-left-claimable',
