@@ -5,7 +5,7 @@ import { decodeSegmentHeader, HEADER_WINDOW } from './format/segment.ts';
 import { parseLeaseName } from './layout.ts';
 import { holdNext } from './testing/held-step.ts';
 import { diskError, MemoryDisk } from './testing/memory-disk.ts';
-import { accept, contentOf, openPatiently, openTestQueue } from './testing/test-queue.ts';
+import { accept, contentOf, type LogLine, openPatiently, openTestQueue } from './testing/test-queue.ts';
 
 const LARGE = Buffer.alloc(5000, 'large ');
 
@@ -151,5 +151,23 @@ describe('a segment that a hole keeps apart', () => {
     expect(before.has(kept)).toBe(true);
     expect(new Set(after)).toEqual(before);
     expect(after).toContain(mine);
+  });
+});
+
+describe('an owner that reads, and has not noticed that its lane is gone', () => {
+  it('finds nothing, and lets it go', async () => {
+    const { disk, queue } = await openTestQueue({ othersGone: false });
+    const id = await accept(queue, 'read');
+    const folder = await laneOf(disk);
+    const lines: LogLine[] = [];
+    const owner = await openTestQueue({ disk: disk.reopen(), seed: 2, lines });
+    await owner.disk.rename(
+      `${folder}/${owner.disk.namesOf(folder).find((name) => name.startsWith('lease.'))}`,
+      `${folder}/lease.9.someone.2.0`,
+    );
+    for (const name of owner.disk.namesOf(folder))
+      if (name.startsWith('segment.')) await owner.disk.unlink(`${folder}/${name}`);
+    expect(await owner.queue.read(id)).toBeUndefined();
+    expect(lines.map(({ message }) => message)).toContain('lane lost');
   });
 });

@@ -8,7 +8,7 @@ import { Bodies } from './bodies.ts';
 import { readBody } from './body-reader.ts';
 import { Compaction } from './compaction.ts';
 import type { LaneContext } from './context.ts';
-import { isFull } from './disk.ts';
+import { errorCode, isFull } from './disk.ts';
 import { LaneDraft } from './draft.ts';
 import { type BodyFile, encodeMessage, encodeSettled, type MessageToStore } from './format/message.ts';
 import { handleOf } from './handles.ts';
@@ -295,6 +295,8 @@ export class Lane {
     try {
       return await readMessage(this.#segments, this.index, sequence);
     } catch (error) {
+      // Its segment may have gone with the lane, and nobody has noticed yet.
+      if (errorCode(error) === 'ENOENT') await this.#lease.renew().catch((cause) => this.giveUp(cause));
       if (this.#over) return undefined;
       if (!(error instanceof PostriderError && error.code === 'QueueDamaged')) throw error;
       await this.#damage.setAside(sequence, error);
