@@ -29,6 +29,7 @@ import { controlBackend } from './supervise/backend.ts';
 import type { SupervisorCalls } from './supervise/calls.ts';
 import { Drain } from './supervise/drain.ts';
 import { joinFleet } from './supervise/fleet.ts';
+import { LeavingMark } from './supervise/leaving-mark.ts';
 import { type Channel, remote, serve } from './supervise/rpc.ts';
 import { Supervisor } from './supervise/supervisor.ts';
 import type { WorkerProcess } from './supervise/worker-process.ts';
@@ -88,6 +89,7 @@ async function supervise({ config: file, name, identity: folder }: Flags): Promi
     clock: systemClock,
     logger,
     name,
+    mark: new LeavingMark(nodeDisk, config.queue.path, name),
   });
   const backend = controlBackend(supervisor, { fleet, drain, clock: systemClock, random: systemRandom });
   const health = createHealthServer(backend);
@@ -119,6 +121,7 @@ async function supervise({ config: file, name, identity: folder }: Flags): Promi
 
   try {
     await health.listen(config.health.address, config.health.port);
+    await drain.resume();
     await fleet?.start();
     await supervisor.start();
     void drain.identify();

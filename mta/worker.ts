@@ -277,7 +277,7 @@ export function createWorker(
     lanes: async () => running().queue.lanes(),
     giveAway: async (lane: string, to: WorkerId) => running().queue.giveAway(lane, to),
 
-    async leave() {
+    async leave(keepLanes: boolean) {
       if (leaving) return;
       leaving = true;
       const opened = running();
@@ -287,7 +287,7 @@ export function createWorker(
       // A load that is under way may still open a port.
       await loading;
       const listening = listeners.stop(loaded.setup.config.drainSeconds);
-      const released = moving === undefined ? releaseAll(opened, listening) : listening;
+      const released = keepLanes || moving !== undefined ? listening : releaseAll(opened, listening);
       released.catch(onDefect);
     },
     handOver: async () => running().moving?.handOver.status(),

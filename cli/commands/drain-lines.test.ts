@@ -4,7 +4,7 @@ import { drainLines, progressLine } from './drain-lines.ts';
 
 const draining: Draining = {
   state: 'draining',
-  mode: 'PerReplica',
+  ...{ mode: 'PerReplica', claim: 'empty' },
   since: '2026-11-22T12:00:00.000Z',
   messages: 12,
   bytes: 2048,
@@ -37,7 +37,7 @@ describe('what drain prints', () => {
     const nothing = { messages: 0, bytes: 0 };
     const left = [{ kind: 'unknown' as const, where: 'lanes/x', what: 'a stranger' }];
     const status = { ...draining, lanes: [], pinned: [], owed: [], problems: [], moved: nothing, left };
-    expect(drainLines({ ...status, mode: 'Shared' })).toEqual([
+    expect(drainLines({ ...status, mode: 'Shared', claim: 'released' })).toEqual([
       'Draining since 2026-11-22T12:00:00.000Z: this pod lets go of its lanes for other pods.',
       '  left     no lane',
       '  there    lanes/x: a stranger',
@@ -56,8 +56,8 @@ describe('what drain prints', () => {
       listed: { names: ['VERSION', 'lanes/', 'released/'], counts: {} },
       digest: 'sha256:00',
     };
-    const { mode, since, moved } = draining;
-    const lines = drainLines({ state: 'drained', mode, since, moved, proof });
+    const { mode, claim, since, moved } = draining;
+    const lines = drainLines({ state: 'drained', mode, claim, since, moved, proof });
     expect(lines).toEqual([
       'Drained: the volume holds no mail. Pod and volume may be deleted.',
       '  begun at 2026-11-22T12:00:00.000Z; 100 messages moved, 1.0 KiB',
@@ -66,9 +66,7 @@ describe('what drain prints', () => {
     ]);
     const released = drainLines({
       state: 'drained',
-      mode,
-      since,
-      moved,
+      ...{ mode, claim, since, moved },
       proof: { ...proof, claim: 'released' },
     });
     expect(released[0]).toMatch('let go of all of its lanes');

@@ -40,9 +40,13 @@ export function progressLine(status: Draining): string {
 }
 
 function drainingLines(status: Draining): string[] {
-  const { since, mode, moved, movedPerSecond, pinned, owed, problems, left, lanes } = status;
+  const { since, mode, claim, moved, movedPerSecond, pinned, owed, problems, left, lanes } = status;
   const ways =
-    mode === 'PerReplica' ? 'gives its messages to other members' : 'lets go of its lanes for other pods';
+    mode === 'PerReplica'
+      ? 'gives its messages to other members'
+      : claim === 'released'
+        ? 'lets go of its lanes for other pods'
+        : 'delivers what there is, and takes nothing new';
   return [
     `Draining since ${since}: this pod ${ways}.`,
     `  left     ${leftText(status)}${lanes.length > 0 ? ` (${lanes.map(({ id }) => id).join(', ')})` : ''}`,

@@ -17,8 +17,12 @@ export interface DrainProblem {
   readonly advice: string;
 }
 
+/** What a drain is to prove: that the volume holds no mail, or that no lane of this pod's in the shared folder waits for anybody. */
+export type Claim = Proof['claim'];
+
 interface Begun {
   readonly mode: QueueConfig['mode'];
+  readonly claim: Claim;
   /** ISO 8601. */
   readonly since: string;
   /** Given to other members since then. */
@@ -59,7 +63,14 @@ export interface GivenUp {
 
 /** `mta/supervise/drain.ts` does it. */
 export interface DrainControl {
-  start(): Promise<DrainStatus>;
+  /**
+   * Begins, or goes on with what was begun. `empty` is the only claim with a volume of one's own; in a shared folder it is for a
+   * fleet that ends: its pods take nothing, and keep their lanes until all has been delivered. Rejects with `UsageError` where
+   * another kind was begun, `QueueUnreachable` where the volume can't take note of it.
+   *
+   * @param claim by the storage mode, where absent: `empty` for PerReplica, `released` for Shared
+   */
+  start(claim?: Claim): Promise<DrainStatus>;
   status(): Promise<DrainStatus>;
   cancel(): Promise<DrainStatus>;
   /** Rejects with `UsageError`, `NoSuchResource` or `MemberLive`. */

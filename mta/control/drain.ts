@@ -1,7 +1,7 @@
 /** The calls that take a pod away: `/v1/drain`. */
 import type { FastifyInstance } from 'fastify';
 import type { DrainControl } from './drain-types.ts';
-import { noQuery, parse, whoIsGone } from './requests.ts';
+import { noQuery, parse, whatToProve, whoIsGone } from './requests.ts';
 
 export function drainRoutes(app: FastifyInstance, drain: DrainControl): void {
   app.get('/v1/drain', async (request) => {
@@ -10,7 +10,7 @@ export function drainRoutes(app: FastifyInstance, drain: DrainControl): void {
   });
   app.post('/v1/drain', async (request) => {
     parse(noQuery, request.query);
-    return drain.start();
+    return drain.start(parse(whatToProve, request.body ?? {}).claim);
   });
   app.delete('/v1/drain', async (request) => {
     parse(noQuery, request.query);

@@ -46,6 +46,8 @@ export const historyQuery = z.strictObject({
 
 export const noQuery = z.strictObject({});
 
+export const whatToProve = z.strictObject({ claim: z.enum(['empty', 'released']).optional() });
+
 export const whoIsGone = z.strictObject({ member: z.string().min(1) });
 
 export const action = z.enum(['hold', 'release', 'retry', 'remove'] satisfies QueueAction[]);

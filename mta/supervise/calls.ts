@@ -42,10 +42,10 @@ export type WorkerCalls = ReceivingWorker & {
   /**
    * Takes nothing new from now on, for as long as this process lives: listeners stop, sessions under way end, deliveries
    * go on. `PerReplica`: gives all messages to other members, and removes each lane when it is empty. `Shared`: adopts
-   * nothing more, and releases its lanes when deliveries have ended or `drainSeconds` are over. Resolves when nothing
-   * new can begin; `handOver` and `queue` say how far the rest has come.
+   * nothing more, and releases its lanes when deliveries have ended or `drainSeconds` are over; with `keepLanes` it goes on
+   * with them, and with those of the dead, and removes each when it is empty. Resolves when nothing new can begin; `handOver` and `queue` say how far the rest has come.
    */
-  leave(): Promise<void>;
+  leave(keepLanes: boolean): Promise<void>;
   /** Undefined in mode `Shared`, where nothing has to move. */
   handOver(): Promise<HandOverStatus | undefined>;
   /** As `HandOver.giveUp`: a person says that the member is gone for good. Resolves with the messages that are free. */

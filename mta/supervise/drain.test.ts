@@ -1,9 +1,10 @@
 /** A drain from its beginning to its proof, over a real queue on a simulated disk, with workers that a test moves. */
 import { pino } from 'pino';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { DrainStatus } from '../control/drain-types.ts';
 import { PostriderError } from '../errors.ts';
 import type { MemberView } from '../fleet/types.ts';
+import { diskError } from '../queue/testing/memory-disk.ts';
 import { openTestQueue } from '../queue/testing/test-queue.ts';
 import type { HandOverStatus } from '../queue/transfer/hand-over.ts';
 import { testConfig } from '../route/testing/config.ts';
@@ -11,6 +12,7 @@ import { settleDown, TestClock } from '../testing/test-clock.ts';
 import type { WorkerCalls } from './calls.ts';
 import { Drain } from './drain.ts';
 import type { Duty } from './duty.ts';
+import { LeavingMark } from './leaving-mark.ts';
 
 const HANDED: HandOverStatus = {
   messages: 0,
@@ -33,6 +35,7 @@ async function world(more: { mode?: 'PerReplica' | 'Shared'; members?: MemberVie
     handOver: HANDED as HandOverStatus | undefined,
     answers: true,
     givenUp: [] as string[],
+    keepLanes: false,
     /** Called when the workers have ended. */
     onRest: async () => {},
   };
@@ -45,42 +48,45 @@ async function world(more: { mode?: 'PerReplica' | 'Shared'; members?: MemberVie
     handOver: async () => state.handOver,
   } as unknown as WorkerCalls;
   const { queue: settings, ...config } = testConfig();
-  const drain = new Drain({
-    supervisor: {
-      config: { ...config, queue: { ...settings, mode, path: '/queue' } },
-      get duty() {
-        return state.duty;
+  const life = () =>
+    new Drain({
+      supervisor: {
+        config: { ...config, queue: { ...settings, mode, path: '/queue' } },
+        get duty() {
+          return state.duty;
+        },
+        async turnTo(duty, { keepLanes = false } = {}) {
+          duties.push(duty);
+          state.keepLanes = keepLanes;
+          state.duty = duty;
+          if (duty === 'rest') await state.onRest();
+        },
+        workers: () => new Map(state.duty === 'rest' ? [] : [[0, worker]]),
+        pids: () => new Set([1]),
       },
-      async turnTo(duty) {
-        duties.push(duty);
-        state.duty = duty;
-        if (duty === 'rest') await state.onRest();
+      fleet: {
+        members: () => members,
+        giveUp: async (member) => {
+          state.givenUp.push(member);
+          return state.handOver?.pinned.length ?? 0;
+        },
       },
-      workers: () => new Map(state.duty === 'rest' ? [] : [[0, worker]]),
-      pids: () => new Set([1]),
-    },
-    fleet: {
-      members: () => members,
-      giveUp: async (member) => {
-        state.givenUp.push(member);
-        return state.handOver?.pinned.length ?? 0;
+      disk,
+      host: {
+        self: () => ({ hostname: 'test', boot: 'b', pidNamespace: 'p', pid: 99, startTime: '9' }),
+        isGone: () => false,
       },
-    },
-    disk,
-    host: {
-      self: () => ({ hostname: 'test', boot: 'b', pidNamespace: 'p', pid: 99, startTime: '9' }),
-      isGone: () => false,
-    },
-    clock,
-    logger: pino({ enabled: false }),
-    name: 'mta-1',
-  });
+      clock,
+      logger: pino({ enabled: false }),
+      name: 'mta-1',
+      mark: new LeavingMark(disk, '/queue', 'mta-1'),
+    });
   const leave = async () => {
     queue.leave();
     await queue.retireEmpty();
   };
   const file = async (path: string) => (await disk.create(path)).close();
-  return { drain, disk, queue, clock, duties, state, leave, file };
+  return { drain: life(), life, disk, queue, clock, duties, state, leave, file };
 }
 
 const proofIn = (status: DrainStatus) => (status.state === 'drained' ? status.proof : undefined);
@@ -299,4 +305,84 @@ it('gives nobody up where nothing is handed over', async () => {
   const refused = await drain.giveUp('b').catch((error: unknown) => error);
   expect(refused).toBeInstanceOf(PostriderError);
   expect(refused).toMatchObject({ code: 'UsageError' });
+});
+
+describe('that a volume is being emptied', () => {
+  it('is remembered on it: the next life goes on, and takes nothing', async () => {
+    const { drain, life, duties, leave, state } = await world();
+    await drain.start();
+    state.duty = 'serve';
+    const next = life();
+    await next.resume();
+    expect(duties).toEqual(['leave', 'leave']);
+    expect(state.keepLanes).toBe(true);
+    await leave();
+    expect((await next.status()).state).toBe('drained');
+  });
+
+  it('is not begun where the volume takes no note of it', async () => {
+    const { drain, disk, duties } = await world();
+    disk.inject = (step) => (step.operation === 'create' ? diskError('EIO', step) : undefined);
+    await expect(drain.start()).rejects.toMatchObject({ code: 'QueueUnreachable' });
+    expect(duties).toEqual([]);
+    expect(await drain.status()).toEqual({ state: 'notDraining' });
+    disk.inject = () => undefined;
+    expect((await drain.start()).state).toBe('draining');
+  });
+
+  it('is over when it is cancelled, for the next life too', async () => {
+    const { drain, life, duties } = await world();
+    await drain.start();
+    await drain.cancel();
+    await life().resume();
+    expect(duties).toEqual(['leave', 'serve']);
+  });
+
+  it('is waited for where the volume does not answer', async () => {
+    const { drain, life, duties, disk, clock } = await world();
+    await drain.start();
+    disk.inject = (step) => (step.path.includes('leaving') ? diskError('EIO', step) : undefined);
+    const resumed = life().resume();
+    await settleDown();
+    disk.inject = () => undefined;
+    await clock.advance(2000);
+    await resumed;
+    expect(duties).toEqual(['leave', 'leave']);
+  });
+});
+
+describe('a folder that several pods share', () => {
+  it('is let go of, and nothing is remembered', async () => {
+    const { drain, life, duties, state } = await world({ mode: 'Shared' });
+    expect(await drain.start()).toMatchObject({ claim: 'released' });
+    expect(state.keepLanes).toBe(false);
+    await life().resume();
+    expect(duties).toEqual(['leave']);
+  });
+
+  it('is emptied where that is asked for: no lane may be there, whosever it is', async () => {
+    const { drain, state, leave, disk } = await world({ mode: 'Shared' });
+    expect(await drain.start('empty')).toMatchObject({ claim: 'empty', state: 'draining' });
+    expect(state.keepLanes).toBe(true);
+    const other = await openTestQueue({ disk, seed: 2, othersGone: false });
+    await leave();
+    expect(kindsIn(await drain.status())).toEqual(['otherOwner']);
+    other.queue.leave();
+    await other.queue.retireEmpty();
+    expect(proofIn(await drain.status())).toMatchObject({ claim: 'empty' });
+  });
+
+  it('is not left in two ways at once', async () => {
+    const { drain } = await world({ mode: 'Shared' });
+    await drain.start();
+    await expect(drain.start('empty')).rejects.toMatchObject({ code: 'UsageError' });
+    await drain.cancel();
+    expect(await drain.start('empty')).toMatchObject({ claim: 'empty' });
+  });
+});
+
+it('can not be let go of where nobody else sees the volume', async () => {
+  const { drain, duties } = await world();
+  await expect(drain.start('released')).rejects.toMatchObject({ code: 'UsageError' });
+  expect(duties).toEqual([]);
 });

@@ -4,12 +4,13 @@
  * appeared, the workers begin again.
  *
  * Nothing here fails for good: a volume that can't be read, or doesn't answer, gives no proof, and the status says why.
- * What was begun is not remembered by the next life of the process.
+ * That a volume is being emptied is remembered on it: the next life of the process goes on with that. That lanes are let go is not:
+ * nothing hangs on it.
  */
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import type { QueueConfig } from '../config.ts';
-import type { DrainControl, Draining, DrainStatus, GivenUp } from '../control/drain-types.ts';
+import type { Claim, DrainControl, Draining, DrainStatus, GivenUp } from '../control/drain-types.ts';
 import { PostriderError } from '../errors.ts';
 import type { MemberView } from '../fleet/types.ts';
 import { type Disk, messageOf } from '../queue/disk.ts';
@@ -28,6 +29,7 @@ import type { LaneSummary } from '../queue/types.ts';
 import { queueIdOf } from '../queue/version.ts';
 import { within } from '../within.ts';
 import { drainProblems } from './drain-problems.ts';
+import type { LeavingMark } from './leaving-mark.ts';
 import { Moved } from './moved.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -41,6 +43,7 @@ export interface DrainParts {
   readonly logger: Logger;
   /** This pod, as a member of its fleet. */
   readonly name: string;
+  readonly mark: LeavingMark;
 }
 
 /** How often it is looked whether the workers have come to an end, by itself. */
@@ -62,6 +65,7 @@ const OTHER_QUEUE: Leftover = {
 };
 
 interface Begun {
+  readonly claim: Claim;
   /** Ms since the epoch. */
   readonly at: number;
   /** Monotonic ms. */
@@ -107,17 +111,58 @@ export class Drain implements DrainControl {
     }
   }
 
-  /** Begins, or goes on with what was begun. */
-  async start(): Promise<DrainStatus> {
-    const { clock, supervisor, logger } = this.#parts;
+  /** What a former life of this pod has begun goes on. To be called before the workers are there; the volume is waited for. */
+  async resume(): Promise<void> {
+    const { supervisor, mark, clock, logger } = this.#parts;
+    if (!(await mark.found(clock, logger))) return;
+    this.#begin('empty');
+    logger.info({ claim: 'empty' }, 'drain goes on');
+    await supervisor.turnTo('leave', { keepLanes: true });
+    this.#repeat();
+  }
+
+  async start(asked?: Claim): Promise<DrainStatus> {
+    const { clock, supervisor, logger, mark } = this.#parts;
+    const { mode } = supervisor.config.queue;
+    const claim = asked ?? (mode === 'Shared' ? 'released' : 'empty');
+    if (claim === 'released' && mode === 'PerReplica') {
+      throw new PostriderError(
+        'UsageError',
+        'Nobody else sees the volume of this pod: it can only be emptied',
+        {
+          hint: 'Leave the claim out, or ask for "empty".',
+        },
+      );
+    }
+    if (this.#begun !== undefined && this.#begun.claim !== claim) {
+      throw new PostriderError('UsageError', `A drain of another kind is under way: "${this.#begun.claim}"`, {
+        hint: 'Cancel it first: DELETE /v1/drain.',
+      });
+    }
     if (this.#begun === undefined) {
-      this.#begun = { at: clock.now(), since: clock.monotonic(), moved: new Moved() };
-      logger.info({ mode: supervisor.config.queue.mode }, 'drain begun');
-      await supervisor.turnTo('leave');
+      const begun = this.#begin(claim);
+      logger.info({ mode, claim }, 'drain begun');
+      if (claim === 'empty') {
+        try {
+          await mark.put();
+        } catch (error) {
+          if (this.#begun === begun) this.#begun = undefined;
+          throw error;
+        }
+        if (this.#begun !== begun) return this.status();
+      }
+      await supervisor.turnTo('leave', { keepLanes: claim === 'empty' });
       await within(clock, VOLUME_MS, this.identify());
       this.#repeat();
     }
     return this.status();
+  }
+
+  #begin(claim: Claim): Begun {
+    const { clock } = this.#parts;
+    const begun = { claim, at: clock.now(), since: clock.monotonic(), moved: new Moved() };
+    this.#begun = begun;
+    return begun;
   }
 
   /** Where nothing was begun, or it was cancelled, nothing is asked of anybody. */
@@ -131,7 +176,8 @@ export class Drain implements DrainControl {
   /** The pod serves again, with new workers, as soon as the old ones have ended. What has moved stays where it is. */
   async cancel(): Promise<DrainStatus> {
     if (this.#begun !== undefined) {
-      const { supervisor, logger } = this.#parts;
+      const { supervisor, logger, mark } = this.#parts;
+      if (this.#begun.claim === 'empty') await mark.remove();
       this.#begun = undefined;
       this.#digest = undefined;
       this.#cancelLook();
@@ -202,7 +248,7 @@ export class Drain implements DrainControl {
       seen = await this.#seen();
       if (this.#begun !== begun) return this.#look();
     }
-    const proof = this.#prove(seen);
+    const proof = this.#prove(begun.claim, seen);
     const about = aboutOf(begun, supervisor.config.queue.mode);
     if (proof !== undefined) return { ...about, state: 'drained', proof };
     this.#resume(seen.verdict.left);
@@ -264,7 +310,7 @@ export class Drain implements DrainControl {
 
   async #read(): Promise<Omit<Seen, 'at'>> {
     const { disk, host, supervisor } = this.#parts;
-    const { path, mode } = supervisor.config.queue;
+    const { path } = supervisor.config.queue;
     const sight = await lookAtQueue(disk, path);
     const self = host.self();
     const ours = (owner: Owner) =>
@@ -272,13 +318,14 @@ export class Drain implements DrainControl {
       owner.hostname === self.hostname &&
       owner.boot === self.boot &&
       owner.pidNamespace === self.pidNamespace;
-    const verdict = mode === 'Shared' ? verdictOfShared(sight, ours) : verdictOfOwn(sight, ours);
+    const verdict =
+      this.#begun?.claim === 'released' ? verdictOfShared(sight, ours) : verdictOfOwn(sight, ours);
     this.#known ??= { id: sight.id };
     if (sight.id === this.#known.id) return { id: sight.id, verdict };
     return { id: sight.id, verdict: { ...verdict, left: [...verdict.left, OTHER_QUEUE] } };
   }
 
-  #prove({ at, id, verdict }: Seen): Proof | undefined {
+  #prove(claim: Claim, { at, id, verdict }: Seen): Proof | undefined {
     const { supervisor, name, logger } = this.#parts;
     const { revision, fleet, queue } = supervisor.config;
     const proof = proofOf(
@@ -286,7 +333,7 @@ export class Drain implements DrainControl {
         pod: name,
         fleet: `${fleet.namespace}/${fleet.name}`,
         revision,
-        claim: queue.mode === 'Shared' ? 'released' : 'empty',
+        claim,
         queue: { path: queue.path, id },
       },
       verdict,
@@ -305,7 +352,9 @@ export class Drain implements DrainControl {
   #resume(left: readonly Leftover[]): void {
     const { supervisor, logger } = this.#parts;
     if (supervisor.duty !== 'rest' || !left.some(({ kind }) => FOR_WORKERS.has(kind))) return;
-    supervisor.turnTo('leave').catch((error: unknown) => logger.error({ err: error }, 'workers did not end'));
+    supervisor
+      .turnTo('leave', { keepLanes: this.#begun?.claim === 'empty' })
+      .catch((error: unknown) => logger.error({ err: error }, 'workers did not end'));
     this.#repeat();
   }
 
@@ -338,6 +387,6 @@ export class Drain implements DrainControl {
   }
 }
 
-function aboutOf({ at, moved }: Begun, mode: QueueConfig['mode']) {
-  return { mode, since: new Date(at).toISOString(), moved: moved.total() };
+function aboutOf({ claim, at, moved }: Begun, mode: QueueConfig['mode']) {
+  return { mode, claim, since: new Date(at).toISOString(), moved: moved.total() };
 }

@@ -66,6 +66,8 @@ export class Supervisor {
   #unreachable: string | undefined;
   #stopping = false;
   #duty: Duty = 'serve';
+  /** Workers that leave keep their lanes until they are empty. */
+  #keepLanes = false;
   /** Process ids of all workers that there ever were. */
   readonly #pids = new Set<number>();
   #refused: ConfigStatus['refused'];
@@ -105,7 +107,7 @@ export class Supervisor {
       throw error;
     }
     this.#watch();
-    this.exchange.start();
+    if (this.#duty === 'serve') this.exchange.start();
   }
 
   get config(): MtaConfig {
@@ -143,12 +145,13 @@ export class Supervisor {
 
   /**
    * Workers that serve are told to leave. Otherwise they end, in order, and new ones begin with the new duty, unless that is
-   * to rest. Resolves when what had to end has ended: after `rest`, nothing of this pod writes to the volume any more.
+   * to rest. In a shared folder those that leave let their lanes go, unless they are to keep them. Resolves when what had to end has ended: after `rest`, nothing of this pod writes to the volume any more.
    */
-  async turnTo(duty: Duty): Promise<void> {
+  async turnTo(duty: Duty, { keepLanes = false } = {}): Promise<void> {
     const before = this.#duty;
     if (duty === before || this.#stopping) return;
     this.#duty = duty;
+    this.#keepLanes = keepLanes;
     if (duty === 'serve') this.exchange.start();
     else this.exchange.stop();
     if (before === 'serve' && duty === 'leave') {
@@ -227,7 +230,7 @@ export class Supervisor {
 
   /** One that can't is started again, and then told so first of all. */
   #tellToLeave(worker: Worker): void {
-    worker.calls.leave().catch((error: unknown) => {
+    worker.calls.leave(this.#keepLanes).catch((error: unknown) => {
       this.#deps.logger.error({ err: error, worker: worker.index }, 'a worker could not leave');
       worker.process.kill();
     });

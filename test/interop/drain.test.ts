@@ -163,3 +163,47 @@ it('PerReplica: the command waits until another pod has everything, and the volu
   await waitFor('it to serve again', async () => (await readyz(leaves)) === 'ok\n', PATIENT);
   expect(await drainOf(leaves)).toEqual({ state: 'notDraining' });
 });
+
+it('emptied for good: a pod that is killed takes nothing when it comes back, until it is told to serve', async () => {
+  const nextHop = await freePort();
+  const sink = await startSink({ port: nextHop });
+  ends.push(() => sink.close());
+  const mta = await startPod({ ...toNobody(nextHop), queue: queueOf(temporaryFolder('own'), 'PerReplica') });
+  await send(mta);
+  await mta.control('/v1/drain', { method: 'POST' });
+  await drained(mta);
+  expect(sink.messages).toHaveLength(MESSAGES);
+
+  await mta.kill9();
+  await mta.restart({ wait: false });
+  const { proof } = await waitFor(
+    'the proof of another life',
+    async () => {
+      const status = await drainOf(mta).catch(() => undefined);
+      return status?.state === 'drained' && status;
+    },
+    PATIENT,
+  );
+  expect(proof.claim).toBe('empty');
+  await expect(SmtpClient.connect(mta.ports.smtp)).rejects.toThrow('ECONNREFUSED');
+  await mta.control('/v1/drain', { method: 'DELETE' });
+  await waitFor('it to serve again', async () => (await readyz(mta)) === 'ok\n', PATIENT);
+  await send(mta);
+});
+
+it('Shared: all pods together empty the folder of a fleet that ends', async () => {
+  const nextHop = await freePort();
+  const config = { ...toNobody(nextHop), queue: queueOf(temporaryFolder('shared'), 'Shared') };
+  const one = await startPod(config);
+  const other = await startPod({ ...config, queue: { ...config.queue, initialize: false } });
+  await send(one);
+  const body = JSON.stringify({ claim: 'empty' });
+  const headers = { 'content-type': 'application/json' };
+  for (const mta of [one, other]) await mta.control('/v1/drain', { method: 'POST', headers, body });
+  expect(await drainOf(one)).toMatchObject({ state: 'draining', claim: 'empty', messages: MESSAGES });
+  const sink = await startSink({ port: nextHop });
+  ends.push(() => sink.close());
+  for (const mta of [one, other]) expect((await drained(mta)).proof.claim).toBe('empty');
+  expect(sink.messages).toHaveLength(MESSAGES);
+  expect(readdirSync(join(config.queue.path, 'lanes'))).toEqual([]);
+});

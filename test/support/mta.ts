@@ -25,7 +25,7 @@ export interface Mta {
   /** SIGKILL to the supervisor and all workers. */
   kill9(): Promise<void>;
   /** The same config over the same queue again; waits until it is ready. */
-  restart(): Promise<void>;
+  restart(options?: { readonly wait?: boolean }): Promise<void>;
   /** A request to the control port with the token; rejects for anything but 2xx. */
   control(path: string, init?: RequestInit): Promise<unknown>;
   health(path: string): Promise<Response>;
@@ -111,9 +111,9 @@ export async function startMta(options: MtaOptions = {}): Promise<Mta> {
     log: () => jsonLines(running.output()),
     stop: () => running.stop('SIGTERM', config.drainSeconds * 1000 + 10_000),
     kill9: () => running.kill9(),
-    async restart() {
+    async restart({ wait = true } = {}) {
       running = launch();
-      await ready();
+      if (wait) await ready();
     },
     async control(path, init = {}) {
       const response = await fetch(`http://127.0.0.1:${ports.control}${path}`, {

@@ -81,8 +81,8 @@ export class FakeWorker {
         if (this.#behaviour.workload === undefined) throw new Error('not of this test');
         return { worker: String(this.pid), ...this.#behaviour.workload };
       },
-      leave: async () => {
-        this.asked.push('leave');
+      leave: async (keepLanes) => {
+        this.asked.push(keepLanes ? 'leave, keeping lanes' : 'leave');
         await this.#behaviour.leave?.(this);
       },
       noticed: async (release) => void this.noticed.push(release),
