@@ -6,7 +6,6 @@
 import type { Clock } from '../../mta/clock.ts';
 import type { MtaConfig } from '../../mta/config.ts';
 import type { Random } from '../../mta/random.ts';
-import { WorkQueue } from '../kube/work-queue.ts';
 import {
   type ClientIdentity,
   type ControlClient,
@@ -14,15 +13,10 @@ import {
   type PodAddress,
   PodRefused,
 } from './control-client.ts';
+import { Visits } from './visits.ts';
 
 /** How often a pod that has the newest config is asked whether it still has. */
 const ASK_MS = 10_000;
-/** A pod that can't be reached is on its way up, or down: it is tried again soon. */
-const LONGEST_PAUSE_MS = 5000;
-/** After so many failures in a row a pod is taken to be out of reach. */
-const PATIENCE = 3;
-/** Pods that are talked to at once. */
-const CONCURRENCY = 8;
 
 export interface PodReport {
   /** What it has loaded. */
@@ -44,30 +38,19 @@ export interface ConfigPushDeps {
 
 export class ConfigPush {
   readonly #deps: ConfigPushDeps;
-  readonly #queue: WorkQueue;
-  readonly #pods = new Map<string, PodAddress>();
+  readonly #visits: Visits;
   readonly #reports = new Map<string, PodReport>();
-  /** In a row, by pod. */
-  readonly #failures = new Map<string, number>();
   #client: ControlClient | undefined;
   #identity: ClientIdentity | undefined;
   #newest: { readonly revision: number; readonly document: string } | undefined;
 
   constructor(deps: ConfigPushDeps) {
     this.#deps = deps;
-    const { clock, random, onFailure } = deps;
-    this.#queue = new WorkQueue({
-      ...{ clock, random, concurrency: CONCURRENCY, longestPauseMs: LONGEST_PAUSE_MS },
-      work: (name) => this.#visit(name),
-      onFailure: (error, name, failures) => {
-        onFailure(error, name);
-        if (!this.#pods.has(name)) return;
-        this.#failures.set(name, failures);
-        // From now on it is known to be out of reach.
-        if (failures === PATIENCE) this.#deps.onUnreachable(name);
-      },
+    this.#visits = new Visits({
+      ...deps,
+      visit: (pod) => this.#visit(pod),
+      onForgotten: (pod) => this.#reports.delete(pod),
     });
-    this.#queue.start();
   }
 
   /** Who asks; undefined before that was said. */
@@ -80,7 +63,7 @@ export class ConfigPush {
     this.#client?.close();
     this.#client = client;
     this.#identity = identity;
-    for (const name of this.#pods.keys()) this.#queue.add(name);
+    this.#visits.visitAll();
   }
 
   /** By pod, of those that have been reached since they are named. */
@@ -90,48 +73,38 @@ export class ConfigPush {
 
   /** Whether it isn't known yet what a pod has loaded, and may soon be. */
   isAsking(pod: string): boolean {
-    return !this.#reports.has(pod) && (this.#failures.get(pod) ?? 0) < PATIENCE;
+    return !this.#reports.has(pod) && !this.#visits.isSilent(pod);
   }
 
-  /** These pods, and no others. One whose address has changed is another process: what was known of it is forgotten. */
+  /** Whether it has not answered for a while. */
+  isSilent(pod: string): boolean {
+    return this.#visits.isSilent(pod);
+  }
+
+  /** These pods, and no others. */
   name(pods: readonly PodAddress[]): void {
-    const names = new Set(pods.map(({ name }) => name));
-    for (const name of this.#pods.keys()) if (!names.has(name)) this.#forget(name);
-    for (const pod of pods) {
-      const { host, port } = this.#pods.get(pod.name) ?? {};
-      if (host === pod.host && port === pod.port) continue;
-      this.#forget(pod.name);
-      this.#pods.set(pod.name, pod);
-      this.#queue.add(pod.name);
-    }
+    this.#visits.name(pods);
   }
 
   /** The newest config, whose revision is higher than that of any before. */
   push(config: MtaConfig): void {
     if (this.#newest?.revision === config.revision) return;
     this.#newest = { revision: config.revision, document: JSON.stringify(config) };
-    for (const name of this.#pods.keys()) this.#queue.add(name);
+    this.#visits.visitAll();
   }
 
   async stop(): Promise<void> {
-    this.#pods.clear();
+    const stopped = this.#visits.stop();
     this.#client?.close();
-    await this.#queue.stop();
+    await stopped;
   }
 
-  #forget(name: string): void {
-    this.#pods.delete(name);
-    this.#reports.delete(name);
-    this.#failures.delete(name);
-  }
-
-  async #visit(name: string): Promise<number | undefined> {
-    const pod = this.#pods.get(name);
+  async #visit(pod: PodAddress): Promise<number | undefined> {
     const client = this.#client;
-    if (pod === undefined || client === undefined) return undefined;
+    if (client === undefined) return undefined;
     const loaded = await client.config(pod);
     const newest = this.#newest;
-    const before = this.#reports.get(name)?.refusal;
+    const before = this.#reports.get(pod.name)?.refusal;
     if (newest === undefined || loaded.revision >= newest.revision || before?.revision === newest.revision) {
       this.#note(pod, { revision: loaded.revision, refusal: newest === undefined ? undefined : before });
       return ASK_MS;
@@ -144,10 +117,10 @@ export class ConfigPush {
   #note(pod: PodAddress, report: PodReport): void {
     const { name } = pod;
     // Another pod may have its name by now.
-    if (this.#pods.get(name) !== pod) return;
+    if (!this.#visits.isNamed(pod)) return;
+    this.#visits.answered(pod);
     const before = this.#reports.get(name);
     this.#reports.set(name, report);
-    this.#failures.delete(name);
     if (JSON.stringify(before) !== JSON.stringify(report)) this.#deps.onReport(name, report);
   }
 }
