@@ -13,6 +13,8 @@ export const conditionTypes = {
   Programmed: 'Programmed',
   /** The sum: accepted, resolved, programmed, and working. What `kubectl wait --for=condition=Ready` waits for. */
   Ready: 'Ready',
+  /** MTA only: as many pods run as are asked for; those that were too many have left, and have proven that no mail is left with them. */
+  Scaled: 'Scaled',
   /** Work on the current generation is under way (kstatus). Present only while it is True. */
   Reconciling: 'Reconciling',
   /** Nothing will change until a person acts (kstatus). Present only while it is True. */
@@ -81,6 +83,20 @@ export const reasons = {
   NoPods: 'NoPods',
   /** A pod refuses the config, and goes on with the one before; the message has the pod and its reason. */
   ConfigRefused: 'ConfigRefused',
+
+  // Scaled, of an MTA
+  /** There are as many pods as are asked for. */
+  Scaled: 'Scaled',
+  /** Pods that are too many give their mail away; the message says how much is left. Wait. */
+  Draining: 'Draining',
+  /** A pod can't leave; the message says what keeps it, and what to do. No mail is lost meanwhile. */
+  DrainBlocked: 'DrainBlocked',
+  /** A volume without its pod may hold mail. Its pod is brought back to hand it over. */
+  VolumeOrphaned: 'VolumeOrphaned',
+
+  // Ready=False, of an MTA that is being deleted
+  /** It waits until its mail is delivered, as `spec.deletionPolicy` has it; the message says how much there is, and how to insist. */
+  Terminating: 'Terminating',
 
   // Ready=True
   /** It is accepted, everything that it refers to is there, and every serving pod has loaded it. */

@@ -16,7 +16,7 @@ const storage = z.strictObject({
   )
     .default('Shared')
     .describe(
-      'Shared: one ReadWriteMany volume for all pods; mail of a dead pod is taken over within seconds. PerReplica: a ReadWriteOnce volume for each pod, emptied to its peers before it goes; not yet supported. Immutable.',
+      'Shared: one ReadWriteMany volume for all pods; mail of a dead pod is taken over within seconds. PerReplica: a ReadWriteOnce volume for each pod, which is emptied to its peers before it goes; mail of a dead pod waits for its volume to come back. Immutable.',
     ),
   size: quantity().default('10Gi').describe('Size of each volume that is requested. Cluster only.'),
   storageClassName: objectName()
@@ -133,6 +133,12 @@ const spec = z.strictObject({
     })
     .prefault({})
     .describe('How a pod stops.'),
+  deletionPolicy: z
+    .enum(['Deliver', 'KeepVolumes', 'Discard'])
+    .default('Deliver')
+    .describe(
+      'What becomes of the mail when the MTA is deleted. Deliver: new mail is refused, and the MTA stays until all that it holds is delivered or has bounced; then its volumes go too. KeepVolumes: its pods stop, and the volumes stay with the mail, for an MTA of the same name. Discard: the mail is lost with the volumes. May be changed while the MTA waits to be deleted. Cluster only.',
+    ),
   attachment: mapList(grant, ['name'], 64)
     .default([])
     .describe(

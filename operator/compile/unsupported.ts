@@ -13,7 +13,6 @@ interface Row {
 }
 
 export const unsupported: readonly Row[] = [
-  { kind: 'MTA', field: 'storage.mode', values: ['PerReplica'], instead: 'use mode Shared' },
   { kind: 'MTA', field: 'listeners[].role', values: ['ODMR'], instead: 'use the roles SMTP and Submission' },
   {
     kind: 'MTA',

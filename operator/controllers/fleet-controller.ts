@@ -27,6 +27,9 @@ import {
   STATEFUL_SETS,
   VOLUME_CLAIMS,
 } from '../kube/resources.ts';
+import type { SeenPod } from '../life/facts.ts';
+import type { LifePlan } from '../life/plan.ts';
+import { type LifeState, lifeState } from '../life/state.ts';
 import { configObjects } from '../objects/config.ts';
 import { type Fleet, MOST_PARTS, names, POD_PORTS, type PodSettings, selectorOf } from '../objects/fleet.ts';
 import { disruptionBudget, networkPolicy, serviceAccount } from '../objects/policies.ts';
@@ -34,8 +37,10 @@ import { mailService, podsService } from '../objects/services.ts';
 import { sharedVolume, statefulSet } from '../objects/stateful-set.ts';
 import { ConfigPush, type PodReport } from '../pods/config-push.ts';
 import { ControlClient, type PodAddress } from '../pods/control-client.ts';
+import { Drains, type Wish } from '../pods/drains.ts';
 import type { Fragments } from '../status/fragments.ts';
 import { credentialsOf } from './credentials.ts';
+import { FINALIZER, FleetLife, isPaused } from './fleet-life.ts';
 import { generationsOf, type Observed, observe } from './observe.ts';
 import type { PodObject, Watched } from './watched.ts';
 
@@ -50,6 +55,8 @@ export interface FleetControllerDeps {
   readonly addressOf?: (pod: PodObject) => PodAddress | undefined;
   /** Something that statuses speak of may be another now. */
   readonly onState: (fleet: string) => void;
+  /** A pod has said something on which it depends what is to be done. */
+  readonly onLeaving: (fleet: string) => void;
 }
 
 /** What is known of a fleet, for those who write statuses. */
@@ -64,11 +71,15 @@ export interface FleetState {
   /** A serving pod has not been asked yet: what was found out before still holds, as far as is known. */
   readonly isAsking: boolean;
   readonly refusal: { readonly pod: string; readonly revision: number; readonly reason: string } | undefined;
+  /** Undefined before it has been looked at. */
+  readonly life: LifeState | undefined;
 }
 
 interface Running {
   readonly config: FleetConfig;
   readonly push: ConfigPush;
+  readonly drains: Drains;
+  life: LifeState | undefined;
   /** The same for the same password, for as long as the MTA is there. */
   readonly verifierFor: Environment['verifierFor'];
   generations: FleetState['generations'];
@@ -77,60 +88,99 @@ interface Running {
 
 export class FleetController {
   readonly #deps: FleetControllerDeps;
+  readonly #life: FleetLife;
   /** By `namespace/name`. */
   readonly #running = new Map<string, Running>();
 
   constructor(deps: FleetControllerDeps) {
     this.#deps = deps;
+    this.#life = new FleetLife(deps.client, deps.watched);
   }
 
   /** Resolves with the ms after which to look again. */
   async reconcile(key: string): Promise<number | undefined> {
-    const { watched, clock, random } = this.#deps;
+    const { watched, clock } = this.#deps;
     const object = watched.own('MTA').get(key);
     const parsed = object && mtaKind.spec.safeParse(object.spec);
     if (object === undefined || !parsed?.success) return this.#end(key);
-    const { name, namespace = '', uid = '' } = object.metadata;
-    const fleet: Fleet = { namespace, name, uid, spec: parsed.data };
-
+    const { name, namespace = '', uid = '', deletionTimestamp, finalizers = [] } = object.metadata;
+    const isEnding = deletionTimestamp !== undefined;
+    if (isEnding && !finalizers.includes(FINALIZER)) return this.#end(key);
+    const fleet: Fleet = { namespace, name, uid, spec: parsed.data, isEnding };
     const running = this.#running.get(key) ?? this.#begin(fleet);
-    const replicas = this.#replicasOf(fleet);
-    const now = clock.now();
+    if (isPaused(object)) {
+      this.#look(fleet, running);
+      this.#deps.onState(key);
+      return undefined;
+    }
+
+    if (!isEnding) await this.#life.hold(object);
+    const pods = this.#pods(fleet);
+    const plan = this.#life.plan(fleet, seenPods(pods, running));
+    running.life = lifeState(fleet, plan, (pod) => running.drains.report(pod));
+    if (plan.isOver) {
+      await this.#life.after(fleet, plan);
+      await this.#life.end(fleet, object);
+      return this.#end(key);
+    }
+    const next = await this.#write(fleet, plan, running);
+    const addresses = this.#addressesOf(pods);
+    running.push.name(addresses);
+    running.drains.want(wishesOf(fleet, plan, addresses));
+    await this.#life.after(fleet, plan);
+    this.#deps.onState(key);
+    return next - clock.now();
+  }
+
+  /** Resolves with the time at which something is due. */
+  async #write(fleet: Fleet, plan: LifePlan, running: Running): Promise<number> {
+    const { watched, clock, random } = this.#deps;
+    const { namespace } = fleet;
+    const members = Math.max(plan.replicas, this.#life.replicas(fleet));
     const credentials = credentialsOf(
       fleet,
-      Array.from({ length: replicas }, (_, ordinal) => `${name}-${ordinal}`),
+      Array.from({ length: members }, (_, ordinal) => names.pod(fleet, ordinal)),
       {
         authority: watched.secrets.get(keyOf({ namespace, name: names.authority(fleet) })),
         identities: watched.secrets.get(keyOf({ namespace, name: names.identities(fleet) })),
         operator: running.push.identity,
       },
-      now,
+      clock.now(),
       random,
     );
     for (const secret of credentials.secrets) await this.#apply(SECRETS, secret);
     if (running.push.identity !== credentials.operator) {
-      running.push.identify(credentials.operator, new ControlClient(fleet, credentials.operator, clock));
+      const client = new ControlClient(fleet, credentials.operator, clock);
+      running.push.identify(credentials.operator, client);
+      running.drains.identify(client);
     }
+    const compiled = this.#look(fleet, running) ?? (fleet.isEnding ? running.config.current : undefined);
+    if (compiled === undefined) return credentials.next;
+    const isClosing = fleet.isEnding === true && fleet.spec.deletionPolicy === 'Deliver';
+    const config = running.config.next(
+      isClosing ? { ...compiled, listeners: [] } : compiled,
+      highest(running.push.reports),
+    );
+    await this.#life.before(fleet, plan);
+    await this.#writeObjects(fleet, config, plan.replicas);
+    running.push.push(config);
+    return credentials.next;
+  }
 
-    const observed = observe(watched);
+  /** What compile makes of it; undefined where that is no config. */
+  #look(fleet: Fleet, running: Running): MtaConfig | undefined {
+    const observed = observe(this.#deps.watched);
     const { config, diagnostics } = this.#compile(fleet, observed, running);
     running.generations = generationsOf(observed);
     running.findings = Map.groupBy(diagnostics, ({ resource }) => idOf(resource));
-    if (config !== undefined) {
-      const next = running.config.next(config, highest(running.push.reports));
-      await this.#write(fleet, next, replicas);
-      running.push.push(next);
-    }
-    running.push.name(this.#podsOf(fleet));
-    this.#deps.onState(key);
-    return credentials.next - now;
+    return config;
   }
 
   /** Undefined where it is not known, or not any more. */
   state(key: string): FleetState | undefined {
     const running = this.#running.get(key);
     if (running === undefined) return undefined;
-    const { config, push, findings, generations } = running;
+    const { config, push, findings, generations, life } = running;
     const { namespace = '', name } = nameOf(key);
     const serving = this.#pods({ namespace, name }).filter(isReady);
     const reports = serving.map(({ metadata }) => push.reports.get(metadata.name)?.revision);
@@ -142,6 +192,7 @@ export class FleetController {
       loaded: reports.length === 0 ? undefined : Math.min(...reports.map((revision = 0) => revision)),
       isAsking: serving.some(({ metadata }) => push.isAsking(metadata.name)),
       refusal: refusing && { pod: refusing[0], ...refusing[1].refusal! },
+      life,
     };
   }
 
@@ -150,16 +201,24 @@ export class FleetController {
   }
 
   #begin(fleet: Fleet): Running {
-    const { clock, random, logger, onState } = this.#deps;
+    const { clock, random, logger, onState, onLeaving } = this.#deps;
     const key = keyOf(fleet);
+    const onFailure = (error: unknown, pod: string): void =>
+      logger.info({ fleet: key, pod, err: error }, 'pod could not be asked');
     const running: Running = {
       config: new FleetConfig(this.#storedConfig(fleet)),
       push: new ConfigPush({
         ...{ clock, random },
         onReport: () => onState(key),
         onUnreachable: () => onState(key),
-        onFailure: (error, pod) => logger.info({ fleet: key, pod, err: error }, 'pod could not be asked'),
+        onFailure,
       }),
+      drains: new Drains({
+        ...{ clock, random, onFailure },
+        onChange: () => onLeaving(key),
+        beforeServing: (pod) => this.#life.beforeServing(fleet, pod, clock.now()),
+      }),
+      life: undefined,
       verifierFor: verifiers(fleet.uid),
       generations: new Map(),
       findings: new Map(),
@@ -170,8 +229,10 @@ export class FleetController {
 
   async #end(key: string): Promise<undefined> {
     const running = this.#running.get(key);
+    if (running === undefined) return;
     this.#running.delete(key);
-    await running?.push.stop();
+    await Promise.all([running.push.stop(), running.drains.stop()]);
+    this.#deps.onState(key);
   }
 
   /** As an operator before this one has left it. */
@@ -208,7 +269,7 @@ export class FleetController {
   }
 
   /** What a pod needs to start comes before the pods. */
-  async #write(fleet: Fleet, config: MtaConfig, replicas: number): Promise<void> {
+  async #writeObjects(fleet: Fleet, config: MtaConfig, replicas: number): Promise<void> {
     const { settings } = this.#deps;
     const { configMaps, secrets } = configObjects(fleet, config);
     await this.#apply(SERVICE_ACCOUNTS, serviceAccount(fleet));
@@ -228,14 +289,6 @@ export class FleetController {
     if (!isAsDesired(desired, observed)) await this.#deps.client.apply(type, desired);
   }
 
-  /** No pod is taken away yet: that takes proof that its mail is elsewhere. */
-  #replicasOf(fleet: Fleet): number {
-    const { namespace } = fleet;
-    const name = names.statefulSet(fleet);
-    const running = this.#deps.watched.statefulSets.get(keyOf({ namespace, name }));
-    return Math.max(fleet.spec.replicas, running?.spec?.replicas ?? 0);
-  }
-
   #pods(fleet: { readonly namespace: string; readonly name: string }): PodObject[] {
     const selector = Object.entries(selectorOf(fleet));
     return [...this.#deps.watched.pods.values()].filter(
@@ -245,11 +298,27 @@ export class FleetController {
     );
   }
 
-  #podsOf(fleet: Fleet): PodAddress[] {
+  #addressesOf(pods: readonly PodObject[]): PodAddress[] {
     const { addressOf = podAddress } = this.#deps;
-    return this.#pods(fleet).flatMap((pod) => addressOf(pod) ?? []);
+    return pods.flatMap((pod) => addressOf(pod) ?? []);
   }
 }
+
+const seenPods = (pods: readonly PodObject[], { drains }: Running): SeenPod[] =>
+  pods.map(({ metadata: { name }, status }) => ({
+    name,
+    isPlaced: status?.podIP !== undefined && !['Succeeded', 'Failed'].includes(status.phase ?? ''),
+    isSilent: drains.isSilent(name),
+    report: drains.report(name),
+  }));
+
+/** Pods of an MTA that ends are asked for no more than what they leave behind. */
+const wishesOf = (fleet: Fleet, { leaving }: LifePlan, pods: readonly PodAddress[]) =>
+  pods.flatMap((pod): { pod: PodAddress; wish: Wish }[] => {
+    const claim = [...leaving].find(([ordinal]) => names.pod(fleet, ordinal) === pod.name)?.[1];
+    const wish = claim ?? (fleet.isEnding ? undefined : 'serve');
+    return wish === undefined ? [] : [{ pod, wish }];
+  });
 
 const isReady = ({ metadata, status }: PodObject): boolean =>
   metadata.deletionTimestamp === undefined &&

@@ -49,7 +49,11 @@ export class Operator {
       onFailure: (error, { plural }) => logger.warn({ resource: plural, err: error }, 'watch failed'),
     });
     this.watched = watched;
-    this.#controller = new FleetController({ ...deps, watched, onState: (fleet) => this.#told(fleet) });
+    this.#controller = new FleetController({
+      ...{ ...deps, watched },
+      onState: (fleet) => this.#told(fleet),
+      onLeaving: (fleet) => this.#fleets.add(fleet),
+    });
     const statuses = new StatusController({
       ...{ client, watched, clock },
       stateOf: (fleet) => this.#controller.state(fleet),

@@ -8,6 +8,7 @@ import { keyOf, nameOf } from '../kube/resource.ts';
 import { OWN_KINDS } from '../kube/resources.ts';
 import { names, selectorOf } from '../objects/fleet.ts';
 import { type Condition, conditionsFrom, sumOf, type Verdicts } from '../status/conditions.ts';
+import { lifeVerdicts } from '../status/life.ts';
 import { conditionsOf } from '../status/rules.ts';
 import type { FleetState } from './fleet-controller.ts';
 import { fleetsOf, type OwnObject, type Watched } from './watched.ts';
@@ -35,7 +36,7 @@ export class StatusController {
   async reconcile(key: string): Promise<undefined> {
     const kind = key.slice(0, key.indexOf('/'));
     const object = this.#deps.watched.own(kind).get(key.slice(kind.length + 1));
-    if (object === undefined || object.metadata.deletionTimestamp !== undefined) return;
+    if (object === undefined || (kind !== 'MTA' && object.metadata.deletionTimestamp !== undefined)) return;
     const status = kind === 'MTA' ? this.#ofMta(object) : this.#ofAttached(kind, object);
     if (status === undefined || isDeepStrictEqual(status, object.status)) return;
     const { namespace, name } = object.metadata;
@@ -90,7 +91,11 @@ export class StatusController {
       [...state.fragments.keys()].filter((resource) => resource.startsWith(`${kind}/`)).length;
     return {
       observedGeneration: generation,
-      conditions: this.#conditions(verdictsOf(id, state), generation, before.conditions),
+      conditions: this.#conditions(
+        verdictsOfMta(id, state, { namespace, name }),
+        generation,
+        before.conditions,
+      ),
       replicas: set?.status?.replicas ?? 0,
       readyReplicas: set?.status?.readyReplicas ?? 0,
       selector: Object.entries(selectorOf({ name }))
@@ -115,6 +120,11 @@ function verdictsOf(id: string, { findings, fragments, loaded, refusal }: FleetS
     findings: findings.get(id) ?? [],
     ...{ fragment: fragments.get(id), loaded, refusal },
   });
+}
+
+function verdictsOfMta(id: string, state: FleetState, mta: Ref): Verdicts {
+  const verdicts = verdictsOf(id, state);
+  return state.life === undefined ? verdicts : new Map([...verdicts, ...lifeVerdicts(state.life, mta)]);
 }
 
 function withoutFleet(fleets: readonly string[]): Verdicts {

@@ -39,6 +39,7 @@ export interface SecretObject extends KubeObject {
 
 export interface PodObject extends KubeObject {
   readonly status?: {
+    readonly phase?: string;
     readonly podIP?: string;
     readonly conditions?: readonly { readonly type: string; readonly status: string }[];
   };

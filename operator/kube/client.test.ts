@@ -127,9 +127,9 @@ describe('the client', () => {
   });
 
   it('has deleted what is not there', async () => {
-    const deleted = client.delete(SECRETS, secret, 'uid');
+    const deleted = client.delete(SECRETS, secret, { uid: 'uid', resourceVersion: '7' });
     const asked = await server.request(0);
-    expect(JSON.parse(asked.body)).toMatchObject({ preconditions: { uid: 'uid' } });
+    expect(JSON.parse(asked.body)).toMatchObject({ preconditions: { uid: 'uid', resourceVersion: '7' } });
     asked.answer(404, statusOf(404, 'NotFound'));
     await deleted;
   });

@@ -136,16 +136,20 @@ export class KubeClient {
   /**
    * Resolves also where there is none. What the object owns goes in the background.
    *
-   * @param uid of the one that is meant: another of that name is a conflict
+   * @param only the one that is meant, as it was seen: another, or a changed one, is a conflict
    */
-  async delete(type: ResourceType, name: ObjectName, uid?: string): Promise<void> {
+  async delete(
+    type: ResourceType,
+    name: ObjectName,
+    only?: { readonly uid: string | undefined; readonly resourceVersion?: string | undefined },
+  ): Promise<void> {
     try {
       await this.#call('delete', type, {
         method: 'DELETE',
         path: pathOf(type, name),
         body: JSON.stringify({
           ...{ apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: 'Background' },
-          ...(uid !== undefined && { preconditions: { uid } }),
+          ...(only !== undefined && { preconditions: only }),
         }),
       });
     } catch (error) {

@@ -9,6 +9,8 @@ export interface Fleet {
   readonly name: string;
   readonly uid: string;
   readonly spec: MtaSpec;
+  /** The MTA is being deleted: its objects are taken away one by one when their time has come. */
+  readonly isEnding?: boolean;
 }
 
 /** What the operator was told at its start. */
@@ -50,7 +52,11 @@ export const names = {
   secrets: ({ name }: Named, part: number) => `${name}-secrets-${part}`,
   identities: ({ name }: Named) => `${name}-identities`,
   authority: ({ name }: Named) => `${name}-authority`,
+  /** Of all pods, in mode Shared. */
   queue: ({ name }: Named) => `${name}-queue`,
+  /** Of one pod, in mode PerReplica, as the StatefulSet names it. */
+  queueOf: ({ name }: Named, ordinal: number) => `queue-${name}-${ordinal}`,
+  pod: ({ name }: Named, ordinal: number) => `${name}-${ordinal}`,
   serviceAccount: ({ name }: Named) => name,
   disruptionBudget: ({ name }: Named) => name,
   networkPolicy: ({ name }: Named) => name,
@@ -74,21 +80,25 @@ const labelsOf = (fleet: Fleet): Record<string, string> => ({
   'app.kubernetes.io/managed-by': 'postrider',
 });
 
-/** Metadata of an object that goes with its MTA. */
+/**
+ * Metadata of an object that goes with its MTA. Not while that ends: what deletes in the foreground (`--cascade=foreground`, Argo CD) would
+ * take the pods away first of all.
+ */
 export const metadataOf = (fleet: Fleet, name: string) => ({
+  ...metadataToKeep(fleet, name),
+  ...(fleet.isEnding !== true && { ownerReferences: ownersOf(fleet) }),
+});
+
+const ownersOf = (fleet: Fleet) => [
+  {
+    ...{ apiVersion: API_VERSION, kind: 'MTA', name: fleet.name, uid: fleet.uid },
+    ...{ controller: true, blockOwnerDeletion: true },
+  },
+];
+
+/** Metadata of an object that is there until it is taken away on purpose: mail may be on it. */
+export const metadataToKeep = (fleet: Fleet, name: string) => ({
   name,
   namespace: fleet.namespace,
   labels: labelsOf(fleet),
-  ownerReferences: [
-    {
-      ...{ apiVersion: API_VERSION, kind: 'MTA', name: fleet.name, uid: fleet.uid },
-      ...{ controller: true, blockOwnerDeletion: true },
-    },
-  ],
 });
-
-/** Metadata of an object that is there until it is taken away on purpose: mail may be on it. */
-export const metadataToKeep = (fleet: Fleet, name: string) => {
-  const { ownerReferences: _, ...rest } = metadataOf(fleet, name);
-  return rest;
-};

@@ -24,7 +24,7 @@ export function statefulSet(fleet: Fleet, settings: PodSettings, replicas: numbe
           {
             apiVersion: 'v1',
             kind: 'PersistentVolumeClaim',
-            metadata: { name: 'queue', labels: selectorOf(fleet) },
+            metadata: { name: 'queue', labels: metadataToKeep(fleet, '').labels },
             spec: claim(fleet, 'ReadWriteOnce'),
           },
         ],

@@ -5,6 +5,7 @@
 import { Agent, request } from 'node:https';
 import type { Clock } from '../../mta/clock.ts';
 import { type FleetName, memberHost } from '../../mta/fleet/hosts.ts';
+import type { Claim } from '../life/plan.ts';
 
 export interface PodAddress {
   /** Of the pod, and of the member. */
@@ -40,6 +41,22 @@ export interface LoadedConfig {
   readonly revision: number;
 }
 
+/** What a pod says of its leaving: of mta/control/drain-types.ts what is of use here. */
+export type DrainAnswer =
+  | { readonly state: 'notDraining' }
+  | {
+      readonly state: 'draining';
+      readonly claim: Claim;
+      readonly messages: number;
+      readonly problems: readonly {
+        readonly subject: string;
+        readonly reason: string;
+        readonly advice: string;
+      }[];
+      readonly left: readonly { readonly where: string; readonly what: string }[];
+    }
+  | { readonly state: 'drained'; readonly claim: Claim; readonly proof: { readonly digest: string } };
+
 /** A config of thousands of domains takes a while to be read and compiled. */
 const TIMEOUT_MS = 60_000;
 
@@ -64,6 +81,18 @@ export class ControlClient {
   /** @param document a config as JSON */
   load(pod: PodAddress, document: string): Promise<LoadedConfig> {
     return this.#ask(pod, 'PUT', '/v1/config', document) as Promise<LoadedConfig>;
+  }
+
+  drain(pod: PodAddress): Promise<DrainAnswer> {
+    return this.#ask(pod, 'GET', '/v1/drain') as Promise<DrainAnswer>;
+  }
+
+  beginDrain(pod: PodAddress, claim: Claim): Promise<DrainAnswer> {
+    return this.#ask(pod, 'POST', '/v1/drain', JSON.stringify({ claim })) as Promise<DrainAnswer>;
+  }
+
+  cancelDrain(pod: PodAddress): Promise<DrainAnswer> {
+    return this.#ask(pod, 'DELETE', '/v1/drain') as Promise<DrainAnswer>;
   }
 
   /** Calls under way end with an error. */

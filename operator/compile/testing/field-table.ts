@@ -62,12 +62,17 @@ const verifiedBy = { mode: 'Verified', caRef: { name: 'authorities' } };
 
 export const fieldTable: Record<string, Record<string, Row>> = {
   MTA: {
-    ...set('cluster', { replicas: 7, 'storage.size': '7Gi', 'storage.storageClassName': 'fast' }),
-    ...set('notYet', { 'storage.mode': 'PerReplica' }),
+    ...set('cluster', {
+      replicas: 7,
+      'storage.size': '7Gi',
+      'storage.storageClassName': 'fast',
+      deletionPolicy: 'Discard',
+    }),
     ...set('config', {
       workers: 7,
       hostname: 'other.example.test',
       postmaster: 'a@example.test',
+      'storage.mode': 'PerReplica',
       'storage.leaseTerm': '7s',
       'storage.inlineMessageSize': '7Ki',
       'storage.segmentSize': '7Mi',

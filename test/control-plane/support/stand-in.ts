@@ -3,12 +3,14 @@ import { pino } from 'pino';
 import { systemClock } from '../../../mta/clock.ts';
 import type { MtaConfig } from '../../../mta/config.ts';
 import { createControlServer } from '../../../mta/control/control.ts';
+import type { Claim, DrainControl, DrainProblem, DrainStatus } from '../../../mta/control/drain-types.ts';
 import type { HttpServer } from '../../../mta/control/http.ts';
 import type { ConfigStatus, ControlBackend } from '../../../mta/control/types.ts';
 import { PostriderError } from '../../../mta/errors.ts';
 import type { FleetName } from '../../../mta/fleet/hosts.ts';
 import type { Identity } from '../../../mta/fleet/identity.ts';
 import { KeptIdentity } from '../../../mta/fleet/kept-identity.ts';
+import type { Proof } from '../../../mta/queue/proof/proof.ts';
 import { parseConfig } from '../../../mta/setup.ts';
 import type { PodObject, SecretObject } from '../../../operator/controllers/watched.ts';
 import type { KubeClient } from '../../../operator/kube/client.ts';
@@ -27,6 +29,7 @@ export class StandIn {
   config: MtaConfig | undefined;
   /** Why it refuses every config, if it does. */
   refuses: string | undefined;
+  readonly drain = new StandInDrain();
 
   constructor(client: KubeClient, fleet: FleetName, name: string) {
     this.#client = client;
@@ -51,6 +54,7 @@ export class StandIn {
     const backend = {
       config: () => this.#status,
       load: async (document: unknown) => this.#load(document),
+      drain: this.drain,
     } as unknown as ControlBackend;
     this.#server = createControlServer(backend, {
       access: { by: 'certificate', identity: kept, fleet: this.#fleet },
@@ -76,6 +80,13 @@ export class StandIn {
     await this.#server?.close();
   }
 
+  /** It has ended, and is gone. */
+  async end(): Promise<void> {
+    await this.stop();
+    const { namespace } = this.#fleet;
+    await this.#client.delete(PODS, { namespace, name: this.name });
+  }
+
   #load(document: unknown): ConfigStatus {
     const config = parseConfig(document);
     if (this.refuses !== undefined) throw new PostriderError('ConfigInvalid', this.refuses);
@@ -93,5 +104,41 @@ export class StandIn {
     });
     if (certificate === undefined || key === undefined || authority === undefined) return undefined;
     return { certificate, key, authority };
+  }
+}
+
+/** What a pod says of its leaving: it has done so as soon as the test has taken its mail away. */
+class StandInDrain implements DrainControl {
+  messages = 0;
+  problems: DrainProblem[] = [];
+  claim: Claim | undefined;
+
+  async start(claim: Claim = 'empty'): Promise<DrainStatus> {
+    this.claim = claim;
+    return this.status();
+  }
+
+  async status(): Promise<DrainStatus> {
+    if (this.claim === undefined) return { state: 'notDraining' };
+    const nothing = { messages: 0, bytes: 0 };
+    const { claim, messages, problems } = this;
+    const since = '2026-11-29T00:00:00.000Z';
+    const about = { mode: 'PerReplica', claim, moved: nothing, since } as const;
+    if (messages === 0 || claim === 'released') {
+      return { ...about, state: 'drained', proof: { digest: 'sha256:00' } as Proof };
+    }
+    return {
+      ...{ ...about, state: 'draining', messages, bytes: 0, lanes: [], movedPerSecond: nothing },
+      ...{ pinned: [], owed: [], problems, left: [] },
+    };
+  }
+
+  async cancel(): Promise<DrainStatus> {
+    this.claim = undefined;
+    return this.status();
+  }
+
+  async giveUp(): Promise<never> {
+    throw new Error('not of this test');
   }
 }
