@@ -58,6 +58,24 @@ describe('a second copy', () => {
     expect(of(1010 + 2 * LONGEST_SETTLE_MS)).toHaveLength(1);
   });
 
+  it('may be what a process had looked at the lease for when it stood still: one message, as it wakes', () => {
+    const stop = { kind: 'stop' as const, node: 'n1', at: 1000, to: 4990 };
+    const woken = [copy('n1', 5000), copy('n2', 5200)];
+    expect(verdict(woken, { nodeFaults: [stop] })).toMatchObject({
+      byFault: { 'stop, woken': 1 },
+      unaccounted: [],
+    });
+    expect(verdict([copy('n1', 5600), copy('n2', 5800)], { nodeFaults: [stop] }).unaccounted).toHaveLength(1);
+    const second = [copy('n1', 5001, 'lane-2'), copy('n2', 5201, 'lane-2')];
+    const all = new Map([
+      ['m1 a@x', woken],
+      ['m2 a@x', second],
+    ]);
+    const journals = { endsOf: () => [], ownersOf: () => [] };
+    const { unaccounted } = judge(all, { nodeFaults: [stop], volumeFaults: [], settled: [], journals });
+    expect(unaccounted).toHaveLength(1);
+  });
+
   it('has none where the fault came after it', () => {
     const copies = [copy('n1', 1000), copy('n2', 1700)];
     expect(verdict(copies, { nodeFaults: [kill(1800)] }).unaccounted).toHaveLength(1);

@@ -3,7 +3,8 @@
  * was not yet synced, when a fault struck the process that sent it. All but one of its copies need such a fault. Pure.
  *
  * What was synced is known from the lanes' journals (journals.ts), and from nothing else: no copy may begin once the
- * recipient's end is in what counts of its journal, and none has two ends that count. What had not been recorded
+ * recipient's end is in what counts of its journal, and none has two ends that count. A process that stood still between
+ * its look at the lease and its final dot sends that when it wakes: one message, as it has one thread. What had not been recorded
  * `LONGEST_SETTLE_MS` after its reply, though nothing had happened yet, was not about to be: no fault excuses it, unless
  * settlements with which nothing interfered took as long in this run, as where processes get no processor.
  */
@@ -120,6 +121,8 @@ class History {
   /** How long it took to settle what no fault came near. */
   readonly settlements: readonly { readonly ms: number; readonly copy: Copy }[];
   readonly #longest: number;
+  /** The message that a process sent when it woke, by process and stop. */
+  readonly #woken = new Map<string, string>();
 
   constructor(copies: ReadonlyMap<string, readonly Copy[]>, evidence: Evidence) {
     this.#evidence = evidence;
@@ -138,6 +141,7 @@ class History {
    * @param next when the next copy's final dot was read
    */
   excuse(copy: Copy, next = Number.POSITIVE_INFINITY): Excuse | undefined {
+    if (this.#hasWoken(copy)) return { kind: 'stop, woken' };
     const until = Math.min(copy.repliedAt + this.#longest, next);
     const first = this.#strikes(copy)[0];
     if (first && first.at <= until) {
@@ -148,6 +152,19 @@ class History {
     // What can't be written waits in memory: only together with its process is it lost.
     const lost = first && first.at <= trouble.to + this.#longest;
     return lost ? { kind: `${first.kind}, volume full` } : undefined;
+  }
+
+  /** Whether it is what this process had before it stood still: the first message that is asked about, and no other. */
+  #hasWoken({ node, queueId, dotAt }: Copy): boolean {
+    const stop = this.#faultsOf
+      .get(node)
+      ?.find(({ at, to }) => to !== undefined && at <= dotAt && to <= dotAt && dotAt <= to + READ_LATE_MS);
+    if (stop === undefined) return false;
+    const [owner] = this.#evidence.journals.ownersOf(queueId, node, dotAt);
+    const process = `${node} ${owner?.pid ?? ''} ${stop.at}`;
+    const before = this.#woken.get(process) ?? queueId;
+    this.#woken.set(process, before);
+    return before === queueId;
   }
 
   describe(copy: Copy, excuse: Excuse | undefined): string {

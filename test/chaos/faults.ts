@@ -11,6 +11,8 @@ export interface NodeFault {
   /** Of the one process that was struck, as its container counts; all of the node's where absent. */
   readonly pid?: number;
   readonly at: number;
+  /** When one that stood still went on. */
+  readonly to?: number;
 }
 
 export interface VolumeFault {

@@ -209,9 +209,10 @@ class Strikes {
     const node = await this.#pick();
     node.busy = true;
     const at = node.freeze();
-    this.#nodeFaults.push({ kind: 'stop', node: node.name, at });
+    const index = this.#nodeFaults.push({ kind: 'stop', node: node.name, at }) - 1;
     await sleep(this.#options.termSeconds * 1000 * (1.2 + this.#random()));
     if (this.#fleet.journals.takenFrom(node.name, at)) this.stopsTaken += 1;
+    this.#nodeFaults[index] = { kind: 'stop', node: node.name, at, to: Date.now() };
     node.thaw();
     node.busy = false;
   }
