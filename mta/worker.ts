@@ -264,6 +264,7 @@ export function createWorker(
     async ping() {},
     metrics: () => metrics.registry.getMetricsAsJSON(),
     queue: async () => running().operations.summary(),
+    totals: async () => running().operations.totals(),
     messages: async (filter: MessageFilter) => running().operations.messages(filter),
     message: async (id: QueueId) => running().operations.message(id),
     content: async (id: QueueId, limit: number) => running().operations.content(id, limit),

@@ -48,6 +48,10 @@ const backend: ControlBackend = {
   queue: async () => {
     throw new Error('a worker broke, and here are its secrets');
   },
+  totals: async () => ({
+    ...{ messages: 7, bytes: 700, oldestSeconds: 5, oldestAt: '2026-11-22T14:00:00.000Z', lanes: 1 },
+    ...{ damaged: 0, full: false, recipients: { due: 1, active: 2, deferred: 3, held: 4 }, isPartial: false },
+  }),
   messages: async (filter) => note('messages', filter, [message]),
   message: async (id) => (id === message.id ? message : undefined),
   content: async (id, limit) =>
@@ -127,6 +131,16 @@ describe('who may ask', () => {
   it('needs a Host that means this machine', async () => {
     expect(await askAs(`evil.example:${port}`)).toBe(421);
     expect(await askAs(`localhost:${port}`)).toBe(200);
+  });
+});
+
+describe('the queue', () => {
+  it('is counted without a word of what is in it', async () => {
+    const { status, body } = await ask('GET', '/v1/queue/totals');
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ messages: 7, oldestAt: '2026-11-22T14:00:00.000Z', isPartial: false });
+    expect(body).not.toHaveProperty('destinations');
+    expect((await ask('GET', '/v1/queue/totals?limit=1')).status).toBe(400);
   });
 });
 

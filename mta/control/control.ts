@@ -86,6 +86,10 @@ function queueRoutes(app: FastifyInstance, backend: ControlBackend): void {
     parse(noQuery, request.query);
     return backend.queue();
   });
+  app.get('/v1/queue/totals', async (request) => {
+    parse(noQuery, request.query);
+    return backend.totals();
+  });
   app.get('/v1/messages', async (request) => ({
     messages: await backend.messages(defined(parse(listQuery, request.query))),
   }));

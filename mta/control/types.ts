@@ -4,10 +4,13 @@ import type { HistoryQuery, HistoryRecord } from '../log/types.ts';
 import type { QueueId } from '../queue/types.ts';
 import type { DrainControl } from './drain-types.ts';
 
-export interface QueueSummary {
+/** Counts alone: what it costs doesn't grow with the queue. */
+export interface QueueTotals {
   readonly messages: number;
   readonly bytes: number;
   readonly oldestSeconds: number | undefined;
+  /** When the oldest arrived, ISO 8601: it stays the same while the message does. */
+  readonly oldestAt?: string;
   readonly lanes: number;
   readonly damaged: number;
   readonly full: boolean;
@@ -18,6 +21,9 @@ export interface QueueSummary {
     readonly deferred: number;
     readonly held: number;
   };
+}
+
+export interface QueueSummary extends QueueTotals {
   /** By destination key, largest first, at most 1,000. */
   readonly destinations: readonly DestinationSummary[];
 }
@@ -93,6 +99,8 @@ export interface ControlBackend {
   /** Rejects with `PostriderError` ConfigInvalid; the old config stays. */
   load(document: unknown): Promise<ConfigStatus>;
   queue(): Promise<QueueSummary>;
+  /** `isPartial` where a worker has not answered, so that its share is missing. */
+  totals(): Promise<QueueTotals & { readonly isPartial: boolean }>;
   messages(filter: MessageFilter): Promise<readonly MessageSummary[]>;
   message(id: QueueId): Promise<MessageSummary | undefined>;
   /** Raw content, headers first, at most `limit` bytes. */

@@ -24,6 +24,7 @@ describe('mergeSummaries', () => {
       messages: 2,
       bytes: 20,
       oldestSeconds: 8,
+      oldestAt: '1970-01-01T00:00:02.000Z',
       lanes: 2,
       full: true,
       recipients: { due: 2, active: 4, deferred: 6, held: 8 },
@@ -59,6 +60,17 @@ describe('mergeSummaries', () => {
 });
 
 describe('controlBackend', () => {
+  it('says of its totals when a worker is not among them', async () => {
+    const answers = [worker({}), worker({})];
+    const backend = controlBackend(
+      { all: async () => answers, config: { workers: 2 } } as unknown as Supervisor,
+      { fleet: undefined, drain: {} as DrainControl, clock: systemClock, random: systemRandom },
+    );
+    expect(await backend.totals()).toMatchObject({ messages: 2, isPartial: false });
+    answers.pop();
+    expect(await backend.totals()).toMatchObject({ messages: 1, isPartial: true });
+  });
+
   it('changes no more messages than the limit says, of all workers together', async () => {
     const queues = [3, 3, 3];
     const workers = queues.map((_, n) => ({

@@ -4,8 +4,8 @@ import type { Clock } from '../clock.ts';
 import type { MtaConfig } from '../config.ts';
 import type { DrainControl } from '../control/drain-types.ts';
 import { MetricsSum } from '../control/metrics-sum.ts';
-import type { WorkerDestination, WorkerSummary } from '../control/operations.ts';
-import type { ControlBackend, DestinationSummary, QueueSummary } from '../control/types.ts';
+import type { WorkerDestination, WorkerSummary, WorkerTotals } from '../control/operations.ts';
+import type { ControlBackend, DestinationSummary, QueueSummary, QueueTotals } from '../control/types.ts';
 import { PostriderError } from '../errors.ts';
 import { openRedact } from '../log/open.ts';
 import { searchHistory } from '../log/search.ts';
@@ -50,6 +50,13 @@ export function controlBackend(
       return supervisor.load(config);
     },
     queue: async () => mergeSummaries(await supervisor.all((worker) => worker.queue()), deps.clock.now()),
+    async totals() {
+      const answers = await supervisor.all((worker) => worker.totals());
+      return {
+        ...mergeTotals(answers, deps.clock.now()),
+        isPartial: answers.length < supervisor.config.workers,
+      };
+    },
     async messages(filter) {
       const found = await supervisor.all((worker) => worker.messages(filter));
       return found
@@ -99,15 +106,24 @@ export function controlBackend(
 
 /** One summary of several workers; `now` in ms since the epoch. */
 export function mergeSummaries(summaries: readonly WorkerSummary[], now: number): QueueSummary {
-  const counts = summaries.map((summary) => summary.counts);
+  return {
+    ...mergeTotals(summaries, now),
+    destinations: mergeDestinations(summaries.flatMap((summary) => summary.destinations)),
+  };
+}
+
+export function mergeTotals(totals: readonly WorkerTotals[], now: number): QueueTotals {
+  const counts = totals.map((each) => each.counts);
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
   const oldest = Math.min(...counts.map((count) => count.oldest ?? Number.POSITIVE_INFINITY));
-  const recipients = (state: keyof WorkerSummary['recipients']) =>
-    sum(summaries.map((summary) => summary.recipients[state]));
+  const isEmpty = oldest === Number.POSITIVE_INFINITY;
+  const recipients = (state: keyof WorkerTotals['recipients']) =>
+    sum(totals.map((each) => each.recipients[state]));
   return {
     messages: sum(counts.map((count) => count.messages)),
     bytes: sum(counts.map((count) => count.bytes)),
-    oldestSeconds: oldest === Number.POSITIVE_INFINITY ? undefined : Math.max(0, (now - oldest) / 1000),
+    oldestSeconds: isEmpty ? undefined : Math.max(0, (now - oldest) / 1000),
+    ...(!isEmpty && { oldestAt: new Date(oldest).toISOString() }),
     lanes: sum(counts.map((count) => count.lanes)),
     damaged: sum(counts.map((count) => count.damaged)),
     full: counts.some((count) => count.full),
@@ -117,7 +133,6 @@ export function mergeSummaries(summaries: readonly WorkerSummary[], now: number)
       deferred: recipients('deferred'),
       held: recipients('held'),
     },
-    destinations: mergeDestinations(summaries.flatMap((summary) => summary.destinations)),
   };
 }
 

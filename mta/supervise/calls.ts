@@ -1,7 +1,7 @@
 /** What the supervisor asks of a worker, and what a worker tells without being asked. */
 import type { MetricObjectWithValues, MetricValue } from 'prom-client';
 import type { MtaConfig } from '../config.ts';
-import type { WorkerSummary } from '../control/operations.ts';
+import type { WorkerSummary, WorkerTotals } from '../control/operations.ts';
 import type { MessageFilter, MessageSummary, QueueAction } from '../control/types.ts';
 import type { Grant, WorkerNeed } from '../fleet/fair-split.ts';
 import type { MemberCalls, ReceivingWorker } from '../fleet/types.ts';
@@ -25,6 +25,7 @@ export type WorkerCalls = ReceivingWorker & {
   ping(): Promise<void>;
   metrics(): Promise<MetricObjectWithValues<MetricValue<string>>[]>;
   queue(): Promise<WorkerSummary>;
+  totals(): Promise<WorkerTotals>;
   messages(filter: MessageFilter): Promise<MessageSummary[]>;
   message(id: QueueId): Promise<MessageSummary | undefined>;
   content(id: QueueId, limit: number): Promise<Uint8Array | undefined>;

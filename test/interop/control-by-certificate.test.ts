@@ -39,6 +39,10 @@ it('a config that an operator pushes is loaded by every worker, and no session e
   expect(refused).toMatchObject({ status: 422, body: { code: 'ConfigInvalid' } });
   expect(await ask('GET', '/v1/config')).toMatchObject({ body: { revision: 4, refused: { revision: 5 } } });
   expect((await client.command('NOOP')).code).toBe(250);
+  expect(await ask('GET', '/v1/queue/totals')).toMatchObject({
+    status: 200,
+    body: { messages: 0, damaged: 0, full: false, recipients: { deferred: 0 }, isPartial: false },
+  });
   client.close();
 });
 
