@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { seeded } from '../../mta/testing/seeded.ts';
 import { settleDown, TestClock } from '../../mta/testing/test-clock.ts';
-import { WorkQueue } from './work-queue.ts';
+import { type Turn, WorkQueue } from './work-queue.ts';
 
 interface Job {
   readonly key: string;
@@ -14,6 +14,7 @@ function openQueue(concurrency = 2) {
   const clock = new TestClock();
   const jobs: Job[] = [];
   const failures: number[] = [];
+  const turns: Turn[] = [];
   const queue = new WorkQueue({
     ...{ clock, random: seeded(1), concurrency },
     work: (key) =>
@@ -21,9 +22,10 @@ function openQueue(concurrency = 2) {
         jobs.push({ key, end: resolve, fail: () => reject(new Error('no')) });
       }),
     onFailure: (_error, _key, count) => failures.push(count),
+    onTurn: (turn) => turns.push(turn),
   });
   queue.start();
-  return { clock, jobs, failures, queue, keys: () => jobs.map(({ key }) => key) };
+  return { clock, jobs, failures, turns, queue, keys: () => jobs.map(({ key }) => key) };
 }
 
 describe('a work queue', () => {
@@ -99,6 +101,23 @@ describe('a work queue', () => {
     jobs[2]!.end();
     await clock.advance(120_000);
     expect(keys()).toHaveLength(3);
+  });
+
+  it('tells how long each key waited and was worked on, and whether that failed', async () => {
+    const { queue, clock, jobs, turns } = openQueue(1);
+    queue.add('a');
+    queue.add('b');
+    await clock.advance(1000);
+    queue.add('b');
+    jobs[0]!.end();
+    await settleDown();
+    await clock.advance(500);
+    jobs[1]!.fail();
+    await settleDown();
+    expect(turns).toEqual([
+      { waitedMs: 0, workedMs: 1000, failed: false },
+      { waitedMs: 1000, workedMs: 500, failed: true },
+    ]);
   });
 
   it('stops when what is worked on has ended, and begins nothing more', async () => {

@@ -20,12 +20,20 @@ export interface WorkQueueOptions {
   readonly work: (key: string) => Promise<number | undefined>;
   /** Told of each failure: the key comes again by itself. */
   readonly onFailure: (error: unknown, key: string, failures: number) => void;
+  /** Told of each turn, for metrics: how long the key had waited, and how long the work took. */
+  readonly onTurn?: (turn: Turn) => void;
+}
+
+export interface Turn {
+  readonly waitedMs: number;
+  readonly workedMs: number;
+  readonly failed: boolean;
 }
 
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
-  /** In the order in which they came. */
-  readonly #waiting = new Set<string>();
+  /** Since when, in the order in which they came. */
+  readonly #waiting = new Map<string, number>();
   readonly #running = new Set<string>();
   /** Added while it was worked on. */
   readonly #again = new Set<string>();
@@ -72,7 +80,7 @@ export class WorkQueue {
     this.#later.get(key)?.cancel();
     this.#later.delete(key);
     if (this.#running.has(key)) this.#again.add(key);
-    else this.#waiting.add(key);
+    else if (!this.#waiting.has(key)) this.#waiting.set(key, this.#options.clock.monotonic());
     this.#pump();
   }
 
@@ -89,16 +97,17 @@ export class WorkQueue {
 
   #pump(): void {
     if (!this.#started) return;
-    for (const key of this.#waiting) {
+    for (const [key, since] of this.#waiting) {
       if (this.#running.size >= this.#options.concurrency) return;
       this.#waiting.delete(key);
       this.#running.add(key);
-      void this.#work(key);
+      void this.#work(key, since);
     }
   }
 
-  async #work(key: string): Promise<void> {
-    const { work, onFailure } = this.#options;
+  async #work(key: string, since: number): Promise<void> {
+    const { work, onFailure, onTurn, clock } = this.#options;
+    const began = clock.monotonic();
     try {
       const again = await work(key);
       this.#failures.delete(key);
@@ -109,6 +118,10 @@ export class WorkQueue {
       onFailure(error, key, failures);
       this.addAfter(key, this.#pauseAfter(failures));
     }
+    onTurn?.({
+      ...{ waitedMs: began - since, workedMs: clock.monotonic() - began },
+      failed: this.#failures.has(key),
+    });
     this.#running.delete(key);
     if (this.#again.delete(key)) this.add(key);
     if (this.#stopped && this.#running.size === 0) this.#idle();
