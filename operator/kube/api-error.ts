@@ -51,3 +51,9 @@ export const isConflict = (error: unknown): boolean => error instanceof ApiError
 
 /** A resource version, or a page of a list, is too old: list again. */
 export const isGone = (error: unknown): boolean => error instanceof ApiError && error.status === 410;
+
+const REFUSALS = new Set([400, 403, 404, 405, 413, 415, 422]);
+
+/** The object itself is refused: by its schema, by admission, by a quota, by RBAC. The same again would be, too. */
+export const isRefusal = (error: unknown): error is ApiError =>
+  error instanceof ApiError && REFUSALS.has(error.status);

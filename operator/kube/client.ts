@@ -33,6 +33,7 @@ export interface Scope {
   /** All where absent. */
   readonly namespace?: string | undefined;
   readonly labelSelector?: string | undefined;
+  readonly fieldSelector?: string | undefined;
 }
 
 export interface WatchEvent<T> {
@@ -64,7 +65,7 @@ export class KubeClient {
     let next: string | undefined;
     for (;;) {
       const path = `${pathOf(type, scope)}?${query({
-        labelSelector: scope.labelSelector,
+        ...{ labelSelector: scope.labelSelector, fieldSelector: scope.fieldSelector },
         limit: limit === 0 ? undefined : limit,
         continue: next,
       })}`;
@@ -168,7 +169,7 @@ export class KubeClient {
   ): AsyncGenerator<WatchEvent<T>, void> {
     const path = `${pathOf(type, scope)}?${query({
       ...{ watch: true, allowWatchBookmarks: true, timeoutSeconds: seconds },
-      ...{ labelSelector: scope.labelSelector, resourceVersion },
+      ...{ labelSelector: scope.labelSelector, fieldSelector: scope.fieldSelector, resourceVersion },
     })}`;
     const response = await this.#answer('watch', type, { method: 'GET', path, signal });
     let rest = '';

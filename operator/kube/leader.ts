@@ -10,7 +10,7 @@ import type { Clock } from '../../mta/clock.ts';
 import type { Random } from '../../mta/random.ts';
 import { isConflict } from './api-error.ts';
 import type { KubeClient } from './client.ts';
-import type { KubeObject, ObjectName } from './resource.ts';
+import { type KubeObject, microTime, type ObjectName } from './resource.ts';
 import { LEASES } from './resources.ts';
 
 export interface LeaderTimes {
@@ -183,6 +183,3 @@ export class Leader {
 
 const withoutUndefined = ({ namespace, name }: ObjectName) =>
   namespace === undefined ? { name } : { namespace, name };
-
-/** MicroTime of the API: six digits. */
-const microTime = (ms: number): string => new Date(ms).toISOString().replace('Z', '000Z');

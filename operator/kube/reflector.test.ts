@@ -135,6 +135,22 @@ describe('a reflector', () => {
     await watch('5');
   });
 
+  it('counts as silent while each watch is answered and then dead, and is heard of again', async () => {
+    reflector.start();
+    await list('5');
+    for (let round = 1; round <= 3; round += 1) {
+      const dead = await watch('5');
+      await clock.advance(150_000);
+      await waitFor('the end of the watch', () => dead.isOver);
+      await waitFor('the failure', () => failures.length === round);
+      await clock.advance(2000);
+    }
+    expect(reflector.silentFor).toBeGreaterThan(450_000);
+    const alive = await watch('5');
+    alive.send({ type: 'BOOKMARK', object: { metadata: { resourceVersion: '6' } } });
+    await waitFor('the bookmark', () => reflector.silentFor === 0);
+  });
+
   it.each([
     ['before the watch begins', true],
     ['in the middle', false],

@@ -77,3 +77,6 @@ export function nameOf(key: string): ObjectName {
   const slash = key.indexOf('/');
   return slash < 0 ? { name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
 }
+
+/** MicroTime of the API: six digits. @param ms since the epoch */
+export const microTime = (ms: number): string => new Date(ms).toISOString().replace('Z', '000Z');

@@ -16,6 +16,7 @@ export const VOLUME_CLAIMS = builtIn('', 'v1', 'persistentvolumeclaims', 'Persis
 export const STATEFUL_SETS = builtIn('apps', 'v1', 'statefulsets', 'StatefulSet');
 export const DISRUPTION_BUDGETS = builtIn('policy', 'v1', 'poddisruptionbudgets', 'PodDisruptionBudget');
 export const NETWORK_POLICIES = builtIn('networking.k8s.io', 'v1', 'networkpolicies', 'NetworkPolicy');
+export const EVENTS = builtIn('events.k8s.io', 'v1', 'events', 'Event');
 export const NAMESPACES = builtIn('', 'v1', 'namespaces', 'Namespace', false);
 
 /** Our kinds, by name. */
