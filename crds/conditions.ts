@@ -1,9 +1,10 @@
 /**
  * Every condition type and every reason that a status can show, documented beside its constant. A reason is for
- * programs and for searching; the message that comes with it says what is wrong here and what to do.
+ * programs and for searching; the message that comes with it says what is wrong here and what to do. docs/conditions.md has
+ * them for who is on call; a test holds the two together.
  */
 
-/** Condition types, on every kind unless it says otherwise. All are positive but `Reconciling` and `Stalled`. */
+/** Condition types, on every kind unless it says otherwise. All are positive but `Reconciling`, `Stalled` and `Paused`. */
 export const conditionTypes = {
   /** The resource is valid, may attach to the fleet, and has no rival for its names. */
   Accepted: 'Accepted',
@@ -15,6 +16,10 @@ export const conditionTypes = {
   Ready: 'Ready',
   /** MTA only: as many pods run as are asked for; those that were too many have left, and have proven that no mail is left with them. */
   Scaled: 'Scaled',
+  /** MTA: no mail waits for longer than senders are told of, none is damaged, and there is room for more. */
+  QueueHealthy: 'QueueHealthy',
+  /** MTA: its annotation postrider.dev/paused keeps the operator from changing anything. Present only while it is True. */
+  Paused: 'Paused',
   /** Work on the current generation is under way (kstatus). Present only while it is True. */
   Reconciling: 'Reconciling',
   /** Nothing will change until a person acts (kstatus). Present only while it is True. */
@@ -81,7 +86,7 @@ export const reasons = {
   NotResolved: 'NotResolved',
   /** No pod of the fleet serves, so that none can have loaded it; see the MTA. */
   NoPods: 'NoPods',
-  /** A pod refuses the config, and goes on with the one before; the message has the pod and its reason. */
+  /** A pod refuses the config, and goes on with the one before; the message has the pod and its reason. Of an MTA: Ready=False too. */
   ConfigRefused: 'ConfigRefused',
 
   // Scaled, of an MTA
@@ -97,6 +102,54 @@ export const reasons = {
   // Ready=False, of an MTA that is being deleted
   /** It waits until its mail is delivered, as `spec.deletionPolicy` has it; the message says how much there is, and how to insist. */
   Terminating: 'Terminating',
+
+  // Ready=False of an MTA
+  /** The API server refuses an object that the fleet is made of: by a quota, by admission, or because it is invalid. */
+  ObjectRefused: 'ObjectRefused',
+  /** The config is larger than what a pod can be given in ConfigMaps and Secrets. */
+  ConfigTooLarge: 'ConfigTooLarge',
+  /** The image of a pod does not exist, or may not be pulled. */
+  ImageNotPulled: 'ImageNotPulled',
+  /** A container could not be made or started; the message has the kubelet's reason. */
+  ContainerNotStarted: 'ContainerNotStarted',
+  /** A container has ended and is started again and again; the message has its exit code, and what it said last. */
+  ContainerCrashing: 'ContainerCrashing',
+  /** A pod has failed for good, such as one that was evicted. */
+  PodFailed: 'PodFailed',
+  /** No node has room for a pod, or may run it. */
+  Unschedulable: 'Unschedulable',
+  /** A claim for a volume has none. */
+  VolumePending: 'VolumePending',
+  /** The volume of a claim is gone. The mail that was on it is, too. */
+  VolumeLost: 'VolumeLost',
+  /** There are fewer pods than were asked for. */
+  PodsMissing: 'PodsMissing',
+  /** Fewer pods serve than were asked for. They start, or their readiness fails. */
+  PodsNotServing: 'PodsNotServing',
+
+  // Reconciling=True of an MTA that is ready
+  /** Pods are being replaced, one after the other, by ones of a new template. */
+  RollingOut: 'RollingOut',
+
+  // QueueHealthy=True
+  /** Nothing is wrong with the queue. */
+  QueueHealthy: 'QueueHealthy',
+
+  // QueueHealthy=False; QueueFull is Ready=False, too
+  /** The volume is full up to its reserve: new mail is answered 452. */
+  QueueFull: 'QueueFull',
+  /** Pods have found damaged records, groups or bodies: the volume has returned other bytes than were written. */
+  QueueDamaged: 'QueueDamaged',
+  /** A message has waited for longer than `delivery.delayWarning`, after which its sender is told of the delay. */
+  OldMail: 'OldMail',
+
+  // QueueHealthy=Unknown
+  /** A pod does not answer on its control port, so that nobody knows what is in its queue. */
+  PodUnreachable: 'PodUnreachable',
+
+  // Paused=True
+  /** The annotation postrider.dev/paused is there. Pods run on, and serve mail; nothing of them is changed. */
+  Paused: 'Paused',
 
   // Ready=True
   /** It is accepted, everything that it refers to is there, and every serving pod has loaded it. */

@@ -46,10 +46,17 @@ export const ageColumn: Column = {
   description: 'Time since the resource was created.',
 };
 
+export const programmedColumn: Column = {
+  name: 'Programmed',
+  type: 'integer',
+  jsonPath: '.status.programmedGeneration',
+  description: 'Generation that every serving pod has loaded.',
+};
+
 /** The columns that every attached kind ends with. */
 export const attachedColumns: readonly Column[] = [
   conditionColumn('Accepted', 'Whether every fleet has accepted it.', true),
-  conditionColumn('Programmed', 'Whether every serving pod of every fleet has loaded it.', true),
+  programmedColumn,
   conditionColumn('Ready', 'Whether it is accepted, programmed and working in every fleet.'),
   {
     name: 'Reason',

@@ -1,13 +1,13 @@
 /** MTA: a fleet of mail servers that share one queue. Written by the platform team. */
 import { z } from 'zod';
 import { address, cidrs, domainName, duration, objectName, quantity } from './fields.ts';
-import { ageColumn, conditionColumn, type Kind } from './kind.ts';
+import { ageColumn, conditionColumn, type Kind, programmedColumn } from './kind.ts';
 import { grant } from './mta-attachment.ts';
 import { delivery } from './mta-delivery.ts';
 import { limitsOf } from './mta-limits.ts';
 import { listener } from './mta-listener.ts';
 import { atomicList, immutable, mapList } from './rules.ts';
-import { conditions, dateTime, observedGeneration } from './status.ts';
+import { conditions, dateTime, observedGeneration, programmedGeneration } from './status.ts';
 
 const storage = z.strictObject({
   mode: immutable(
@@ -148,6 +148,7 @@ const spec = z.strictObject({
 
 const status = z.strictObject({
   observedGeneration: observedGeneration(),
+  programmedGeneration: programmedGeneration(),
   conditions: conditions().optional().describe('What is the case with the fleet as a whole.'),
   replicas: z.int().nonnegative().optional().describe('Pods that exist.'),
   readyReplicas: z.int().nonnegative().optional().describe('Pods that serve.'),
@@ -161,19 +162,34 @@ const status = z.strictObject({
     .strictObject({
       messages: z.int().nonnegative().optional().describe('Messages in the queue.'),
       deferred: z.int().nonnegative().optional().describe('Recipients that wait for another attempt.'),
-      oldest: dateTime().optional().describe('When the oldest message arrived.'),
+      held: z.int().nonnegative().optional().describe('Recipients that wait until a person releases them.'),
+      oldest: dateTime()
+        .optional()
+        .describe('When the oldest message arrived; absent where none has waited for a minute.'),
     })
     .optional()
-    .describe('The queue of all pods together.'),
+    .describe(
+      'The queue of all pods together. With mail flowing it is some 30 s behind, small changes up to 5 minutes.',
+    ),
   attached: z
     .strictObject({
       domains: z.int().nonnegative().optional().describe('MailDomains that are part of the config.'),
       relays: z.int().nonnegative().optional().describe('MailRelays that are part of the config.'),
       policies: z.int().nonnegative().optional().describe('MailTLSPolicies that are part of the config.'),
       users: z.int().nonnegative().optional().describe('MailUsers that are part of the config.'),
+      refused: z
+        .int()
+        .nonnegative()
+        .optional()
+        .describe('Resources of any kind that name this MTA and are not accepted: see their conditions.'),
+      unresolved: z
+        .int()
+        .nonnegative()
+        .optional()
+        .describe('Resources that lack something that they name, such as a Secret.'),
     })
     .optional()
-    .describe('Counts of what is attached and accepted.'),
+    .describe('Counts of what is attached.'),
 });
 
 export const mta = {
@@ -213,18 +229,21 @@ export const mta = {
       description: 'Recipients that wait for another attempt.',
       wide: true,
     },
-    {
-      name: 'Programmed',
-      type: 'integer',
-      jsonPath: '.status.conditions[?(@.type=="Programmed")].observedGeneration',
-      description: 'Generation that every serving pod has loaded.',
-    },
+    programmedColumn,
     conditionColumn('Ready', 'Whether the fleet works as it was asked to.'),
     {
       name: 'Reason',
       type: 'string',
       jsonPath: '.status.conditions[?(@.type=="Ready")].reason',
       description: 'Why it is ready, or why not.',
+    },
+    conditionColumn('QueueHealthy', 'Whether mail waits too long, is damaged, or finds no room.', true),
+    {
+      name: 'Refused',
+      type: 'integer',
+      jsonPath: '.status.attached.refused',
+      description: 'Resources that name this MTA and are not accepted.',
+      wide: true,
     },
     {
       name: 'Hostname',

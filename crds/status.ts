@@ -20,7 +20,7 @@ const condition = z.strictObject({
     .min(1)
     .max(1024)
     .regex(/^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$/)
-    .describe('CamelCase word for programs. All of them are explained in crds/conditions.ts.'),
+    .describe('CamelCase word for programs. docs/conditions.md explains each of them.'),
   message: z.string().max(32768).describe('What is the case, and what to do about it.'),
 });
 
@@ -29,12 +29,20 @@ export const conditions = () => mapList(condition, ['type'], 16);
 export const observedGeneration = () =>
   generation().optional().describe('The generation of the resource that this status speaks of.');
 
+export const programmedGeneration = () =>
+  generation()
+    .optional()
+    .describe(
+      'Generation of the resource that every serving pod has loaded. While it is behind metadata.generation, pods go by the spec as it was then; absent where they have nothing of it.',
+    );
+
 export { dateTime, generation };
 
 /** Status of MailDomain, MailRelay, MailTLSPolicy and MailUser. */
 export const attachedStatus = () =>
   z.strictObject({
     observedGeneration: observedGeneration(),
+    programmedGeneration: programmedGeneration(),
     conditions: conditions()
       .optional()
       .describe('The sum over all fleets: a condition is True here when it is True in every fleet.'),

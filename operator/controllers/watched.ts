@@ -37,17 +37,56 @@ export interface SecretObject extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
 }
 
+/** What tells why a pod doesn't serve. */
 export interface PodObject extends KubeObject {
   readonly status?: {
-    readonly phase?: string;
     readonly podIP?: string;
-    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+    readonly phase?: string;
+    readonly reason?: string;
+    readonly message?: string;
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly reason?: string;
+      readonly message?: string;
+    }[];
+    readonly containerStatuses?: readonly ContainerStatus[];
   };
+}
+
+export interface ContainerStatus {
+  readonly name: string;
+  readonly image?: string;
+  readonly ready?: boolean;
+  readonly restartCount?: number;
+  readonly state?: ContainerState;
+  /** How it ended the time before. */
+  readonly lastState?: ContainerState;
+}
+
+export interface ContainerState {
+  readonly waiting?: { readonly reason?: string; readonly message?: string };
+  readonly terminated?: { readonly exitCode: number; readonly reason?: string; readonly message?: string };
+}
+
+export interface ClaimObject extends KubeObject {
+  readonly spec?: {
+    readonly accessModes?: readonly string[];
+    readonly storageClassName?: string;
+    readonly resources?: { readonly requests?: Readonly<Record<string, string>> };
+  };
+  readonly status?: { readonly phase?: string };
 }
 
 export interface StatefulSetObject extends KubeObject {
   readonly spec?: { readonly replicas?: number };
-  readonly status?: { readonly replicas?: number; readonly readyReplicas?: number };
+  readonly status?: {
+    readonly replicas?: number;
+    readonly readyReplicas?: number;
+    readonly updatedReplicas?: number;
+    readonly currentRevision?: string;
+    readonly updateRevision?: string;
+  };
 }
 
 /** What is made for fleets, and looked at before it is written again. */
@@ -114,9 +153,14 @@ export class Watched {
     return this.#reflectors.filter(({ synced }) => !synced).map(({ type }) => type.plural);
   }
 
+  /** For how long nothing was heard of each resource. */
+  ages(): readonly { readonly resource: string; readonly silentMs: number }[] {
+    return this.#reflectors.map(({ type, silentFor }) => ({ resource: type.plural, silentMs: silentFor }));
+  }
+
   /** Resources of which nothing was heard for so long. */
   silent(ms: number): readonly string[] {
-    return this.#reflectors.filter(({ silentFor }) => silentFor > ms).map(({ type }) => type.plural);
+    return this.ages().flatMap(({ resource, silentMs }) => (silentMs > ms ? [resource] : []));
   }
 
   start(): void {

@@ -68,6 +68,8 @@ function container(fleet: Fleet, { image, imagePullPolicy }: PodSettings): Conta
     startupProbe: { ...probe('/livez'), periodSeconds: 2, failureThreshold: 150 },
     livenessProbe: { ...probe('/livez'), periodSeconds: 10, failureThreshold: 6 },
     readinessProbe: { ...probe('/readyz'), periodSeconds: 2, failureThreshold: 2 },
+    // What it said last is in its status: the operator tells it where the MTA is looked at.
+    terminationMessagePolicy: 'FallbackToLogsOnError',
     securityContext: {
       ...{ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true },
       capabilities: { drop: ['ALL'] },

@@ -6,6 +6,7 @@ import { Agent, request } from 'node:https';
 import type { Clock } from '../../mta/clock.ts';
 import { type FleetName, memberHost } from '../../mta/fleet/hosts.ts';
 import type { Claim } from '../life/plan.ts';
+import type { PodQueue } from '../status/fleet-queue.ts';
 
 export interface PodAddress {
   /** Of the pod, and of the member. */
@@ -57,6 +58,12 @@ export type DrainAnswer =
     }
   | { readonly state: 'drained'; readonly claim: Claim; readonly proof: { readonly digest: string } };
 
+/** What it has in its queue. */
+export interface ReportedQueue extends PodQueue {
+  /** A worker has not answered: its share is missing. */
+  readonly isPartial: boolean;
+}
+
 /** A config of thousands of domains takes a while to be read and compiled. */
 const TIMEOUT_MS = 60_000;
 
@@ -93,6 +100,10 @@ export class ControlClient {
 
   cancelDrain(pod: PodAddress): Promise<DrainAnswer> {
     return this.#ask(pod, 'DELETE', '/v1/drain') as Promise<DrainAnswer>;
+  }
+
+  queue(pod: PodAddress): Promise<ReportedQueue> {
+    return this.#ask(pod, 'GET', '/v1/queue/totals') as Promise<ReportedQueue>;
   }
 
   /** Calls under way end with an error. */

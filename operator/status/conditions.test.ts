@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { attachedStatus } from '../../crds/status.ts';
-import { conditionsFrom, sumOf, type Verdicts } from './conditions.ts';
+import { conditionsFrom, isSameStatus, programmedIn, sumOf, type Verdicts } from './conditions.ts';
 
 const verdicts = (...all: readonly [string, 'True' | 'False' | 'Unknown', string][]): Verdicts =>
   new Map(
@@ -80,4 +80,33 @@ describe('of several fleets', () => {
   it('a single one needs no name', () => {
     expect(sum({ 'a/x': refused })).toContain('Accepted=False: it is Invalid');
   });
+});
+
+describe('statuses', () => {
+  const [accepted, ready] = conditionsFrom(
+    verdicts(['Accepted', 'True', 'Accepted'], ['Ready', 'True', 'Ready']),
+    1,
+    [],
+    early,
+  );
+
+  it('are the same whatever the order of their conditions', () => {
+    const fleet = { namespace: 'a', name: 'b' };
+    const one = { conditions: [accepted, ready], fleets: [{ ...fleet, conditions: [accepted, ready] }] };
+    const other = { conditions: [ready, accepted], fleets: [{ ...fleet, conditions: [ready, accepted] }] };
+    expect(isSameStatus(one, other)).toBe(true);
+    expect(isSameStatus(one, { ...other, conditions: [ready] })).toBe(false);
+    expect(isSameStatus(one, { ...other, revision: 1 })).toBe(false);
+    expect(isSameStatus(one, undefined)).toBe(false);
+  });
+});
+
+it('what is programmed stays so until pods have the next, or nothing of it', () => {
+  const programmed = (status: 'True' | 'False', reason: string) =>
+    programmedIn(verdicts(['Programmed', status, reason]), 7, 6);
+  expect(programmed('True', 'Programmed')).toBe(7);
+  for (const reason of ['Pending', 'ConfigRefused', 'NoPods']) expect(programmed('False', reason)).toBe(6);
+  for (const reason of ['NotAccepted', 'NotResolved', 'MTANotFound']) {
+    expect(programmed('False', reason)).toBeUndefined();
+  }
 });

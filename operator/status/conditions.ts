@@ -1,5 +1,6 @@
 /** From verdicts to the conditions of a status, as the API conventions have them. Pure. */
-import { type ConditionType, conditionTypes } from '../../crds/conditions.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { type ConditionType, conditionTypes, type Reason, reasons } from '../../crds/conditions.ts';
 import type { Verdict } from './rules.ts';
 
 export interface Condition extends Verdict {
@@ -10,6 +11,32 @@ export interface Condition extends Verdict {
 }
 
 export type Verdicts = ReadonlyMap<ConditionType, Verdict>;
+
+const ORDER = Object.values(conditionTypes);
+
+/** As they are shown. */
+export const inOrder = (verdicts: Verdicts): Verdicts =>
+  new Map(
+    ORDER.flatMap((type) => {
+      const verdict = verdicts.get(type);
+      return verdict === undefined ? [] : [[type, verdict] as const];
+    }),
+  );
+
+/** Whether two statuses say the same: the API server has an order of its own for conditions. */
+export const isSameStatus = (one: object | undefined, other: object | undefined): boolean =>
+  isDeepStrictEqual(sorted(one), sorted(other));
+
+type Sortable = { readonly conditions?: readonly Condition[]; readonly fleets?: readonly Sortable[] };
+
+function sorted(status: Sortable | undefined): unknown {
+  const { conditions, fleets, ...rest } = status ?? {};
+  return {
+    ...rest,
+    conditions: conditions?.toSorted((one, other) => (one.type < other.type ? -1 : 1)),
+    fleets: fleets?.map(sorted),
+  };
+}
 
 /**
  * @param before what the status shows now: a condition whose status stays keeps its time
@@ -28,7 +55,20 @@ export function conditionsFrom(
   });
 }
 
-const ORDER = Object.values(conditionTypes);
+/** Pods have nothing of the resource. */
+const ABSENT = new Set<Reason>([reasons.NotAccepted, reasons.NotResolved, reasons.MTANotFound]);
+
+/** The generation that every serving pod has loaded, as far as is known. @param before what the status shows now */
+export function programmedIn(
+  verdicts: Verdicts,
+  generation: number,
+  before: number | undefined,
+): number | undefined {
+  const programmed = verdicts.get(conditionTypes.Programmed);
+  if (programmed?.status === 'True') return generation;
+  return programmed === undefined || ABSENT.has(programmed.reason) ? undefined : before;
+}
+
 /** They say of a resource that something is amiss, where the others say that all is well. */
 const NEGATIVE = new Set<ConditionType>([conditionTypes.Reconciling, conditionTypes.Stalled]);
 
