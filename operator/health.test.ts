@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { createHealthServer } from './health.ts';
 
 const ask = async (path: string, unsynced: readonly string[], silent: readonly string[]) => {
-  const app = createHealthServer({ unsynced, silent: () => silent });
+  const app = createHealthServer({ unsynced, silent: () => silent }, { text: async () => 'up 1\n' });
   const { statusCode, body } = await app.inject(path);
   return `${statusCode} ${body.trim()}`;
 };
@@ -15,4 +15,8 @@ it('an operator is ready when it has seen everything, and hears of it', async ()
 
 it('it lives all the while', async () => {
   expect(await ask('/livez', ['mtas'], ['secrets'])).toBe('200 ok');
+});
+
+it('it says what it counts', async () => {
+  expect(await ask('/metrics', ['mtas'], [])).toBe('200 up 1');
 });

@@ -16,6 +16,7 @@ import { createHealthServer } from './health.ts';
 import { KubeClient } from './kube/client.ts';
 import { Leader } from './kube/leader.ts';
 import { loadCluster } from './kube/transport.ts';
+import { OperatorMetrics } from './metrics.ts';
 
 const USAGE = `usage: node operator/main.ts --image IMAGE [options]
 
@@ -23,7 +24,7 @@ const USAGE = `usage: node operator/main.ts --image IMAGE [options]
   --kubeconfig FILE        the API server; that of the pod's own cluster otherwise
   --namespace NAMESPACE    to look after this one alone; all of them otherwise
   --own-namespace NAME     where the operator is: its lease, and who may use the control ports (POD_NAMESPACE)
-  --health-port PORT       of /livez and /readyz (8081)
+  --health-port PORT       of /livez, /readyz and /metrics (8081)
   --log-level LEVEL        debug, info, warn or error (info)
   --help                   this text`;
 
@@ -43,11 +44,13 @@ interface Flags {
 async function run(flags: Flags): Promise<number> {
   const logger = pino({ level: flags.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime });
   const [clock, random] = [systemClock, systemRandom];
+  const metrics = new OperatorMetrics();
   const client = new KubeClient({
     ...{ transport: loadCluster(flags.kubeconfig), clock, fieldManager: 'postrider' },
+    onRequest: metrics.request,
   });
   const operator = new Operator({
-    ...{ client, clock, random, logger },
+    ...{ client, clock, random, logger, metrics, instance: hostname() },
     settings: { image: flags.image, operator: { namespace: flags.ownNamespace, labels: OWN_LABELS } },
     ...(flags.namespace !== undefined && { namespace: flags.namespace }),
   });
@@ -57,7 +60,7 @@ async function run(flags: Flags): Promise<number> {
     identity: `${hostname()}_${randomUUID()}`,
     onFailure: (error) => logger.warn({ err: error }, 'lease could not be renewed'),
   });
-  const health = createHealthServer(operator.watched);
+  const health = createHealthServer(operator.watched, metrics);
   await health.listen({ host: '0.0.0.0', port: flags.healthPort });
 
   let isAsked = false;
