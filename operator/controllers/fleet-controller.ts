@@ -14,9 +14,9 @@ import type { Diagnostic, Environment } from '../compile/types.ts';
 import { verifiers } from '../compile/verifier.ts';
 import { podEnvironment } from '../fleet/environment.ts';
 import { FleetConfig } from '../fleet/fleet-config.ts';
+import { Programming } from '../fleet/programming.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { isAsDesired, withDigest } from '../kube/desired.ts';
-import { type KubeObject, keyOf, nameOf, type ResourceType } from '../kube/resource.ts';
+import { keyOf, nameOf } from '../kube/resource.ts';
 import {
   CONFIG_MAPS,
   DISRUPTION_BUDGETS,
@@ -38,7 +38,11 @@ import { sharedVolume, statefulSet } from '../objects/stateful-set.ts';
 import { ConfigPush, type PodReport } from '../pods/config-push.ts';
 import { ControlClient, type PodAddress } from '../pods/control-client.ts';
 import { Drains, type Wish } from '../pods/drains.ts';
+import { QueuePoll } from '../pods/queue-poll.ts';
+import type { FleetQueue } from '../status/fleet-queue.ts';
 import type { Fragments } from '../status/fragments.ts';
+import { isServing, type Trouble } from '../status/pod-trouble.ts';
+import { Applier } from './applier.ts';
 import { credentialsOf } from './credentials.ts';
 import { FINALIZER, FleetLife, isPaused } from './fleet-life.ts';
 import { generationsOf, type Observed, observe } from './observe.ts';
@@ -57,6 +61,10 @@ export interface FleetControllerDeps {
   readonly onState: (fleet: string) => void;
   /** A pod has said something on which it depends what is to be done. */
   readonly onLeaving: (fleet: string) => void;
+  /** Nothing but the status of the MTA itself may be another now. */
+  readonly onMta: (fleet: string) => void;
+  /** Every serving pod has loaded what was new, after so many seconds. */
+  readonly onProgrammed?: (seconds: number) => void;
 }
 
 /** What is known of a fleet, for those who write statuses. */
@@ -73,17 +81,28 @@ export interface FleetState {
   readonly refusal: { readonly pod: string; readonly revision: number; readonly reason: string } | undefined;
   /** Undefined before it has been looked at. */
   readonly life: LifeState | undefined;
+  /** All that there are. */
+  readonly pods: readonly PodObject[];
+  /** Objects of the fleet that could not be made. */
+  readonly refused: readonly Trouble[];
+  /** Undefined while it is not known. */
+  readonly queue: FleetQueue | undefined;
 }
 
 interface Running {
   readonly config: FleetConfig;
   readonly push: ConfigPush;
   readonly drains: Drains;
+  readonly queue: QueuePoll;
+  readonly applier: Applier;
+  readonly programming: Programming;
   life: LifeState | undefined;
   /** The same for the same password, for as long as the MTA is there. */
   readonly verifierFor: Environment['verifierFor'];
   generations: FleetState['generations'];
   findings: FleetState['findings'];
+  /** As it was worked out last, until something of it is another. */
+  state: FleetState | undefined;
 }
 
 export class FleetController {
@@ -95,6 +114,9 @@ export class FleetController {
   constructor(deps: FleetControllerDeps) {
     this.#deps = deps;
     this.#life = new FleetLife(deps.client, deps.watched);
+    deps.watched.pods.onChange(() => {
+      for (const running of this.#running.values()) running.state = undefined;
+    });
   }
 
   /** Resolves with the ms after which to look again. */
@@ -110,7 +132,7 @@ export class FleetController {
     const running = this.#running.get(key) ?? this.#begin(fleet);
     if (isPaused(object)) {
       this.#look(fleet, running);
-      this.#deps.onState(key);
+      this.#changed(key);
       return undefined;
     }
 
@@ -123,13 +145,24 @@ export class FleetController {
       await this.#life.end(fleet, object);
       return this.#end(key);
     }
+    const { applier } = running;
+    applier.begin();
     const next = await this.#write(fleet, plan, running);
     const addresses = this.#addressesOf(pods);
     running.push.name(addresses);
+    running.queue.name(addresses);
     running.drains.want(wishesOf(fleet, plan, addresses));
+    applier.end();
+    this.#changed(key);
+    // No volume goes where the StatefulSet may not be as it was to be.
+    applier.check();
     await this.#life.after(fleet, plan);
-    this.#deps.onState(key);
     return next - clock.now();
+  }
+
+  /** Of each fleet, for how long there has been something that not every pod has loaded. */
+  *lags(): IterableIterator<{ readonly fleet: string; readonly seconds: number }> {
+    for (const [fleet, { programming }] of this.#running) yield { fleet, seconds: programming.lagSeconds };
   }
 
   /** Resolves with the time at which something is due. */
@@ -148,21 +181,24 @@ export class FleetController {
       clock.now(),
       random,
     );
-    for (const secret of credentials.secrets) await this.#apply(SECRETS, secret);
+    for (const secret of credentials.secrets) await running.applier.apply(SECRETS, secret);
     if (running.push.identity !== credentials.operator) {
       const client = new ControlClient(fleet, credentials.operator, clock);
       running.push.identify(credentials.operator, client);
       running.drains.identify(client);
+      running.queue.use(client);
     }
     const compiled = this.#look(fleet, running) ?? (fleet.isEnding ? running.config.current : undefined);
     if (compiled === undefined) return credentials.next;
     const isClosing = fleet.isEnding === true && fleet.spec.deletionPolicy === 'Deliver';
+    const before = running.config.current;
     const config = running.config.next(
       isClosing ? { ...compiled, listeners: [] } : compiled,
       highest(running.push.reports),
     );
+    if (config !== before) running.programming.made(config.revision);
     await this.#life.before(fleet, plan);
-    await this.#writeObjects(fleet, config, plan.replicas);
+    await running.applier.attempt(() => this.#writeObjects(fleet, config, plan.replicas, running.applier));
     running.push.push(config);
     return credentials.next;
   }
@@ -173,16 +209,21 @@ export class FleetController {
     const { config, diagnostics } = this.#compile(fleet, observed, running);
     running.generations = generationsOf(observed);
     running.findings = Map.groupBy(diagnostics, ({ resource }) => idOf(resource));
+    running.state = undefined;
     return config;
   }
 
   /** Undefined where it is not known, or not any more. */
   state(key: string): FleetState | undefined {
     const running = this.#running.get(key);
-    if (running === undefined) return undefined;
-    const { config, push, findings, generations, life } = running;
+    if (running !== undefined) running.state ??= this.#stateOf(key, running);
+    return running?.state;
+  }
+
+  #stateOf(key: string, { config, push, queue, applier, findings, generations, life }: Running): FleetState {
     const { namespace = '', name } = nameOf(key);
-    const serving = this.#pods({ namespace, name }).filter(isReady);
+    const pods = this.#pods({ namespace, name });
+    const serving = pods.filter(isServing);
     const reports = serving.map(({ metadata }) => push.reports.get(metadata.name)?.revision);
     const refusing = [...push.reports].find(([, { refusal }]) => refusal !== undefined);
     return {
@@ -193,7 +234,16 @@ export class FleetController {
       isAsking: serving.some(({ metadata }) => push.isAsking(metadata.name)),
       refusal: refusing && { pod: refusing[0], ...refusing[1].refusal! },
       life,
+      ...{ pods, refused: applier.refused, queue: queue.shown },
     };
+  }
+
+  #changed(key: string): void {
+    const running = this.#running.get(key);
+    if (running === undefined) return;
+    running.state = undefined;
+    running.programming.loaded(this.state(key)?.loaded);
+    this.#deps.onState(key);
   }
 
   async stop(): Promise<void> {
@@ -201,7 +251,7 @@ export class FleetController {
   }
 
   #begin(fleet: Fleet): Running {
-    const { clock, random, logger, onState, onLeaving } = this.#deps;
+    const { client, watched, clock, random, logger, onLeaving, onMta, onProgrammed } = this.#deps;
     const key = keyOf(fleet);
     const onFailure = (error: unknown, pod: string): void =>
       logger.info({ fleet: key, pod, err: error }, 'pod could not be asked');
@@ -209,8 +259,8 @@ export class FleetController {
       config: new FleetConfig(this.#storedConfig(fleet)),
       push: new ConfigPush({
         ...{ clock, random },
-        onReport: () => onState(key),
-        onUnreachable: () => onState(key),
+        onReport: () => this.#changed(key),
+        onUnreachable: () => this.#changed(key),
         onFailure,
       }),
       drains: new Drains({
@@ -218,10 +268,22 @@ export class FleetController {
         onChange: () => onLeaving(key),
         beforeServing: (pod) => this.#life.beforeServing(fleet, pod, clock.now()),
       }),
+      queue: new QueuePoll({
+        ...{ clock, random },
+        // The push says so, too.
+        onFailure: (error, pod) => logger.debug({ fleet: key, pod, err: error }, 'queue could not be asked'),
+        onChange() {
+          running.state = undefined;
+          onMta(key);
+        },
+      }),
+      applier: new Applier(client, watched),
+      programming: new Programming(clock, (seconds) => onProgrammed?.(seconds)),
       life: undefined,
       verifierFor: verifiers(fleet.uid),
       generations: new Map(),
       findings: new Map(),
+      state: undefined,
     };
     this.#running.set(key, running);
     return running;
@@ -231,7 +293,7 @@ export class FleetController {
     const running = this.#running.get(key);
     if (running === undefined) return;
     this.#running.delete(key);
-    await Promise.all([running.push.stop(), running.drains.stop()]);
+    await Promise.all([running.push.stop(), running.drains.stop(), running.queue.stop()]);
     this.#deps.onState(key);
   }
 
@@ -269,24 +331,18 @@ export class FleetController {
   }
 
   /** What a pod needs to start comes before the pods. */
-  async #writeObjects(fleet: Fleet, config: MtaConfig, replicas: number): Promise<void> {
+  async #writeObjects(fleet: Fleet, config: MtaConfig, replicas: number, applier: Applier): Promise<void> {
     const { settings } = this.#deps;
     const { configMaps, secrets } = configObjects(fleet, config);
-    await this.#apply(SERVICE_ACCOUNTS, serviceAccount(fleet));
-    await this.#apply(NETWORK_POLICIES, networkPolicy(fleet, settings));
-    await this.#apply(DISRUPTION_BUDGETS, disruptionBudget(fleet));
-    await this.#apply(SERVICES, podsService(fleet));
-    await this.#apply(SERVICES, mailService(fleet));
-    for (const secret of secrets) await this.#apply(SECRETS, secret);
-    for (const map of configMaps) await this.#apply(CONFIG_MAPS, map);
-    if (fleet.spec.storage.mode === 'Shared') await this.#apply(VOLUME_CLAIMS, sharedVolume(fleet));
-    await this.#apply(STATEFUL_SETS, statefulSet(fleet, settings, replicas));
-  }
-
-  async #apply(type: ResourceType, object: unknown): Promise<void> {
-    const desired = withDigest(object as KubeObject);
-    const observed = this.#deps.watched.made(type).get(keyOf(desired.metadata));
-    if (!isAsDesired(desired, observed)) await this.#deps.client.apply(type, desired);
+    await applier.apply(SERVICE_ACCOUNTS, serviceAccount(fleet));
+    await applier.apply(NETWORK_POLICIES, networkPolicy(fleet, settings));
+    await applier.apply(DISRUPTION_BUDGETS, disruptionBudget(fleet));
+    await applier.apply(SERVICES, podsService(fleet));
+    await applier.apply(SERVICES, mailService(fleet));
+    for (const secret of secrets) await applier.apply(SECRETS, secret);
+    for (const map of configMaps) await applier.apply(CONFIG_MAPS, map);
+    if (fleet.spec.storage.mode === 'Shared') await applier.apply(VOLUME_CLAIMS, sharedVolume(fleet));
+    await applier.apply(STATEFUL_SETS, statefulSet(fleet, settings, replicas));
   }
 
   #pods(fleet: { readonly namespace: string; readonly name: string }): PodObject[] {
@@ -319,10 +375,6 @@ const wishesOf = (fleet: Fleet, { leaving }: LifePlan, pods: readonly PodAddress
     const wish = claim ?? (fleet.isEnding ? undefined : 'serve');
     return wish === undefined ? [] : [{ pod, wish }];
   });
-
-const isReady = ({ metadata, status }: PodObject): boolean =>
-  metadata.deletionTimestamp === undefined &&
-  (status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false);
 
 function podAddress({ metadata, status }: PodObject): PodAddress | undefined {
   return status?.podIP === undefined

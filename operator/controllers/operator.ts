@@ -6,11 +6,13 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Clock } from '../../mta/clock.ts';
 import type { Random } from '../../mta/random.ts';
+import { News } from '../events/news.ts';
 import type { Change } from '../kube/cache.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { type KubeObject, keyOf } from '../kube/resource.ts';
 import { OWN_KINDS } from '../kube/resources.ts';
 import { WorkQueue } from '../kube/work-queue.ts';
+import { OperatorMetrics } from '../metrics.ts';
 import type { PodSettings } from '../objects/fleet.ts';
 import type { PodAddress } from '../pods/control-client.ts';
 import { FleetController } from './fleet-controller.ts';
@@ -26,6 +28,9 @@ export interface OperatorDeps {
   /** All namespaces where absent. */
   readonly namespace?: string;
   readonly addressOf?: (pod: PodObject) => PodAddress | undefined;
+  readonly metrics?: OperatorMetrics;
+  /** Name of this process, in the events that it writes. */
+  readonly instance?: string;
 }
 
 const FLEETS_AT_ONCE = 4;
@@ -38,11 +43,13 @@ export class Operator {
   readonly #controller: FleetController;
   readonly #fleets: WorkQueue;
   readonly #statuses: WorkQueue;
+  #isLeading = false;
   #stopped = false;
 
   constructor(deps: OperatorDeps) {
     this.#deps = deps;
     const { client, clock, random, logger, namespace } = deps;
+    const { metrics = new OperatorMetrics(), instance = 'operator' } = deps;
     const watched = new Watched({
       ...{ client, clock, random },
       ...(namespace !== undefined && { namespace }),
@@ -53,20 +60,38 @@ export class Operator {
       ...{ ...deps, watched },
       onState: (fleet) => this.#told(fleet),
       onLeaving: (fleet) => this.#fleets.add(fleet),
+      onMta: (fleet) => this.#statuses.add(`MTA/${fleet}`),
+      onProgrammed: (seconds) => metrics.programmed(seconds),
+    });
+    const news = new News({
+      ...{ client, clock, logger, metrics, instance },
+      onHeard: (fleet) => this.#statuses.add(`MTA/${fleet}`),
     });
     const statuses = new StatusController({
       ...{ client, watched, clock },
       stateOf: (fleet) => this.#controller.state(fleet),
+      heardOf: (fleet, of) => news.heardOf(fleet, of),
+      onWritten: (kind, before, status) => news.tell(kind, before, status),
     });
     const onFailure = (error: unknown, key: string, failures: number): void =>
       logger.warn({ key, failures, err: error }, 'reconcile failed');
     this.#fleets = new WorkQueue({
       ...{ clock, random, concurrency: FLEETS_AT_ONCE, onFailure },
+      onTurn: (turn) => metrics.turn('fleet', turn),
       work: (key) => this.#controller.reconcile(key),
     });
     this.#statuses = new WorkQueue({
       ...{ clock, random, concurrency: STATUSES_AT_ONCE, onFailure },
+      onTurn: (turn) => metrics.turn('status', turn),
       work: (key) => statuses.reconcile(key),
+    });
+    const queues = { fleet: this.#fleets, status: this.#statuses };
+    metrics.observe({
+      queues: () =>
+        Object.entries(queues).map(([controller, { depth, failing }]) => ({ controller, depth, failing })),
+      watches: () => watched.ages(),
+      fleets: () => this.#controller.lags(),
+      isLeading: () => this.#isLeading,
     });
   }
 
@@ -81,6 +106,7 @@ export class Operator {
       await new Promise<void>((resolve) => void clock.after(LOOK_MS, resolve));
     }
     if (this.#stopped) return;
+    this.#isLeading = true;
     this.#connect();
     for (const object of this.watched.own('MTA').values()) this.#fleets.add(keyOf(object.metadata));
     for (const kind of OWN_KINDS.keys()) {
@@ -92,6 +118,7 @@ export class Operator {
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#isLeading = false;
     await Promise.all([this.#fleets.stop(), this.#statuses.stop()]);
     await this.#controller.stop();
     await this.watched.stop();
@@ -132,6 +159,8 @@ export class Operator {
     const fleet = fleetOf(change);
     if (fleet === undefined) return;
     this.#fleets.add(fleet);
+    // Also where the fleet's turn fails: then its status has to say why.
+    this.#statuses.add(`MTA/${fleet}`);
   }
 
   #allFleets(): void {

@@ -1,14 +1,22 @@
 /** Writes the status of our kinds: what each fleet says of a resource, and the sum of it. Nothing is written where nothing is new. */
-import { isDeepStrictEqual } from 'node:util';
 import { type ConditionType, reasons } from '../../crds/conditions.ts';
 import type { Clock } from '../../mta/clock.ts';
 import { idOf } from '../compile/report.ts';
+import type { ObjectRef } from '../compile/types.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { keyOf, nameOf } from '../kube/resource.ts';
-import { OWN_KINDS } from '../kube/resources.ts';
-import { names, selectorOf } from '../objects/fleet.ts';
-import { type Condition, conditionsFrom, sumOf, type Verdicts } from '../status/conditions.ts';
-import { lifeVerdicts } from '../status/life.ts';
+import { OWN_KINDS, VOLUME_CLAIMS } from '../kube/resources.ts';
+import { names } from '../objects/fleet.ts';
+import {
+  type Condition,
+  conditionsFrom,
+  isSameStatus,
+  programmedIn,
+  sumOf,
+  type Verdicts,
+} from '../status/conditions.ts';
+import { timeOf } from '../status/mta-rules.ts';
+import { invalidMtaStatus, mtaStatus, pausedStatus } from '../status/mta-status.ts';
 import { conditionsOf } from '../status/rules.ts';
 import type { FleetState } from './fleet-controller.ts';
 import { fleetsOf, type OwnObject, type Watched } from './watched.ts';
@@ -18,7 +26,19 @@ export interface StatusControllerDeps {
   readonly watched: Watched;
   readonly clock: Clock;
   readonly stateOf: (fleet: string) => FleetState | undefined;
+  /** What the cluster says of an object of a fleet that is in trouble. */
+  readonly heardOf: (fleet: string, of: ObjectRef) => string | undefined;
+  /** A status was written. @param before the object as it was */
+  readonly onWritten?: (kind: string, before: OwnObject, status: Record<string, unknown>) => void;
 }
+
+/** No status where what there is stays. */
+interface Found {
+  readonly status: Record<string, unknown> | undefined;
+  readonly again: number | undefined;
+}
+
+const NOTHING: Found = { status: undefined, again: undefined };
 
 interface Ref {
   readonly namespace: string;
@@ -27,27 +47,47 @@ interface Ref {
 
 export class StatusController {
   readonly #deps: StatusControllerDeps;
+  /** What was written to a version of an object, until the watch brings the next one. */
+  readonly #written = new Map<string, { readonly version: string | undefined; readonly object: OwnObject }>();
 
   constructor(deps: StatusControllerDeps) {
     this.#deps = deps;
   }
 
-  /** @param key `MailDomain/mail/example` */
-  async reconcile(key: string): Promise<undefined> {
+  /**
+   * Resolves with the ms after which a status may be another, though nothing has changed.
+   *
+   * @param key `MailDomain/mail/example`
+   */
+  async reconcile(key: string): Promise<number | undefined> {
     const kind = key.slice(0, key.indexOf('/'));
-    const object = this.#deps.watched.own(kind).get(key.slice(kind.length + 1));
-    if (object === undefined || (kind !== 'MTA' && object.metadata.deletionTimestamp !== undefined)) return;
-    const status = kind === 'MTA' ? this.#ofMta(object) : this.#ofAttached(kind, object);
-    if (status === undefined || isDeepStrictEqual(status, object.status)) return;
-    const { namespace, name } = object.metadata;
+    const object = this.#current(key, this.#deps.watched.own(kind).get(key.slice(kind.length + 1)));
+    if (object === undefined) return undefined;
+    // An MTA that ends has things to say.
+    if (kind !== 'MTA' && object.metadata.deletionTimestamp !== undefined) return undefined;
+    const { status, again } = kind === 'MTA' ? this.#ofMta(object) : this.#ofAttached(kind, object);
+    if (status === undefined || isSameStatus(status, object.status)) return again;
+    const { namespace, name, resourceVersion } = object.metadata;
     await this.#deps.client.apply(
       OWN_KINDS.get(kind)!,
       { metadata: { name, namespace: namespace! }, status } as OwnObject,
       { subresource: 'status' },
     );
+    this.#written.set(key, { version: resourceVersion, object: { ...object, status } });
+    this.#deps.onWritten?.(kind, object, status);
+    return again;
   }
 
-  #ofAttached(kind: string, object: OwnObject): Record<string, unknown> | undefined {
+  /** With the status that we have written, where the watch hasn't brought it yet: it would be written again, with another time. */
+  #current(key: string, object: OwnObject | undefined): OwnObject | undefined {
+    const written = this.#written.get(key);
+    if (written === undefined) return object;
+    if (object !== undefined && object.metadata.resourceVersion === written.version) return written.object;
+    this.#written.delete(key);
+    return object;
+  }
+
+  #ofAttached(kind: string, object: OwnObject): Found {
     const { namespace = '', name, generation = 0 } = object.metadata;
     const id = idOf({ kind, namespace, name });
     const named = fleetsOf(object);
@@ -56,16 +96,19 @@ export class StatusController {
       const state = this.#deps.stateOf(fleet);
       if (state === undefined && this.#deps.watched.own('MTA').get(fleet) === undefined) continue;
       // What there is of the status stays until the fleet has been looked at, with the resource as it is now.
-      if (state === undefined || state.isAsking || state.generations.get(id) !== generation) return undefined;
+      if (state === undefined || state.isAsking || state.generations.get(id) !== generation) return NOTHING;
       fleets.set(fleet, verdictsOf(id, state));
     }
     const before = (object.status ?? {}) as {
       conditions?: Condition[];
+      programmedGeneration?: number;
       fleets?: (Ref & { conditions?: Condition[] })[];
     };
     const sum = fleets.size > 0 ? sumOf(fleets) : withoutFleet(named);
-    return {
+    const programmed = programmedIn(sum, generation, before.programmedGeneration);
+    const status = {
       observedGeneration: generation,
+      ...(programmed !== undefined && { programmedGeneration: programmed }),
       conditions: this.#conditions(sum, generation, before.conditions),
       ...(fleets.size > 0 && {
         fleets: [...fleets].map(([fleet, verdicts]) => {
@@ -77,41 +120,31 @@ export class StatusController {
         }),
       }),
     };
+    return { status, again: undefined };
   }
 
-  #ofMta(object: OwnObject): Record<string, unknown> | undefined {
+  #ofMta(object: OwnObject): Found {
+    const { watched, clock, stateOf, heardOf } = this.#deps;
     const { namespace = '', name, generation = 0 } = object.metadata;
     const fleet = keyOf({ namespace, name });
-    const state = this.#deps.stateOf(fleet);
-    const id = idOf({ kind: 'MTA', namespace, name });
-    if (state === undefined || state.isAsking || state.generations.get(id) !== generation) return undefined;
-    const set = this.#deps.watched.statefulSets.get(keyOf({ namespace, name: names.statefulSet({ name }) }));
-    const before = (object.status ?? {}) as { conditions?: Condition[] };
-    const attached = (kind: string) =>
-      [...state.fragments.keys()].filter((resource) => resource.startsWith(`${kind}/`)).length;
-    return {
-      observedGeneration: generation,
-      conditions: this.#conditions(
-        verdictsOfMta(id, state, { namespace, name }),
-        generation,
-        before.conditions,
-      ),
-      replicas: set?.status?.replicas ?? 0,
-      readyReplicas: set?.status?.readyReplicas ?? 0,
-      selector: Object.entries(selectorOf({ name }))
-        .map(([label, value]) => `${label}=${value}`)
-        .join(','),
-      ...(state.loaded !== undefined && { revision: state.loaded }),
-      attached: {
-        ...{ domains: attached('MailDomain'), relays: attached('MailRelay') },
-        ...{ policies: attached('MailTLSPolicy'), users: attached('MailUser') },
-      },
-    };
+    const state = stateOf(fleet);
+    const now = clock.now();
+    const isKnown = state?.generations.get(idOf({ kind: 'MTA', namespace, name })) === generation;
+    if (state === undefined || state.isAsking || !isKnown) {
+      const status = pausedStatus(object, now) ?? (state ? undefined : invalidMtaStatus(object, now));
+      return { status, again: undefined };
+    }
+    return mtaStatus(object, state, {
+      statefulSet: watched.statefulSets.get(keyOf({ namespace, name: names.statefulSet({ name }) })),
+      claimOf: (claim) => watched.made(VOLUME_CLAIMS).get(keyOf({ namespace, name: claim })),
+      isAttached: (resource) => fleetsOf(watched.own(resource.kind)?.get(keyOf(resource))).includes(fleet),
+      heardOf: (kind, of) => heardOf(fleet, { kind, namespace, name: of }),
+      now,
+    });
   }
 
   #conditions(verdicts: Verdicts, generation: number, before: readonly Condition[] = []): Condition[] {
-    const now = new Date(this.#deps.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
-    return conditionsFrom(verdicts, generation, before, now);
+    return conditionsFrom(verdicts, generation, before, timeOf(this.#deps.clock.now()));
   }
 }
 
@@ -120,11 +153,6 @@ function verdictsOf(id: string, { findings, fragments, loaded, refusal }: FleetS
     findings: findings.get(id) ?? [],
     ...{ fragment: fragments.get(id), loaded, refusal },
   });
-}
-
-function verdictsOfMta(id: string, state: FleetState, mta: Ref): Verdicts {
-  const verdicts = verdictsOf(id, state);
-  return state.life === undefined ? verdicts : new Map([...verdicts, ...lifeVerdicts(state.life, mta)]);
 }
 
 function withoutFleet(fleets: readonly string[]): Verdicts {

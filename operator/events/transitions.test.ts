@@ -79,6 +79,18 @@ describe('what is told', () => {
     expect(told(well, full, 'MTA')).toEqual(['Warning QueueFull QueueHealthy']);
   });
 
+  it('of a drain: that it is blocked, and that it is over', () => {
+    const scaled = (text: string) => `${WELL} Scaled=${text}`;
+    expect(told(scaled('True/Scaled'), scaled('False/Draining'), 'MTA')).toEqual([]);
+    expect(told(scaled('False/Draining'), scaled('True/Scaled'), 'MTA')).toEqual([]);
+    expect(told(scaled('False/Draining'), scaled('False/DrainBlocked'), 'MTA')).toEqual([
+      'Warning DrainBlocked Scaled',
+    ]);
+    expect(told(scaled('False/DrainBlocked'), scaled('True/Scaled'), 'MTA')).toEqual([
+      'Normal Scaled Scaled',
+    ]);
+  });
+
   it('that it is paused, and that it goes on', () => {
     const paused = `${WELL} Paused=True/Paused`;
     expect(told(WELL, paused, 'MTA')).toEqual(['Normal Paused Paused']);

@@ -24,13 +24,13 @@ export interface Transitions {
 /** Consequences of something that is told elsewhere, and what passes by itself. */
 const QUIET = new Set<Reason>([
   ...[reasons.Pending, reasons.NotAccepted, reasons.NotResolved, reasons.NoPods],
-  ...[reasons.PodsNotServing, reasons.PodsMissing],
+  ...[reasons.PodsNotServing, reasons.PodsMissing, reasons.Draining],
 ]);
 
 /** In this order: `Ready` repeats the reason of what keeps it from being so, and is no news then. */
 const TOLD = [
   ...[conditionTypes.Accepted, conditionTypes.ResolvedRefs, conditionTypes.Programmed],
-  ...[conditionTypes.QueueHealthy, conditionTypes.Ready],
+  ...[conditionTypes.Scaled, conditionTypes.QueueHealthy, conditionTypes.Ready],
 ];
 
 /** @param wasTroubled what this said of the object the last time; false where that isn't known */
@@ -50,11 +50,12 @@ export function transitions(
     if (was?.status === 'False' && was.reason === is.reason) continue;
     events.push({ type: 'Warning', reason: is.reason, action: type, note: is.message });
   }
-  for (const type of [conditionTypes.QueueHealthy, conditionTypes.Ready]) {
+  for (const type of [conditionTypes.Scaled, conditionTypes.QueueHealthy, conditionTypes.Ready]) {
     const is = after.find((each) => each.type === type);
     const was = before.find((each) => each.type === type);
     const isAgain = is?.status === 'True' && was !== undefined && was.status !== 'True';
-    const isNews = type === conditionTypes.Ready ? wasTroubled : was?.status === 'False';
+    const isNews =
+      type === conditionTypes.Ready ? wasTroubled : was?.status === 'False' && !QUIET.has(was.reason);
     if (isAgain && isNews) events.push({ type: 'Normal', reason: is.reason, action: type, note: is.message });
   }
   const paused = pausing(before, after);

@@ -28,7 +28,7 @@ const good: FleetFacts = {
   ...{ fragment: { generation: 1, digest: '', revision: 7 }, loaded: 7, refusal: undefined },
   ...{ fleet: { namespace: 'mail', name: 'mta' }, asked: 2, pods: [ready('mta-0'), ready('mta-1')] },
   ...{ claims: [], refused: [], updated: undefined, queue, patienceMs: 4 * HOUR, isPaused: false },
-  queueBefore: undefined,
+  ...{ queueBefore: undefined, life: undefined },
   ...{ now: NOW, heardOf: () => undefined },
 };
 const of = (change: Partial<FleetFacts>) => mtaConditionsOf({ ...good, ...change });
@@ -156,6 +156,16 @@ describe('the conditions of an MTA', () => {
       'that an operator has just begun to look after',
       { queue: undefined, queueBefore: { status: 'False', reason: reasons.OldMail, message: 'old' } },
       'Ready=True/Ready QueueHealthy=False/OldMail',
+    ],
+    [
+      'whose pods leave',
+      { life: { ending: undefined, leaving: [{ pod: 'mta-2', report: undefined }], orphans: [] } },
+      'Ready=True/Ready Scaled=False/Draining QueueHealthy=True/QueueHealthy Reconciling=True/Draining',
+    ],
+    [
+      'that ends, whatever its pods do',
+      { life: { ending: 'KeepVolumes', leaving: [], orphans: [] }, pods: [unpulled], loaded: 6 },
+      'Ready=False/Terminating Scaled=True/Scaled QueueHealthy=True/QueueHealthy',
     ],
     [
       'that is paused',

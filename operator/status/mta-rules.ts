@@ -1,11 +1,13 @@
 /**
- * The conditions of an MTA: what every resource has (rules.ts), and whether its pods do what they were asked to. Each a list of rules:
- * the first that has something to say decides. Pure.
+ * The conditions of an MTA: what every resource has (rules.ts), whether its pods do what they were asked to, and how they come and go
+ * (life.ts). Each a list of rules: the first that has something to say decides. Pure.
  */
 import { conditionTypes, type Reason, reasons } from '../../crds/conditions.ts';
 import type { ClaimObject, PodObject } from '../controllers/watched.ts';
+import type { LifeState } from '../life/state.ts';
 import { inOrder, type Verdicts } from './conditions.ts';
 import type { FleetQueue } from './fleet-queue.ts';
+import { lifeVerdicts } from './life.ts';
 import {
   afterVolumes,
   beforeVolumes,
@@ -35,6 +37,8 @@ export interface FleetFacts extends Facts {
   /** Ms that a message may wait before it counts as old; undefined for ever. */
   readonly patienceMs: number | undefined;
   readonly isPaused: boolean;
+  /** How its pods and volumes come and go; undefined before that has been looked at. */
+  readonly life: LifeState | undefined;
   /** Ms since the epoch. */
   readonly now: number;
   /** What the cluster says of an object, such as why a claim has no volume. */
@@ -169,10 +173,13 @@ export function mtaConditionsOf(facts: FleetFacts): Verdicts {
   const isAccepted = [conditionTypes.Accepted, conditionTypes.ResolvedRefs].every(
     (type) => verdicts.get(type)?.status === 'True',
   );
-  const wrong = isAccepted ? first(trouble, facts) : undefined;
-  if (wrong !== undefined) {
+  const isEnding = facts.life?.ending !== undefined;
+  const wrong = isAccepted && !isEnding ? first(trouble, facts) : undefined;
+  if (wrong !== undefined || isEnding) {
     verdicts.delete(conditionTypes.Reconciling);
     verdicts.delete(conditionTypes.Stalled);
+  }
+  if (wrong !== undefined) {
     verdicts.set(conditionTypes.Ready, { status: 'False', ...wrong });
     const isOver = STALLED.has(wrong.reason) || facts.asked === 0;
     verdicts.set(isOver ? conditionTypes.Stalled : conditionTypes.Reconciling, { status: 'True', ...wrong });
@@ -184,7 +191,8 @@ export function mtaConditionsOf(facts: FleetFacts): Verdicts {
   }
   verdicts.set(conditionTypes.QueueHealthy, first(queueHealthy, facts)!);
   if (facts.isPaused) verdicts.set(conditionTypes.Paused, PAUSED);
-  return inOrder(verdicts);
+  const life = facts.life === undefined ? [] : lifeVerdicts(facts.life, facts.fleet);
+  return inOrder(new Map([...verdicts, ...life]));
 }
 
 export const PAUSED: Verdict = {

@@ -36,6 +36,7 @@ const state: FleetState = {
   findings: new Map([[idOf(self), well(self)]]),
   fragments: new Map([[idOf(self), fragment]]),
   ...{ loaded: 1, isAsking: false, refusal: undefined, pods: ['mta-0', 'mta-1'].map(pod), refused: [] },
+  life: undefined,
   queue: {
     ...{ messages: 7, deferred: 3, held: 0, oldest: NOW - 3_600_000 },
     ...{ damaged: 0, full: [], silent: [] },

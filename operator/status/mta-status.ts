@@ -4,6 +4,7 @@ import { parseDuration } from '../../crds/units.ts';
 import { idOf } from '../compile/report.ts';
 import type { ObjectRef } from '../compile/types.ts';
 import type { FleetState } from '../controllers/fleet-controller.ts';
+import { isPaused } from '../controllers/fleet-life.ts';
 import type { ClaimObject, OwnObject, PodObject, StatefulSetObject } from '../controllers/watched.ts';
 import { names, selectorOf } from '../objects/fleet.ts';
 import { type Condition, conditionsFrom, programmedIn } from './conditions.ts';
@@ -34,10 +35,6 @@ interface Before {
 
 /** What the cluster says of an object in trouble is asked for again after this. */
 const LISTEN_MS = 30_000;
-const PAUSE = 'postrider.dev/paused';
-
-export const isPaused = ({ metadata }: OwnObject): boolean =>
-  (metadata.annotations?.[PAUSE] ?? 'false') !== 'false';
 
 export function mtaStatus(object: OwnObject, state: FleetState, surroundings: Surroundings): MtaStatus {
   const { namespace = '', name, generation = 0 } = object.metadata;
@@ -109,9 +106,10 @@ function factsOf(object: OwnObject, state: FleetState, surroundings: Surrounding
   const pods = state.pods
     .filter((pod) => ordinalOf(pod) < asked)
     .toSorted((one, other) => ordinalOf(one) - ordinalOf(other));
-  const members = Array.from({ length: asked }, (_, ordinal) => `${name}-${ordinal}`);
   const claims =
-    spec?.storage.mode === 'PerReplica' ? members.map((pod) => `queue-${pod}`) : [names.queue({ name })];
+    spec?.storage.mode === 'PerReplica'
+      ? Array.from({ length: asked }, (_, ordinal) => names.queueOf({ name }, ordinal))
+      : [names.queue({ name })];
   const patience = spec === undefined ? 0 : parseDuration(spec.delivery.delayWarning) * 1000;
   const id = idOf({ kind: 'MTA', namespace, name });
   return {
@@ -121,7 +119,7 @@ function factsOf(object: OwnObject, state: FleetState, surroundings: Surrounding
     claims: claims.flatMap((claim) => claimOf(claim) ?? []),
     updated: updatedOf(statefulSet),
     patienceMs: patience === 0 ? undefined : patience,
-    isPaused: isPaused(object),
+    ...{ isPaused: isPaused(object), life: state.life },
     queueBefore: (object.status as Before | undefined)?.conditions?.find(
       ({ type }) => type === 'QueueHealthy',
     ),

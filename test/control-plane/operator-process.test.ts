@@ -55,6 +55,12 @@ describeWithControlPlane('two operators', () => {
     );
     return one;
   }
+  /** By name with labels. */
+  async function metricsOf({ port }: Started): Promise<Record<string, number>> {
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    const samples = [...text.matchAll(/^(postrider_operator_\S+) (\S+)$/gm)];
+    return Object.fromEntries(samples.map(([, name, value]) => [name!, Number(value)]));
+  }
   const leads = ({ running }: Started) => running.output().includes('"msg":"leading"');
   /** The leader makes what an MTA is made of. */
   async function works(name: string): Promise<void> {
@@ -74,6 +80,16 @@ describeWithControlPlane('two operators', () => {
     await works('first');
     const two = await operator();
     expect(leads(two)).toBe(false);
+    expect(await metricsOf(one)).toMatchObject({ postrider_operator_leader: 1 });
+    expect(await metricsOf(two)).toMatchObject({ postrider_operator_leader: 0 });
+    for (const each of [one, two]) {
+      const age = (await metricsOf(each))['postrider_operator_watch_age_seconds{resource="mtas"}'];
+      expect(age).toBeLessThan(120);
+    }
+    expect(await metricsOf(one)).toMatchObject({
+      'postrider_operator_api_requests_total{verb="apply",resource="statefulsets",code="201"}': 1,
+      'postrider_operator_reconcile_seconds_count{controller="fleet"}': expect.any(Number),
+    });
     expect(one.running.ended()).toBeUndefined();
   });
 

@@ -17,6 +17,7 @@ import type { KubeClient } from '../../../operator/kube/client.ts';
 import type { KubeObject } from '../../../operator/kube/resource.ts';
 import { PODS, SECRETS } from '../../../operator/kube/resources.ts';
 import type { PodAddress } from '../../../operator/pods/control-client.ts';
+import type { PodQueue } from '../../../operator/status/fleet-queue.ts';
 import { waitFor } from '../../support/wait.ts';
 
 export class StandIn {
@@ -27,6 +28,8 @@ export class StandIn {
   #port = 0;
   #status: ConfigStatus = { revision: 0, resources: {} };
   config: MtaConfig | undefined;
+  /** What it says of its queue. */
+  queue: PodQueue = { messages: 0, damaged: 0, full: false, recipients: { deferred: 0, held: 0 } };
   /** Why it refuses every config, if it does. */
   refuses: string | undefined;
   readonly drain = new StandInDrain();
@@ -55,6 +58,7 @@ export class StandIn {
       config: () => this.#status,
       load: async (document: unknown) => this.#load(document),
       drain: this.drain,
+      totals: async () => ({ ...this.queue, isPartial: false }),
     } as unknown as ControlBackend;
     this.#server = createControlServer(backend, {
       access: { by: 'certificate', identity: kept, fleet: this.#fleet },
