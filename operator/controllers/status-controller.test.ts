@@ -1,0 +1,91 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { TestClock } from '../../mta/testing/test-clock.ts';
+import { Cache } from '../kube/cache.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { KubeObject, ResourceType } from '../kube/resource.ts';
+import type { FleetState } from './fleet-controller.ts';
+import { StatusController } from './status-controller.ts';
+import type { OwnObject, Watched } from './watched.ts';
+
+const KEY = 'MailDomain/mail/one';
+const resource = { kind: 'MailDomain', namespace: 'mail', name: 'one' };
+const found = (condition: 'Accepted' | 'ResolvedRefs') =>
+  ({ resource, condition, status: 'True', reason: condition, message: 'well' }) as const;
+const domain = (resourceVersion: string, more: Partial<OwnObject> = {}): OwnObject => ({
+  metadata: { namespace: 'mail', name: 'one', uid: 'u', generation: 1, resourceVersion },
+  spec: { mtaRefs: [{ name: 'mta' }] },
+  ...more,
+});
+const state = (loaded: number): FleetState => ({
+  generations: new Map([[KEY, 1]]),
+  findings: new Map([[KEY, [found('Accepted'), found('ResolvedRefs')]]]),
+  fragments: new Map([[KEY, { generation: 1, digest: '', revision: 2 }]]),
+  ...{ loaded, isAsking: false, refusal: undefined, pods: [], refused: [], queue: undefined },
+});
+
+let clock: TestClock;
+let cache: Cache<OwnObject>;
+let written: Record<string, unknown>[];
+let told: (readonly [before: unknown, after: unknown])[];
+let loaded: number;
+let controller: StatusController;
+
+beforeEach(() => {
+  clock = new TestClock();
+  cache = new Cache();
+  [written, told, loaded] = [[], [], 1];
+  const client = {
+    async apply<T extends KubeObject>(_type: ResourceType, object: T): Promise<T> {
+      written.push((object as OwnObject).status!);
+      return object;
+    },
+  };
+  controller = new StatusController({
+    client: client as unknown as KubeClient,
+    watched: { own: () => cache } as unknown as Watched,
+    clock,
+    stateOf: () => state(loaded),
+    heardOf: () => undefined,
+    onWritten: (_kind, { status }, after) => told.push([status, after]),
+  });
+});
+
+const readyIn = (status: unknown) =>
+  (status as { conditions: { type: string; status: string; lastTransitionTime: string }[] }).conditions.find(
+    ({ type }) => type === 'Ready',
+  );
+
+describe('the status of a resource', () => {
+  it('is written once, also where the watch is late', async () => {
+    cache.put(domain('1'));
+    await controller.reconcile(KEY);
+    await clock.advance(5000);
+    await controller.reconcile(KEY);
+    expect(written).toHaveLength(1);
+    cache.put(domain('2', { status: written[0]! }));
+    await controller.reconcile(KEY);
+    expect(written).toHaveLength(1);
+  });
+
+  it('that follows one that the watch has not brought yet is compared with that', async () => {
+    cache.put(domain('1'));
+    await controller.reconcile(KEY);
+    loaded = 2;
+    await clock.advance(5000);
+    await controller.reconcile(KEY);
+    expect(readyIn(written[1])).toMatchObject({ status: 'True' });
+    await clock.advance(5000);
+    await controller.reconcile(KEY);
+    expect(written).toHaveLength(2);
+    expect(told.map(([before]) => before)).toEqual([undefined, written[0]]);
+  });
+
+  it('that somebody else has changed is mended', async () => {
+    cache.put(domain('1'));
+    await controller.reconcile(KEY);
+    cache.put(domain('2', { status: { conditions: [] } }));
+    await controller.reconcile(KEY);
+    expect(written).toHaveLength(2);
+    expect(written[1]).toMatchObject({ observedGeneration: 1 });
+  });
+});
