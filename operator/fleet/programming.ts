@@ -21,10 +21,13 @@ export class Programming {
     else this.#pending.revision = revision;
   }
 
-  /** @param revision lowest that serving pods have; undefined where none serves */
+  /** @param revision lowest that serving pods have; undefined where none serves: then nobody is behind */
   loaded(revision: number | undefined): void {
-    if (this.#pending === undefined || revision === undefined || revision < this.#pending.revision) return;
-    this.#onLoaded(this.lagSeconds);
+    if (this.#pending === undefined) return;
+    if (revision !== undefined) {
+      if (revision < this.#pending.revision) return;
+      this.#onLoaded(this.lagSeconds);
+    }
     this.#pending = undefined;
   }
 }

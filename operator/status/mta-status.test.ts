@@ -72,8 +72,11 @@ describe('the status of an MTA', () => {
   });
 
   it('has nothing to do with pods that are too many', () => {
-    const leaving = { ...pod('mta-10'), status: { phase: 'Failed' } };
-    expect(conditions(statusOf({ pods: [...state.pods, leaving] }).status)).toContain('Ready=True');
+    const failed = { ...pod('mta-10'), status: { phase: 'Failed' } };
+    expect(conditions(statusOf({ pods: [...state.pods, failed] }).status)).toContain('Ready=True');
+    const starting = { ...pod('mta-1'), status: {} };
+    const { status } = statusOf({ pods: [pod('mta-0'), starting, pod('mta-2')] });
+    expect(conditions(status)).toContain('Ready=False');
   });
 
   it('says how far pods are being replaced', () => {
