@@ -36,6 +36,7 @@ describe('an object that is refused', () => {
     [403, 'services "mta" is forbidden: exceeded quota: few', 'raise the quota'],
     [403, 'User "o" cannot patch resource "services"', 'give the ServiceAccount of the operator that right'],
     [403, 'admission webhook "w" denied the request', 'which admission policy'],
+    [500, 'failed calling webhook "w": connection refused', 'see that this webhook runs'],
     [422, 'Service "mta" is invalid: spec.ports: Required value', 'correct what the MTA asks for'],
   ])('with %i keeps nothing else back, and is told with what to do: %s', async (status, message, advice) => {
     const applier = await round(['Service', new ApiError(status, '', message)]);

@@ -4,7 +4,7 @@
  * failure ends the round at once.
  */
 import { reasons } from '../../crds/conditions.ts';
-import { type ApiError, isRefusal } from '../kube/api-error.ts';
+import { type ApiError, isRefusal, isWebhookDown } from '../kube/api-error.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isAsDesired, withDigest } from '../kube/desired.ts';
 import { type KubeObject, keyOf, type ResourceType } from '../kube/resource.ts';
@@ -72,7 +72,9 @@ export class Applier {
   }
 }
 
-function adviceFor({ status, message }: ApiError): string {
+function adviceFor(error: ApiError): string {
+  const { status, message } = error;
+  if (isWebhookDown(error)) return 'see that this webhook runs, or take it away';
   if (message.includes('exceeded quota')) return 'raise the quota, or ask for less';
   if (message.includes('cannot patch resource') || message.includes('cannot create resource')) {
     return 'give the ServiceAccount of the operator that right';

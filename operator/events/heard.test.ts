@@ -67,6 +67,18 @@ describe('what others say of an object', () => {
     expect(heard.of('mail/mta', CLAIM)).toBeUndefined();
   });
 
+  it('is asked for sooner while there is nothing', async () => {
+    notes = [];
+    heard.of('mail/mta', CLAIM);
+    await settleDown();
+    await clock.advance(10_000);
+    notes = ['no such class'];
+    heard.of('mail/mta', CLAIM);
+    await settleDown();
+    expect(heard.of('mail/mta', CLAIM)).toBe('no such class');
+    expect(asked).toHaveLength(2);
+  });
+
   it('stays as it is known where it can not be had, and one line says so', async () => {
     heard.of('mail/mta', CLAIM);
     await settleDown();

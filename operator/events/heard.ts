@@ -1,6 +1,6 @@
 /**
  * What others say of an object in events: why a claim has no volume, why a StatefulSet can't make its pods. It stands nowhere else. Asked
- * for only where something is amiss, and then every half minute; where it can't be had, nothing is known.
+ * for only where something is amiss, and then at most every ten seconds; where it can't be had, nothing is known.
  */
 import type { Clock } from '../../mta/clock.ts';
 import type { ObjectRef } from '../compile/types.ts';
@@ -8,7 +8,9 @@ import type { KubeClient } from '../kube/client.ts';
 import type { KubeObject } from '../kube/resource.ts';
 import { EVENTS } from '../kube/resources.ts';
 
-export const ASK_MS = 30_000;
+const ASK_MS = 30_000;
+/** While nothing was heard yet: it comes some seconds after what it is about. */
+const LISTEN_MS = 10_000;
 /** What was heard before is over, as a rule. */
 const FORGET_MS = 3_600_000;
 
@@ -49,7 +51,8 @@ export class Heard {
     const key = `${object.kind} ${object.namespace} ${object.name}`;
     const entry = this.#entries.get(key);
     const now = clock.monotonic();
-    if (entry === undefined || now - entry.askedAt >= ASK_MS) {
+    const pause = entry?.note === undefined ? LISTEN_MS : ASK_MS;
+    if (entry === undefined || now - entry.askedAt >= pause) {
       this.#entries.set(key, { askedAt: now, note: entry?.note });
       void this.#ask(fleet, key, object);
     }

@@ -67,7 +67,7 @@ describe('the status of an MTA', () => {
 
   it('is looked at again when mail grows old, or while the cluster is asked', () => {
     expect(statusOf().again).toBe(3 * 3_600_000);
-    expect(statusOf({ pods: [pod('mta-0')] }).again).toBe(30_000);
+    expect(statusOf({ pods: [pod('mta-0')] }).again).toBe(10_000);
     expect(statusOf({ queue: undefined }).again).toBeUndefined();
   });
 

@@ -34,7 +34,7 @@ interface Before {
 }
 
 /** What the cluster says of an object in trouble is asked for again after this. */
-const LISTEN_MS = 30_000;
+const LISTEN_MS = 10_000;
 
 export function mtaStatus(object: OwnObject, state: FleetState, surroundings: Surroundings): MtaStatus {
   const { namespace = '', name, generation = 0 } = object.metadata;

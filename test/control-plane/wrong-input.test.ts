@@ -285,6 +285,28 @@ describeWithControlPlane('what is wrong', () => {
     await own.becomes('MTA', 'mta', 'Ready=True');
   });
 
+  it('a pod that can not be made, with why', async () => {
+    await pods[1]!.stop();
+    await client.delete(PODS, inNamespace('mail', 'mta-1'));
+    await client.create(EVENTS, {
+      metadata: inNamespace('mail', 'mta.1'),
+      ...{ eventTime: microTime(Date.now()), type: 'Warning', reason: 'FailedCreate', action: 'Create' },
+      ...{ note: 'create Pod mta-1 in StatefulSet mta failed error: exceeded quota: few' },
+      ...{ reportingController: 'statefulset-controller', reportingInstance: 'statefulset-controller-1' },
+      regarding: { apiVersion: 'apps/v1', kind: 'StatefulSet', ...FLEET },
+    } as KubeObject);
+    const { message } = await waitFor('the reason of the StatefulSet', async () => {
+      const condition = conditionIn(await own.get('MTA', 'mta'), 'Ready');
+      return condition?.reason === 'PodsMissing' && condition.message.includes('quota') && condition;
+    });
+    expect(message).toContain(
+      '1 of 2 pods exist: create Pod mta-1 in StatefulSet mta failed error: exceeded quota',
+    );
+    await pods[1]!.start();
+    await own.becomes('MTA', 'mta', 'Ready=True');
+    await flowsOn();
+  });
+
   it('an object that a quota forbids', async () => {
     const hard = { services: '0' };
     await client.create(QUOTAS, { metadata: inNamespace('mail', 'none'), spec: { hard } } as KubeObject);
