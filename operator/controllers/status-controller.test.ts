@@ -20,7 +20,15 @@ const state = (loaded: number): FleetState => ({
   generations: new Map([[KEY, 1]]),
   findings: new Map([[KEY, [found('Accepted'), found('ResolvedRefs')]]]),
   fragments: new Map([[KEY, { generation: 1, digest: '', revision: 2 }]]),
-  ...{ loaded, isAsking: false, refusal: undefined, pods: [], refused: [], queue: undefined },
+  ...{
+    loaded,
+    isAsking: false,
+    refusal: undefined,
+    pods: [],
+    refused: [],
+    queue: undefined,
+    life: undefined,
+  },
 });
 
 let clock: TestClock;
