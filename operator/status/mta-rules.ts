@@ -105,7 +105,7 @@ export const trouble: readonly Rule[] = [
 ];
 
 const fullMessage = ({ full: [first, ...others] }: FleetQueue): string =>
-  `The queue of pod ${first}${andMore(others)} is full, and new mail is answered 452: make its volume larger, or find out what doesn't leave (postrider queue)`;
+  `The queue of pod ${first}${andMore(others)} is full, and new mail is answered 452: make its volume larger, or see in the log of the pods ("msg":"attempted") why mail doesn't leave`;
 
 /** A person has to act: nothing comes of waiting. */
 const STALLED = new Set<Reason>([
@@ -141,7 +141,7 @@ export const queueHealthy: readonly QueueRule[] = [
     queue!.oldest !== undefined && now - queue!.oldest >= patienceMs
       ? {
           ...{ status: 'False', reason: reasons.OldMail },
-          message: `The oldest message waits since ${timeOf(queue!.oldest)}: see which next hop it is for, and what that says (postrider queue, postrider list)`,
+          message: `The oldest message waits since ${timeOf(queue!.oldest)}: see in the log of the pods ("msg":"attempted") what its next hop answers; one that is held waits for a person`,
         }
       : undefined,
   ({
