@@ -16,6 +16,7 @@ import { OperatorMetrics } from '../metrics.ts';
 import type { PodSettings } from '../objects/fleet.ts';
 import type { PodAddress } from '../pods/control-client.ts';
 import { FleetController } from './fleet-controller.ts';
+import { PasswordController } from './password-controller.ts';
 import { StatusController } from './status-controller.ts';
 import { fleetsOf, type OwnObject, type PodObject, Watched } from './watched.ts';
 
@@ -35,6 +36,7 @@ export interface OperatorDeps {
 
 const FLEETS_AT_ONCE = 4;
 const STATUSES_AT_ONCE = 16;
+const PASSWORDS_AT_ONCE = 4;
 const LOOK_MS = 50;
 
 export class Operator {
@@ -43,6 +45,8 @@ export class Operator {
   readonly #controller: FleetController;
   readonly #fleets: WorkQueue;
   readonly #statuses: WorkQueue;
+  readonly #passwords: WorkQueue;
+  readonly #passwordsOf: PasswordController;
   #isLeading = false;
   #stopped = false;
 
@@ -85,7 +89,13 @@ export class Operator {
       onTurn: (turn) => metrics.turn('status', turn),
       work: (key) => statuses.reconcile(key),
     });
-    const queues = { fleet: this.#fleets, status: this.#statuses };
+    this.#passwordsOf = new PasswordController({ client, watched, random });
+    this.#passwords = new WorkQueue({
+      ...{ clock, random, concurrency: PASSWORDS_AT_ONCE, onFailure },
+      onTurn: (turn) => metrics.turn('password', turn),
+      work: (key) => this.#passwordsOf.reconcile(key),
+    });
+    const queues = { fleet: this.#fleets, status: this.#statuses, password: this.#passwords };
     metrics.observe({
       queues: () =>
         Object.entries(queues).map(([controller, { depth, failing }]) => ({ controller, depth, failing })),
@@ -112,14 +122,16 @@ export class Operator {
     for (const kind of OWN_KINDS.keys()) {
       for (const object of this.watched.own(kind).values()) this.#statuses.add(statusKey(kind, object));
     }
+    for (const user of this.watched.own('MailUser').values()) this.#passwords.add(keyOf(user.metadata));
     this.#fleets.start();
     this.#statuses.start();
+    this.#passwords.start();
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#isLeading = false;
-    await Promise.all([this.#fleets.stop(), this.#statuses.stop()]);
+    await Promise.all([this.#fleets.stop(), this.#statuses.stop(), this.#passwords.stop()]);
     await this.#controller.stop();
     await this.watched.stop();
   }
@@ -134,6 +146,8 @@ export class Operator {
     watched.secrets.onChange((change) => {
       // What is ours concerns its fleet alone.
       if (fleetOf(change) === undefined) this.#allFleets();
+      if (change.after === undefined)
+        for (const user of this.#passwordsOf.usersOf(change.before!)) this.#passwords.add(user);
     });
     watched.namespaces?.onChange(({ before, after }) => {
       if (!isDeepStrictEqual(before?.metadata.labels, after?.metadata.labels)) this.#allFleets();
@@ -145,6 +159,7 @@ export class Operator {
     // A status is no reason to look at a fleet again.
     if (before !== undefined && after !== undefined && isDeepStrictEqual(essence(before), essence(after)))
       return;
+    if (kind === 'MailUser') this.#passwords.add(keyOf((after ?? before)!.metadata));
     if (kind !== 'MTA') {
       for (const fleet of new Set([...fleetsOf(before), ...fleetsOf(after)])) this.#fleets.add(fleet);
       return;

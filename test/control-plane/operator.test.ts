@@ -182,6 +182,23 @@ describeWithControlPlane('the operator', () => {
     expect(Object.values(pods[0]!.config!.secrets)).toContain('geheim');
   });
 
+  it('makes a password for a user that asks for one, and makes it anew when it is gone', async () => {
+    await apply('MailUser', 'app', {
+      ...{ mtaRefs, username: 'app', senders: ['app@one.example.test'] },
+      password: { generate: true },
+    });
+    await becomes('MailUser', 'app', 'Ready', 'True');
+    const secret = { namespace: 'mail', name: 'app-password' };
+    const passwordIn = async () =>
+      (await client.get<KubeObject & { data: { password: string } }>(SECRETS, secret))?.data.password;
+    const first = await passwordIn();
+    expect(first).toBeDefined();
+    await client.delete(SECRETS, secret);
+    const second = await waitFor('another password', passwordIn);
+    expect(second).not.toBe(first);
+    await becomes('MailUser', 'app', 'Ready', 'True');
+  });
+
   it('says which pod refuses, and why, and that it is over', async () => {
     pods[1]!.refuses = 'the workers are on strike';
     await apply('MailDomain', 'two', domain('two.example.test', { limits: { messageSize: '1Mi' } }));
