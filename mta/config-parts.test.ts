@@ -21,10 +21,12 @@ describe('a config in pieces', () => {
   it.each([1_000_000, 100, 37, 8])('is the same again, in pieces of at most %i bytes', (most) => {
     const config = configOf(7, 'ü€𝄞'.repeat(20));
     const parts = splitConfig(config, most);
-    for (const files of [...parts.config, ...parts.secrets]) {
-      const [piece] = Object.entries(files).filter(([name]) => !name.endsWith('.json'));
-      expect(Buffer.byteLength(piece![1])).toBeLessThanOrEqual(most);
-      expect(piece![1]).not.toContain('\ufffd');
+    for (const [index, ...pieces] of [parts.config, parts.secrets]) {
+      expect(Object.keys(index!)).toEqual([expect.stringMatching(/^(config|secrets)\.json$/)]);
+      for (const piece of pieces.flatMap((files) => Object.values(files))) {
+        expect(Buffer.byteLength(piece)).toBeLessThanOrEqual(most);
+        expect(piece).not.toContain('\ufffd');
+      }
     }
     expect(join(filesOf(parts))).toEqual(JSON.parse(JSON.stringify(config)));
   });
@@ -44,6 +46,34 @@ describe('a config in pieces', () => {
       const mixed = { ...after, [name]: before[name] ?? '' };
       expect(() => join(mixed), name).toThrow(expect.objectContaining({ code: 'ConfigIncomplete' }));
     }
+  });
+
+  it('has the same pieces where a change is not', () => {
+    const domains = Array.from({ length: 2000 }, (_, i) => ({
+      ...{
+        resource: `MailDomain/mail/domain-${i}`,
+        domain: `domain-${i}.example`,
+        aliases: [],
+        trusted: true,
+      },
+      target: { type: 'lmtp' as const, hosts: [{ host: 'inbox.example', port: 24 }] },
+      recipients: { mode: 'list' as const, list: ['anna', 'berta'] },
+    }));
+    const base = { ...configOf(7), domains };
+    const changed = (i: number): MtaConfig => ({
+      ...base,
+      revision: 8,
+      domains: domains.with(i, { ...domains[i]!, aliases: ['another.example'] as never[] }),
+    });
+    const before = splitConfig(base, 20_000).config.map((files) => JSON.stringify(files));
+    expect(before.length).toBeGreaterThan(15);
+    const same = Array.from({ length: 100 }, (_, i) => {
+      const after = splitConfig(changed(i * 20), 20_000).config.map((files) => JSON.stringify(files));
+      return before.filter((files) => !after.includes(files)).length;
+    });
+    // The index, and a piece; now and then the cut is elsewhere, and then a few more.
+    const few = same.filter((count) => count <= 2).length;
+    expect(few / same.length).toBeGreaterThan(0.9);
   });
 
   it('is not disturbed by pieces that a longer one has left behind', () => {

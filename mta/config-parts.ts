@@ -1,9 +1,12 @@
 /**
  * A config in pieces, as a pod of a cluster finds it: what everybody of the namespace may read in ConfigMaps, key material in Secrets,
- * each of as many objects as it takes, all mounted into one folder. Each kind has an index, which says of which revision its
- * pieces are and how many; they are written one after the other, so that a reader may meet pieces of two revisions. Pure.
+ * each of as many objects as it takes, all mounted into one folder. Each kind has an index in an object of its own, which says of which
+ * revision its pieces are and how many; they are written one after the other, so that a reader may meet pieces of two revisions.
+ *
+ * A change leaves alone the pieces that it isn't in: where one ends is chosen by its own text, not by how much stands before it. Pure.
  */
 import { createHash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import type { MtaConfig } from './config.ts';
 import { PostriderError } from './errors.ts';
 
@@ -21,9 +24,9 @@ interface Index {
 export type Files = Readonly<Record<string, string>>;
 
 export interface ConfigParts {
-  /** One entry for each ConfigMap, one at least. */
+  /** One entry for each ConfigMap, the index first. */
   readonly config: readonly Files[];
-  /** One for each Secret, one at least. */
+  /** One for each Secret, the index first. */
   readonly secrets: readonly Files[];
 }
 
@@ -31,15 +34,15 @@ const indexName = (kind: Kind): string => `${kind}.json`;
 const partName = (kind: Kind, part: number): string => `${kind}.${String(part).padStart(3, '0')}`;
 
 /** @param most bytes of one piece */
-export function splitConfig({ secrets, ...config }: MtaConfig, most: number): ConfigParts {
+export function splitConfig({ secrets, revision, ...config }: MtaConfig, most: number): ConfigParts {
   const split = (kind: Kind, document: object): Files[] => {
     const whole = Buffer.from(JSON.stringify(document));
     const pieces = piecesOf(whole, most);
-    const index: Index = { revision: config.revision, parts: pieces.length, sha256: digest(whole) };
-    return pieces.map((piece, i) => ({
-      ...(i === 0 && { [indexName(kind)]: JSON.stringify(index) }),
-      [partName(kind, i)]: piece,
-    }));
+    const index: Index = { revision, parts: pieces.length, sha256: digest(whole) };
+    return [
+      { [indexName(kind)]: JSON.stringify(index) },
+      ...pieces.map((piece, i) => ({ [partName(kind, i)]: piece })),
+    ];
   };
   return { config: split('config', config), secrets: split('secrets', secrets) };
 }
@@ -57,7 +60,7 @@ export function joinConfig(read: (name: string) => string | undefined): unknown 
       `the config is of revision ${config.revision}, its secrets are of revision ${secrets.revision}`,
     );
   }
-  return { ...(config.document as object), secrets: secrets.document };
+  return { ...(config.document as object), revision: config.revision, secrets: secrets.document };
 }
 
 interface Whole {
@@ -79,16 +82,34 @@ function join(kind: Kind, read: (name: string) => string | undefined): Whole {
   return { revision, document: JSON.parse(whole.toString()) };
 }
 
-/** Cut between characters: ConfigMaps hold text. */
+/** None but the last is smaller than two thirds of `most`. */
 function piecesOf(whole: Buffer, most: number): string[] {
   const pieces: string[] = [];
   for (let from = 0; from < whole.length; ) {
-    let to = Math.min(from + most, whole.length);
-    while (to < whole.length && (whole[to]! & 0xc0) === 0x80) to -= 1;
+    const last = from + most;
+    const to = last >= whole.length ? whole.length : cutWithin(whole, Math.ceil(last - most / 3), last);
     pieces.push(whole.toString('utf8', from, to));
     from = to;
   }
   return pieces;
+}
+
+const COMMA = ','.charCodeAt(0);
+/** As much of what follows a comma as tells it from others: a name with a number in it. */
+const SEEN = 48;
+
+/** After that comma whose sequel has the lowest checksum: what was inserted before it doesn't move it. */
+function cutWithin(whole: Buffer, first: number, last: number): number {
+  let [cut, lowest] = [0, Number.POSITIVE_INFINITY];
+  for (let at = whole.indexOf(COMMA, first); at >= 0 && at < last; at = whole.indexOf(COMMA, at + 1)) {
+    const sum = crc32(whole.subarray(at, at + SEEN));
+    if (sum < lowest) [cut, lowest] = [at + 1, sum];
+  }
+  if (cut > 0) return cut;
+  // One long value: cut it between characters, as ConfigMaps hold text.
+  cut = last;
+  while ((whole[cut]! & 0xc0) === 0x80) cut -= 1;
+  return cut;
 }
 
 const digest = (whole: Buffer): string => createHash('sha256').update(whole).digest('hex');
