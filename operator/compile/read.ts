@@ -3,7 +3,7 @@
  * refused with the path of the field, and left out.
  */
 import type { z } from 'zod';
-import { reasons } from '../../crds/conditions.ts';
+import { type Reason, reasons } from '../../crds/conditions.ts';
 import { API_VERSION, GROUP, type Kind } from '../../crds/kind.ts';
 import { kinds } from '../../crds/kinds.ts';
 import { fieldsOf, schemaAt } from '../../crds/walk.ts';
@@ -91,24 +91,46 @@ function readOne(manifest: Manifest, ref: ObjectRef, report: Report): Resource<u
     );
     return undefined;
   }
-  const parsed = kind.spec.safeParse(manifest.spec ?? {}, { reportInput: true });
-  if (!parsed.success) {
-    for (const { path, message } of parsed.error.issues.flatMap((issue) => explain(issue, kind))) {
-      report.refuse(ref, reasons.Invalid, message, path);
-    }
-    return undefined;
-  }
-  const unsupported = notYetSupported(kind.kind, parsed.data);
-  for (const { path, message } of unsupported) {
-    report.refuse(ref, reasons.NotYetSupported, `${path}: ${message}`, path);
-  }
+  const { spec, problems } = parse(kind, manifest.spec ?? {});
+  for (const { reason, path, message } of problems) report.refuse(ref, reason, message, path);
+  if (spec === undefined) return undefined;
   return {
     ref,
     id: idOf(ref),
     generation: manifest.metadata.generation ?? 0,
     createdAt: manifest.metadata.creationTimestamp ?? '',
-    spec: parsed.data,
+    spec,
   };
+}
+
+interface Parsed {
+  /** Undefined where it doesn't fit its schema. */
+  readonly spec: unknown;
+  readonly problems: readonly { readonly reason: Reason; readonly path: string; readonly message: string }[];
+}
+
+/** Specs that have been parsed: what is watched stays the same object until it changes, and of thousands one has. */
+const known = new WeakMap<object, Parsed & { readonly kind: Kind }>();
+
+function parse(kind: Kind, written: unknown): Parsed {
+  if (typeof written !== 'object' || written === null) return parseAnew(kind, written);
+  const before = known.get(written);
+  if (before?.kind === kind) return before;
+  const parsed = { ...parseAnew(kind, written), kind };
+  known.set(written, parsed);
+  return parsed;
+}
+
+function parseAnew(kind: Kind, written: unknown): Parsed {
+  const parsed = kind.spec.safeParse(written, { reportInput: true });
+  if (!parsed.success) {
+    const problems = parsed.error.issues.flatMap((issue) => explain(issue, kind));
+    return { spec: undefined, problems: problems.map((each) => ({ reason: reasons.Invalid, ...each })) };
+  }
+  const problems = notYetSupported(kind.kind, parsed.data).map(({ path, message }) => ({
+    ...{ reason: reasons.NotYetSupported, path, message: `${path}: ${message}` },
+  }));
+  return { spec: parsed.data, problems };
 }
 
 /** `spec.listeners[0].port`. */

@@ -2,7 +2,7 @@
  * Which revision of a fleet's config brought what of each resource: what `Programmed` is proved with. A resource is programmed when every
  * pod has loaded a revision that is at least that one, so that an edit of one resource changes the status of no other. Pure.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { MtaConfig } from '../../mta/config.ts';
 
 /** What a config has of one resource. */
@@ -47,15 +47,16 @@ function digestsOf(config: MtaConfig): Map<string, string> {
 }
 
 function digestOf(parts: readonly unknown[], secrets: MtaConfig['secrets']): string {
-  const hash = createHash('sha256').update(JSON.stringify(parts));
-  for (const text of textsIn(parts))
-    if (Object.hasOwn(secrets, text)) hash.update(`${text}\0${secrets[text]}\0`);
-  return hash.digest('hex');
+  let whole = JSON.stringify(parts);
+  eachText(parts, (text) => {
+    if (Object.hasOwn(secrets, text)) whole += `${text}\0${secrets[text]}\0`;
+  });
+  return hash('sha256', whole);
 }
 
 /** Every string in it: the ids of secrets are among them. */
-function textsIn(value: unknown): string[] {
-  if (typeof value === 'string') return [value];
-  if (typeof value !== 'object' || value === null) return [];
-  return Object.values(value).flatMap(textsIn);
+function eachText(value: unknown, tell: (text: string) => void): void {
+  if (typeof value === 'string') tell(value);
+  else if (typeof value === 'object' && value !== null)
+    for (const name in value) eachText((value as Record<string, unknown>)[name], tell);
 }
