@@ -16,7 +16,7 @@ const client = {
     return object;
   },
 };
-const watched = { made: () => new Map() } as unknown as Pick<Watched, 'made'>;
+const watched = { made: () => new Map(), wrote: () => undefined } as unknown as Watched;
 const object = { metadata: { namespace: 'mail', name: 'mta' } };
 
 async function round(...errors: readonly (readonly [string, Error])[]): Promise<Applier> {

@@ -18,11 +18,11 @@ export class ObjectsRefused extends Error {
 
 export class Applier {
   readonly #client: Pick<KubeClient, 'apply'>;
-  readonly #watched: Pick<Watched, 'made'>;
+  readonly #watched: Pick<Watched, 'made' | 'wrote'>;
   #round: Trouble[] = [];
   #refused: readonly Trouble[] = [];
 
-  constructor(client: Pick<KubeClient, 'apply'>, watched: Pick<Watched, 'made'>) {
+  constructor(client: Pick<KubeClient, 'apply'>, watched: Pick<Watched, 'made' | 'wrote'>) {
     this.#client = client;
     this.#watched = watched;
   }
@@ -41,7 +41,7 @@ export class Applier {
     const observed = this.#watched.made(type).get(keyOf(desired.metadata));
     if (isAsDesired(desired, observed)) return;
     try {
-      await this.#client.apply(type, desired);
+      this.#watched.wrote(type, await this.#client.apply(type, desired));
     } catch (error) {
       if (!isRefusal(error)) throw error;
       this.#round.push({

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { TestClock } from '../../mta/testing/test-clock.ts';
 import { Cache } from '../kube/cache.ts';
 import type { KubeClient } from '../kube/client.ts';
-import type { KubeObject, ResourceType } from '../kube/resource.ts';
+import type { ResourceType } from '../kube/resource.ts';
 import type { FleetState } from './fleet-controller.ts';
 import { StatusController } from './status-controller.ts';
 import type { OwnObject, Watched } from './watched.ts';
@@ -43,14 +43,19 @@ beforeEach(() => {
   cache = new Cache();
   [written, told, loaded] = [[], [], 1];
   const client = {
-    async apply<T extends KubeObject>(_type: ResourceType, object: T): Promise<T> {
-      written.push((object as OwnObject).status!);
-      return object;
+    async apply(_type: ResourceType, { status }: OwnObject): Promise<OwnObject> {
+      written.push(status!);
+      const { metadata, ...rest } = cache.get('mail/one')!;
+      const resourceVersion = String(Number(metadata.resourceVersion) + 1);
+      return { ...rest, metadata: { ...metadata, resourceVersion }, status: status! };
     },
   };
   controller = new StatusController({
     client: client as unknown as KubeClient,
-    watched: { own: () => cache } as unknown as Watched,
+    watched: {
+      own: () => cache,
+      wrote: (_type: ResourceType, object: OwnObject) => cache.put(object),
+    } as unknown as Watched,
     clock,
     stateOf: () => state(loaded),
     heardOf: () => undefined,
@@ -91,7 +96,7 @@ describe('the status of a resource', () => {
   it('that somebody else has changed is mended', async () => {
     cache.put(domain('1'));
     await controller.reconcile(KEY);
-    cache.put(domain('2', { status: { conditions: [] } }));
+    cache.put(domain('3', { status: { conditions: [] } }));
     await controller.reconcile(KEY);
     expect(written).toHaveLength(2);
     expect(written[1]).toMatchObject({ observedGeneration: 1 });

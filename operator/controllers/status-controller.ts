@@ -47,8 +47,6 @@ interface Ref {
 
 export class StatusController {
   readonly #deps: StatusControllerDeps;
-  /** What was written to a version of an object, until the watch brings the next one. */
-  readonly #written = new Map<string, { readonly version: string | undefined; readonly object: OwnObject }>();
 
   constructor(deps: StatusControllerDeps) {
     this.#deps = deps;
@@ -61,30 +59,23 @@ export class StatusController {
    */
   async reconcile(key: string): Promise<number | undefined> {
     const kind = key.slice(0, key.indexOf('/'));
-    const object = this.#current(key, this.#deps.watched.own(kind).get(key.slice(kind.length + 1)));
+    const object = this.#deps.watched.own(kind).get(key.slice(kind.length + 1));
     if (object === undefined) return undefined;
     // An MTA that ends has things to say.
     if (kind !== 'MTA' && object.metadata.deletionTimestamp !== undefined) return undefined;
     const { status, again } = kind === 'MTA' ? this.#ofMta(object) : this.#ofAttached(kind, object);
     if (status === undefined || isSameStatus(status, object.status)) return again;
-    const { namespace, name, resourceVersion } = object.metadata;
-    await this.#deps.client.apply(
-      OWN_KINDS.get(kind)!,
+    const { namespace, name } = object.metadata;
+    const type = OWN_KINDS.get(kind)!;
+    const written = await this.#deps.client.apply(
+      type,
       { metadata: { name, namespace: namespace! }, status } as OwnObject,
       { subresource: 'status' },
     );
-    this.#written.set(key, { version: resourceVersion, object: { ...object, status } });
+    // The watch may be late: it would be written again, with another time.
+    this.#deps.watched.wrote(type, written);
     this.#deps.onWritten?.(kind, object, status);
     return again;
-  }
-
-  /** With the status that we have written, where the watch hasn't brought it yet: it would be written again, with another time. */
-  #current(key: string, object: OwnObject | undefined): OwnObject | undefined {
-    const written = this.#written.get(key);
-    if (written === undefined) return object;
-    if (object !== undefined && object.metadata.resourceVersion === written.version) return written.object;
-    this.#written.delete(key);
-    return object;
   }
 
   #ofAttached(kind: string, object: OwnObject): Found {

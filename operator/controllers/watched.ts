@@ -144,6 +144,11 @@ export class Watched {
     return this.#made.get(type)!;
   }
 
+  /** What the API server has answered to a write: known before the watch tells, so that nothing is written twice. */
+  wrote(type: ResourceType, object: KubeObject): void {
+    this.#reflectors.find((reflector) => reflector.type === type)?.take(object);
+  }
+
   get madeTypes(): readonly ResourceType[] {
     return [...this.#made.keys()];
   }

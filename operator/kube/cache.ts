@@ -28,9 +28,11 @@ export class Cache<T extends KubeObject> {
     this.#listeners.push(listener);
   }
 
+  /** Not where there is a newer one already: what we wrote is known before the watch has come to what was there before. */
   put(object: T): void {
     const key = keyOf(object.metadata);
     const before = this.#objects.get(key);
+    if (before !== undefined && isOlder(object, before)) return;
     this.#objects.set(key, object);
     // The same object again: a watch that goes on from an older version than it has to.
     const isSame = before !== undefined && versionOf(before) === versionOf(object);
@@ -55,6 +57,12 @@ export class Cache<T extends KubeObject> {
   #tell(change: Change<T>): void {
     for (const listener of this.#listeners) listener(change);
   }
+}
+
+/** Versions of one object are numbers that grow, as the API server's conformance asks for; what isn't one is taken as it comes. */
+function isOlder({ metadata: one }: KubeObject, { metadata: other }: KubeObject): boolean {
+  const [version, than] = [Number(one.resourceVersion), Number(other.resourceVersion)];
+  return one.uid === other.uid && version < than;
 }
 
 /** An object that was deleted and made again has another uid, and may have had no newer version when it was listed. */

@@ -220,6 +220,28 @@ describe('a reflector', () => {
     expect(changes).toHaveLength(2);
   });
 
+  it('knows what was written before the watch tells, and is not told what was before that', async () => {
+    reflector.start();
+    await list('5', objectOf('a', '1'));
+    const watching = await watch('5');
+    reflector.take(objectOf('a', '10'));
+    expect(changes).toEqual(['a - 1', 'a 1 10']);
+    for (const version of ['9', '10', '11']) {
+      watching.send({ type: 'MODIFIED', object: objectOf('a', version) });
+    }
+    await happened(3);
+    expect(changes).toEqual(['a - 1', 'a 1 10', 'a 10 11']);
+  });
+
+  it('takes nothing that the watch does not know: it may have gone since it was written', async () => {
+    reflector.start();
+    await list('5', objectOf('a', '1'));
+    await watch('5');
+    reflector.take(objectOf('b', '10'));
+    reflector.take({ metadata: { ...objectOf('a', '10').metadata, uid: 'of one before' } });
+    expect(changes).toEqual(['a - 1']);
+  });
+
   it('keeps nothing of who owns which field', async () => {
     reflector.start();
     const object = objectOf('a', '1');

@@ -67,6 +67,12 @@ export class Reflector<T extends KubeObject> {
     return this.#deps.clock.monotonic() - this.#lastSeen;
   }
 
+  /** As a write of ours has made it. One that isn't known (any more) is the watch's to tell: it may be gone by now. */
+  take(object: T): void {
+    const seen = this.cache.get(keyOf(object.metadata));
+    if (seen?.metadata.uid === object.metadata.uid) this.cache.put(this.#kept(object));
+  }
+
   start(): void {
     this.#running ??= this.#run();
   }
@@ -120,7 +126,7 @@ export class Reflector<T extends KubeObject> {
         listen();
         events += 1;
         this.#heard();
-        this.#take(event);
+        this.#happened(event);
       }
       if (events === 0 && clock.monotonic() - began < LEAST_MS) throw new Error('the watch ended at once');
       this.#heard();
@@ -131,7 +137,7 @@ export class Reflector<T extends KubeObject> {
     }
   }
 
-  #take({ type, object }: WatchEvent<T>): void {
+  #happened({ type, object }: WatchEvent<T>): void {
     const { resourceVersion } = object.metadata;
     if (type === 'DELETED') this.cache.remove(keyOf(object.metadata));
     else if (type !== 'BOOKMARK') this.cache.put(this.#kept(object));
