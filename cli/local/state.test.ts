@@ -123,10 +123,12 @@ describe('the state folder', () => {
 
 describe('verifiers', () => {
   it('are the same for the same input, have a salt for each user, and verify', async () => {
-    const one = verifiers('salt')('demo@example.test', 'secret');
-    expect(verifiers('salt')('demo@example.test', 'secret')).toBe(one);
-    expect(verifiers('salt')('other@example.test', 'secret').split('$')[3]).not.toBe(one.split('$')[3]);
-    expect(verifiers('other')('demo@example.test', 'secret')).not.toBe(one);
+    const one = verifiers('salt')({ username: 'demo@example.test', password: 'secret' });
+    expect(verifiers('salt')({ username: 'demo@example.test', password: 'secret' })).toBe(one);
+    expect(verifiers('salt')({ username: 'other@example.test', password: 'secret' }).split('$')[3]).not.toBe(
+      one.split('$')[3],
+    );
+    expect(verifiers('other')({ username: 'demo@example.test', password: 'secret' })).not.toBe(one);
     expect(await verifyPassword('secret', parsePhc(one))).toBe(true);
     expect(await verifyPassword('Secret', parsePhc(one))).toBe(false);
   });

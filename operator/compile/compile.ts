@@ -49,7 +49,7 @@ export function compile(input: CompileInput): CompileResult {
   const diagnostics = report.diagnostics();
   if (fleet === undefined) return { config: undefined, diagnostics };
 
-  // A user without its password is accepted, and can't be in the config yet.
+  // A user without its password, or verifier, is accepted, and can't be in the config yet.
   const ready = new Set(users.config.map(({ resource }) => resource));
   const config = mtaConfigSchema.parse({
     ...fleet,

@@ -15,18 +15,18 @@ export interface SecretUse {
 }
 
 export class Secrets {
-  readonly #values: ReadonlyMap<string, SecretValues['values']>;
+  readonly #secrets: ReadonlyMap<string, SecretValues>;
   readonly #report: Report;
   readonly #used = new Map<string, string>();
 
   constructor(secrets: readonly SecretValues[], report: Report) {
-    this.#values = new Map(secrets.map(({ namespace, name, values }) => [`${namespace}/${name}`, values]));
+    this.#secrets = new Map(secrets.map((secret) => [`${secret.namespace}/${secret.name}`, secret]));
     this.#report = report;
   }
 
   /** The value, from the resource's own namespace; undefined after it was reported as missing. */
   find({ resource, name, key, path, what }: SecretUse): string | undefined {
-    const secret = this.#values.get(`${resource.namespace}/${name}`);
+    const secret = this.#secrets.get(`${resource.namespace}/${name}`)?.values;
     if (secret === undefined) {
       this.#report.unresolved(
         resource,
@@ -47,6 +47,11 @@ export class Secrets {
       );
     }
     return value;
+  }
+
+  /** Of all of its values together; undefined where there is no such Secret, or nobody counts. */
+  versionOf(namespace: string, name: string): string | undefined {
+    return this.#secrets.get(`${namespace}/${name}`)?.version;
   }
 
   /** A password as people leave it in a file: the newline at its end is not a part of it. */

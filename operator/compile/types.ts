@@ -22,12 +22,24 @@ export interface SecretValues {
   readonly namespace: string;
   readonly name: string;
   readonly values: Readonly<Record<string, string>>;
+  /** Another one where a value is another. Absent where nobody counts. */
+  readonly version?: string;
 }
 
 export interface ObjectRef {
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;
+}
+
+/** What a MailUser authenticates with. */
+export interface Login {
+  /** `MailUser/mail/anna`. */
+  readonly resource: string;
+  readonly username: string;
+  readonly password: string;
+  /** Of the Secret that the password is from. */
+  readonly version: string | undefined;
 }
 
 /** What differs between a laptop and a pod. */
@@ -47,8 +59,8 @@ export interface Environment {
   readonly fallbackCertificate?: { readonly certificate: string; readonly key: string };
   /** Port of MX hosts; 25 where absent. */
   readonly mxPort?: number;
-  /** Turns a password into a PHC string of scrypt; memoised by the caller, deterministic for one input. */
-  verifierFor(username: string, password: string): string;
+  /** Turns a password into a PHC string of scrypt; memoised, deterministic for one input. Undefined where it is still being made. */
+  verifierFor(login: Login): string | undefined;
 }
 
 export interface CompileInput {

@@ -23,7 +23,7 @@ export interface UserContext {
 
 export interface Users {
   readonly accepted: readonly Resource<MailUserSpec>[];
-  /** Sorted by user name. A user without a password is accepted and not among them. */
+  /** Sorted by user name. A user whose password is missing, or its verifier still being made, is accepted and not among them. */
   readonly config: readonly User[];
 }
 
@@ -84,11 +84,16 @@ function build(
     what: 'the password of the user',
   });
   if (password === undefined) return undefined;
+  const verifier = environment.verifierFor({
+    ...{ resource: id, username: spec.username, password },
+    version: secrets.versionOf(ref.namespace, name),
+  });
+  if (verifier === undefined) return undefined;
   const { messageSize, recipients } = spec.limits;
   return {
     resource: id,
     username: spec.username,
-    verifier: secrets.use(`${id}/verifier`, environment.verifierFor(spec.username, password)),
+    verifier: secrets.use(`${id}/verifier`, verifier),
     senders: spec.senders.map((sender) => addressPattern(sender)!).sort(),
     limits: {
       ...(messageSize !== undefined && { messageSize: parseQuantity(messageSize) }),

@@ -6,19 +6,18 @@ import type { Logger } from 'pino';
 import { mta as mtaKind } from '../../crds/mta.ts';
 import type { Clock } from '../../mta/clock.ts';
 import type { MtaConfig } from '../../mta/config.ts';
-import { joinConfig } from '../../mta/config-parts.ts';
 import type { Random } from '../../mta/random.ts';
 import { compile } from '../compile/compile.ts';
 import { idOf } from '../compile/report.ts';
-import type { Diagnostic, Environment } from '../compile/types.ts';
-import { verifiers } from '../compile/verifier.ts';
+import type { Diagnostic } from '../compile/types.ts';
+import { makeVerifier } from '../compile/verifier.ts';
 import { podEnvironment } from '../fleet/environment.ts';
 import { FleetConfig } from '../fleet/fleet-config.ts';
+import { KeptVerifiers } from '../fleet/kept-verifiers.ts';
 import { Programming } from '../fleet/programming.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { keyOf, nameOf } from '../kube/resource.ts';
 import {
-  CONFIG_MAPS,
   DISRUPTION_BUDGETS,
   NETWORK_POLICIES,
   SECRETS,
@@ -30,8 +29,7 @@ import {
 import type { SeenPod } from '../life/facts.ts';
 import type { LifePlan } from '../life/plan.ts';
 import { type LifeState, lifeState } from '../life/state.ts';
-import { configObjects } from '../objects/config.ts';
-import { type Fleet, MOST_PARTS, names, POD_PORTS, type PodSettings, selectorOf } from '../objects/fleet.ts';
+import { type Fleet, names, POD_PORTS, type PodSettings, selectorOf } from '../objects/fleet.ts';
 import { disruptionBudget, networkPolicy, serviceAccount } from '../objects/policies.ts';
 import { mailService, podsService } from '../objects/services.ts';
 import { sharedVolume, statefulSet } from '../objects/stateful-set.ts';
@@ -42,10 +40,12 @@ import { QueuePoll } from '../pods/queue-poll.ts';
 import type { FleetQueue } from '../status/fleet-queue.ts';
 import type { Fragments } from '../status/fragments.ts';
 import { isServing, type Trouble } from '../status/pod-trouble.ts';
+import { keepSame } from './affected.ts';
 import { Applier } from './applier.ts';
 import { credentialsOf } from './credentials.ts';
 import { FINALIZER, FleetLife, isPaused } from './fleet-life.ts';
 import { generationsOf, type Observed, observe } from './observe.ts';
+import { StoredConfig } from './stored-config.ts';
 import type { PodObject, Watched } from './watched.ts';
 
 export interface FleetControllerDeps {
@@ -59,8 +59,8 @@ export interface FleetControllerDeps {
   readonly addressOf?: (pod: PodObject) => PodAddress | undefined;
   /** Something that statuses speak of may be another now. */
   readonly onState: (fleet: string) => void;
-  /** A pod has said something on which it depends what is to be done. */
-  readonly onLeaving: (fleet: string) => void;
+  /** It is to be reconciled: what it is made from may be another now, or a pod has said something on which it depends. */
+  readonly onStale: (fleet: string) => void;
   /** Nothing but the status of the MTA itself may be another now. */
   readonly onMta: (fleet: string) => void;
   /** Every serving pod has loaded what was new, after so many seconds. */
@@ -96,9 +96,8 @@ interface Running {
   readonly queue: QueuePoll;
   readonly applier: Applier;
   readonly programming: Programming;
+  readonly verifiers: KeptVerifiers;
   life: LifeState | undefined;
-  /** The same for the same password, for as long as the MTA is there. */
-  readonly verifierFor: Environment['verifierFor'];
   generations: FleetState['generations'];
   findings: FleetState['findings'];
   /** As it was worked out last, until something of it is another. */
@@ -108,12 +107,14 @@ interface Running {
 export class FleetController {
   readonly #deps: FleetControllerDeps;
   readonly #life: FleetLife;
+  readonly #stored: StoredConfig;
   /** By `namespace/name`. */
   readonly #running = new Map<string, Running>();
 
   constructor(deps: FleetControllerDeps) {
     this.#deps = deps;
     this.#life = new FleetLife(deps.client, deps.watched);
+    this.#stored = new StoredConfig(deps.client, deps.watched);
     deps.watched.pods.onChange(() => {
       for (const running of this.#running.values()) running.state = undefined;
     });
@@ -208,7 +209,7 @@ export class FleetController {
     const observed = observe(this.#deps.watched);
     const { config, diagnostics } = this.#compile(fleet, observed, running);
     running.generations = generationsOf(observed);
-    running.findings = Map.groupBy(diagnostics, ({ resource }) => idOf(resource));
+    running.findings = keepSame(running.findings, diagnostics, ({ resource }) => idOf(resource));
     running.state = undefined;
     return config;
   }
@@ -251,21 +252,25 @@ export class FleetController {
   }
 
   #begin(fleet: Fleet): Running {
-    const { client, watched, clock, random, logger, onLeaving, onMta, onProgrammed } = this.#deps;
+    const { client, watched, clock, random, logger, onStale, onMta, onProgrammed } = this.#deps;
     const key = keyOf(fleet);
     const onFailure = (error: unknown, pod: string): void =>
       logger.info({ fleet: key, pod, err: error }, 'pod could not be asked');
     const running: Running = {
-      config: new FleetConfig(this.#storedConfig(fleet)),
+      config: new FleetConfig(this.#stored.read(fleet)),
       push: new ConfigPush({
         ...{ clock, random },
-        onReport: () => this.#changed(key),
+        onReport: (_, { revision }) => {
+          // Ahead of all that is known: our record of it is gone, and what the pod has loaded may be anything.
+          if (revision > (running.config.current?.revision ?? 0)) onStale(key);
+          this.#changed(key);
+        },
         onUnreachable: () => this.#changed(key),
         onFailure,
       }),
       drains: new Drains({
         ...{ clock, random, onFailure },
-        onChange: () => onLeaving(key),
+        onChange: () => onStale(key),
         beforeServing: (pod) => this.#life.beforeServing(fleet, pod, clock.now()),
       }),
       queue: new QueuePoll({
@@ -279,8 +284,11 @@ export class FleetController {
       }),
       applier: new Applier(client, watched),
       programming: new Programming(clock, (seconds) => onProgrammed?.(seconds)),
+      verifiers: new KeptVerifiers({
+        ...{ clock, random, salt: fleet.uid, make: makeVerifier, onReady: () => onStale(key) },
+        onFailure: (error) => logger.warn({ fleet: key, err: error }, 'verifier could not be made'),
+      }),
       life: undefined,
-      verifierFor: verifiers(fleet.uid),
       generations: new Map(),
       findings: new Map(),
       state: undefined,
@@ -293,54 +301,33 @@ export class FleetController {
     const running = this.#running.get(key);
     if (running === undefined) return;
     this.#running.delete(key);
-    await Promise.all([running.push.stop(), running.drains.stop(), running.queue.stop()]);
+    await Promise.all(
+      [running.push, running.drains, running.queue, running.verifiers].map((each) => each.stop()),
+    );
     this.#deps.onState(key);
   }
 
-  /** As an operator before this one has left it. */
-  #storedConfig(fleet: Fleet): MtaConfig | undefined {
-    const { watched } = this.#deps;
-    const { namespace } = fleet;
-    const files = new Map<string, string>();
-    for (let part = 0; part < MOST_PARTS; part += 1) {
-      const map = watched.made(CONFIG_MAPS).get(keyOf({ namespace, name: names.config(fleet, part) }));
-      const secret = watched.secrets.get(keyOf({ namespace, name: names.secrets(fleet, part) }));
-      for (const [name, text] of Object.entries((map as { data?: Record<string, string> })?.data ?? {})) {
-        files.set(name, text);
-      }
-      for (const [name, text] of Object.entries(secret?.data ?? {})) {
-        files.set(name, Buffer.from(text, 'base64').toString('utf8'));
-      }
-    }
-    try {
-      return joinConfig((name) => files.get(name)) as MtaConfig;
-    } catch {
-      // None yet, or one that was cut short: the revisions of the pods tell how far they had got.
-      return undefined;
-    }
-  }
-
-  #compile({ namespace, name }: Fleet, observed: Observed, { config, verifierFor }: Running) {
-    return compile({
-      mta: { namespace, name },
-      ...observed,
-      programmed: config.current,
-      revision: 0,
-      environment: podEnvironment({ namespace, name }, verifierFor),
-    });
+  #compile({ namespace, name }: Fleet, observed: Observed, { config, verifiers }: Running) {
+    return verifiers.during(config.current, (verifierFor) =>
+      compile({
+        mta: { namespace, name },
+        ...observed,
+        programmed: config.current,
+        revision: 0,
+        environment: podEnvironment({ namespace, name }, verifierFor),
+      }),
+    );
   }
 
   /** What a pod needs to start comes before the pods. */
   async #writeObjects(fleet: Fleet, config: MtaConfig, replicas: number, applier: Applier): Promise<void> {
     const { settings } = this.#deps;
-    const { configMaps, secrets } = configObjects(fleet, config);
     await applier.apply(SERVICE_ACCOUNTS, serviceAccount(fleet));
     await applier.apply(NETWORK_POLICIES, networkPolicy(fleet, settings));
     await applier.apply(DISRUPTION_BUDGETS, disruptionBudget(fleet));
     await applier.apply(SERVICES, podsService(fleet));
     await applier.apply(SERVICES, mailService(fleet));
-    for (const secret of secrets) await applier.apply(SECRETS, secret);
-    for (const map of configMaps) await applier.apply(CONFIG_MAPS, map);
+    await this.#stored.write(fleet, config, applier);
     if (fleet.spec.storage.mode === 'Shared') await applier.apply(VOLUME_CLAIMS, sharedVolume(fleet));
     await applier.apply(STATEFUL_SETS, statefulSet(fleet, settings, replicas));
   }

@@ -41,6 +41,7 @@ function valuesOf({ metadata, data = {} }: SecretObject): SecretValues {
   return {
     namespace,
     name,
+    version: `${metadata.uid} ${metadata.resourceVersion}`,
     get values() {
       return Object.fromEntries(
         Object.entries(data).map(([key, text]) => [key, Buffer.from(text, 'base64').toString('utf8')]),

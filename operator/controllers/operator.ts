@@ -13,9 +13,10 @@ import { type KubeObject, keyOf } from '../kube/resource.ts';
 import { OWN_KINDS } from '../kube/resources.ts';
 import { WorkQueue } from '../kube/work-queue.ts';
 import { OperatorMetrics } from '../metrics.ts';
-import type { PodSettings } from '../objects/fleet.ts';
+import { isOurs, type PodSettings } from '../objects/fleet.ts';
 import type { PodAddress } from '../pods/control-client.ts';
-import { FleetController } from './fleet-controller.ts';
+import { affected } from './affected.ts';
+import { FleetController, type FleetState } from './fleet-controller.ts';
 import { PasswordController } from './password-controller.ts';
 import { StatusController } from './status-controller.ts';
 import { fleetsOf, type OwnObject, type PodObject, Watched } from './watched.ts';
@@ -48,6 +49,8 @@ export class Operator {
   readonly #passwords: WorkQueue;
   readonly #passwordsOf: PasswordController;
   #isLeading = false;
+  /** State of each fleet, as its statuses were told last. */
+  readonly #told = new Map<string, FleetState>();
   #stopped = false;
 
   constructor(deps: OperatorDeps) {
@@ -62,8 +65,8 @@ export class Operator {
     this.watched = watched;
     this.#controller = new FleetController({
       ...{ ...deps, watched },
-      onState: (fleet) => this.#told(fleet),
-      onLeaving: (fleet) => this.#fleets.add(fleet),
+      onState: (fleet) => this.#tell(fleet),
+      onStale: (fleet) => this.#fleets.add(fleet),
       onMta: (fleet) => this.#statuses.add(`MTA/${fleet}`),
       onProgrammed: (seconds) => metrics.programmed(seconds),
     });
@@ -166,7 +169,8 @@ export class Operator {
     }
     const key = keyOf((after ?? before)!.metadata);
     this.#fleets.add(key);
-    this.#told(key);
+    if (before === undefined || after === undefined)
+      for (const each of this.#attached(key)) this.#statuses.add(each);
   }
 
   /** Somebody has changed what we made, or a pod has come, gone, or become ready. */
@@ -183,12 +187,22 @@ export class Operator {
   }
 
   /** Statuses that speak of a fleet may be others now. */
-  #told(fleet: string): void {
+  #tell(fleet: string): void {
     this.#statuses.add(`MTA/${fleet}`);
+    const state = this.#controller.state(fleet);
+    const changed = new Set(affected(this.#told.get(fleet), state));
+    if (state === undefined) this.#told.delete(fleet);
+    else this.#told.set(fleet, state);
+    if (changed.size > 0)
+      for (const key of this.#attached(fleet)) if (changed.has(key)) this.#statuses.add(key);
+  }
+
+  /** Keys of all resources that name a fleet. */
+  *#attached(fleet: string): Generator<string> {
     for (const kind of OWN_KINDS.keys()) {
       if (kind === 'MTA') continue;
       for (const object of this.watched.own(kind).values()) {
-        if (fleetsOf(object).includes(fleet)) this.#statuses.add(statusKey(kind, object));
+        if (fleetsOf(object).includes(fleet)) yield statusKey(kind, object);
       }
     }
   }
@@ -203,8 +217,7 @@ const essence = ({ metadata }: KubeObject) => ({
 
 /** The fleet that an object was made for, or that a pod is of. */
 function fleetOf({ before, after }: Change<KubeObject>): string | undefined {
-  const { namespace, labels = {} } = (after ?? before)!.metadata;
-  const name = labels['app.kubernetes.io/instance'];
-  const isOurs = labels['app.kubernetes.io/managed-by'] === 'postrider' && name !== undefined;
-  return isOurs ? keyOf({ namespace, name }) : undefined;
+  const { metadata } = (after ?? before)!;
+  const name = metadata.labels?.['app.kubernetes.io/instance'];
+  return isOurs(metadata) && name !== undefined ? keyOf({ namespace: metadata.namespace, name }) : undefined;
 }

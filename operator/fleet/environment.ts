@@ -5,7 +5,6 @@ import { POD_PATHS, POD_PORTS } from '../objects/fleet.ts';
 /** All addresses: a Service has no other way in. */
 const EVERYWHERE = '0.0.0.0';
 
-/** @param verifierFor deterministic, so that a config changes only where a password does */
 export function podEnvironment(
   { namespace, name }: { readonly namespace: string; readonly name: string },
   verifierFor: Environment['verifierFor'],

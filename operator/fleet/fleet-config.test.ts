@@ -11,7 +11,7 @@ import { FleetConfig } from './fleet-config.ts';
 const yaml = readFileSync(join(import.meta.dirname, '../compile/__golden__/full/input.yaml'), 'utf8');
 const environment = podEnvironment(
   { namespace: 'mail', name: 'mta' },
-  (user, password) => `${user} ${password}`,
+  ({ username, password }) => `${username} ${password}`,
 );
 const compiled = (text = yaml) => compile(inputFrom(text, { environment, revision: 0 }));
 const base = compiled().config!;

@@ -75,6 +75,10 @@ export const listenerPortName = ({ port }: { readonly port: number }): string =>
 /** Label selector of all that is made for fleets. */
 export const MANAGED_BY = 'app.kubernetes.io/managed-by=postrider';
 
+/** Whether it was made for a fleet, also where no selector has asked for that. */
+export const isOurs = ({ labels }: { readonly labels?: Readonly<Record<string, string>> }): boolean =>
+  labels?.['app.kubernetes.io/managed-by'] === 'postrider';
+
 const labelsOf = (fleet: Fleet): Record<string, string> => ({
   ...selectorOf(fleet),
   'app.kubernetes.io/managed-by': 'postrider',

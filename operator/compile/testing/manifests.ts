@@ -8,7 +8,7 @@ export const environment: Environment = {
   health: { address: '127.0.0.1', port: 2581 },
   control: { address: '127.0.0.1', port: 2580, token: 'token' },
   listenAddress: '127.0.0.1',
-  verifierFor: (username, password) => `verifier of ${password} for ${username}`,
+  verifierFor: ({ username, password }) => `verifier of ${password} for ${username}`,
 };
 
 interface SecretManifest extends Manifest {
