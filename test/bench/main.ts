@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { findProgram } from '../support/debian.ts';
 import { backlogTable, measureBacklog } from './backlog.ts';
 import { absent } from './contestants.ts';
+import { measureOperator, operatorTable } from './operator.ts';
 import { type BenchOptions, type MtaName, parseOptions } from './options.ts';
 import { proveSyncs, syncsPerMessage } from './proof.ts';
 import { type Compared, comparison, measureAll } from './relays.ts';
@@ -49,8 +50,10 @@ async function main(): Promise<void> {
   }
   const backlog = options.sections.has('backlog') ? await measureBacklog(options) : undefined;
   if (backlog !== undefined) console.log(`\n${backlogTable(backlog)}`);
+  const operator = options.sections.has('operator') ? await measureOperator(options) : undefined;
+  if (operator !== undefined) console.log(`\n${operatorTable(operator)}`);
   if (options.json !== undefined) {
-    writeFileSync(options.json, `${JSON.stringify({ ...compared, workers, backlog }, null, 2)}\n`);
+    writeFileSync(options.json, `${JSON.stringify({ ...compared, workers, backlog, operator }, null, 2)}\n`);
   }
 }
 

@@ -2,11 +2,12 @@
 import { parseArgs } from 'node:util';
 import { WORKS, type WorkName } from './works.ts';
 
-export const USAGE = `usage: npm run bench -- [relay|proof|workers|backlog|all] [options]
+export const USAGE = `usage: npm run bench -- [relay|proof|workers|backlog|operator|all] [options]
   relay        rates, CPU, memory and latency of every work (the default, with proof and workers)
   proof        strace: that a sync lies between each final dot and its 250, and syncs per message
   workers      CPU of a message with one worker and with two
   backlog      a million deferred messages: memory, recovery, and what becomes of fresh mail
+  operator     an operator with 5000 domains: cold start, changes, writes, memory
   all          all of them
   --json FILE  writes the rows
   --rounds N   alternated rounds, of which the median counts (3)
@@ -16,11 +17,14 @@ export const USAGE = `usage: npm run bench -- [relay|proof|workers|backlog|all] 
   --workers N  worker processes of Postrider (2)
   --messages N      deferred messages of the backlog (1000000)
   --destinations N  of the backlog (50000)
+  --domains N       MailDomains of the operator (5000)
+  --relays N        its MailRelays (500)
+  --changes N       changes, one after the other (50)
   --dir DIR    where both queues are put: a disk, not a tmpfs (/var/tmp)`;
 
 export type MtaName = 'postrider' | 'postfix';
 
-const SECTIONS = ['relay', 'proof', 'workers', 'backlog'] as const;
+const SECTIONS = ['relay', 'proof', 'workers', 'backlog', 'operator'] as const;
 export type Section = (typeof SECTIONS)[number];
 
 export interface BenchOptions {
@@ -35,6 +39,11 @@ export interface BenchOptions {
   readonly workers: number;
   readonly backlogMessages: number;
   readonly destinations: number;
+  readonly domains: number;
+  readonly relays: number;
+  readonly changes: number;
+  /** For how long writes are counted while nothing changes. */
+  readonly idleSeconds: number;
   readonly dir: string;
 }
 
@@ -53,6 +62,9 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       workers: { type: 'string' },
       messages: { type: 'string' },
       destinations: { type: 'string' },
+      domains: { type: 'string' },
+      relays: { type: 'string' },
+      changes: { type: 'string' },
       dir: { type: 'string' },
     },
   });
@@ -84,6 +96,10 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     workers: count('workers', values.workers, 2),
     backlogMessages: count('messages', values.messages, quick ? 20_000 : 1_000_000),
     destinations: count('destinations', values.destinations, quick ? 1000 : 50_000),
+    domains: count('domains', values.domains, quick ? 500 : 5000),
+    relays: count('relays', values.relays, quick ? 50 : 500),
+    changes: count('changes', values.changes, quick ? 5 : 50),
+    idleSeconds: quick ? 20 : 120,
     dir: values.dir ?? '/var/tmp',
   };
 }

@@ -1,29 +1,19 @@
 /** The operator as processes: one leads, another waits, and takes over. */
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { KubeClient } from '../../operator/kube/client.ts';
 import type { KubeObject } from '../../operator/kube/resource.ts';
 import { NAMESPACES, OWN_KINDS, STATEFUL_SETS } from '../../operator/kube/resources.ts';
-import { temporaryFolder } from '../support/folders.ts';
-import { freePort } from '../support/ports.ts';
-import { type Running, run, start } from '../support/processes.ts';
+import { run } from '../support/processes.ts';
 import { waitFor } from '../support/wait.ts';
 import { describeWithControlPlane } from './support/binaries.ts';
 import { type ControlPlane, startControlPlane } from './support/control-plane.ts';
 import { installCrds } from './support/crds.ts';
-
-const MAIN = join(import.meta.dirname, '../../operator/main.ts');
-
-interface Started {
-  readonly running: Running;
-  readonly port: number;
-}
+import { OPERATOR_MAIN, type OperatorProcess, startOperator } from './support/operator-process.ts';
 
 describeWithControlPlane('two operators', () => {
   let plane: ControlPlane;
   let client: KubeClient;
-  const folder = temporaryFolder('operator');
-  const started: Started[] = [];
+  const started: OperatorProcess[] = [];
 
   beforeAll(async () => {
     plane = await startControlPlane();
@@ -36,32 +26,18 @@ describeWithControlPlane('two operators', () => {
     await plane?.stop();
   });
 
-  async function operator(): Promise<Started> {
-    const port = await freePort();
-    const flags = ['--image', 'mta', '--kubeconfig', plane.kubeconfig(), '--own-namespace', 'postrider'];
-    const log = join(folder, `${started.length}.log`);
-    const one = {
-      port,
-      running: start(process.execPath, [MAIN, ...flags, '--health-port', `${port}`], log),
-    };
+  async function operator(): Promise<OperatorProcess> {
+    const one = await startOperator(plane.kubeconfig());
     started.push(one);
-    await waitFor(
-      'the operator to be ready',
-      async () => {
-        if (one.running.ended() !== undefined) throw new Error(one.running.output());
-        return (await fetch(`http://127.0.0.1:${port}/readyz`)).status === 200;
-      },
-      { timeoutMs: 60_000 },
-    );
+    await one.ready();
     return one;
   }
   /** By name with labels. */
-  async function metricsOf({ port }: Started): Promise<Record<string, number>> {
+  async function metricsOf({ port }: OperatorProcess): Promise<Record<string, number>> {
     const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
     const samples = [...text.matchAll(/^(postrider_operator_\S+) (\S+)$/gm)];
     return Object.fromEntries(samples.map(([, name, value]) => [name!, Number(value)]));
   }
-  const leads = ({ running }: Started) => running.output().includes('"msg":"leading"');
   /** The leader makes what an MTA is made of. */
   async function works(name: string): Promise<void> {
     await client.apply(OWN_KINDS.get('MTA')!, {
@@ -76,10 +52,10 @@ describeWithControlPlane('two operators', () => {
 
   it('are both ready, and one of them works', async () => {
     const one = await operator();
-    await waitFor('one to lead', () => leads(one));
+    await waitFor('one to lead', () => one.leads());
     await works('first');
     const two = await operator();
-    expect(leads(two)).toBe(false);
+    expect(two.leads()).toBe(false);
     expect(await metricsOf(one)).toMatchObject({ postrider_operator_leader: 1 });
     expect(await metricsOf(two)).toMatchObject({ postrider_operator_leader: 0 });
     for (const each of [one, two]) {
@@ -96,7 +72,7 @@ describeWithControlPlane('two operators', () => {
   it('the other one goes on where the first was killed', async () => {
     const [one, two] = started;
     await one!.running.kill9();
-    await waitFor('the other one to lead', () => leads(two!), { timeoutMs: 60_000 });
+    await waitFor('the other one to lead', () => two!.leads(), { timeoutMs: 60_000 });
     await works('second');
   });
 
@@ -105,14 +81,14 @@ describeWithControlPlane('two operators', () => {
     const three = await operator();
     await two!.running.stop('SIGTERM');
     expect(two!.running.ended()).toBe(0);
-    await waitFor('the next one to lead', () => leads(three), { timeoutMs: 10_000 });
+    await waitFor('the next one to lead', () => three.leads(), { timeoutMs: 10_000 });
     await works('third');
   });
 
   it('does not start with flags that it does not know, and says which there are', async () => {
-    const { code, stderr } = await run(process.execPath, [MAIN, '--replicas', '3']);
+    const { code, stderr } = await run(process.execPath, [OPERATOR_MAIN, '--replicas', '3']);
     expect(code).toBe(64);
     expect(stderr).toContain('usage: node operator/main.ts --image IMAGE');
-    expect((await run(process.execPath, [MAIN, '--help'])).stdout).toContain('--own-namespace');
+    expect((await run(process.execPath, [OPERATOR_MAIN, '--help'])).stdout).toContain('--own-namespace');
   });
 });

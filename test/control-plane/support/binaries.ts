@@ -11,9 +11,9 @@ const folder = (): string => execFileSync('sh', [SCRIPT, '--folder'], { encoding
 
 export const binary = (name: (typeof NAMES)[number]): string => join(folder(), name);
 
-/** A `describe` that has a control plane. Skipped with a line where its programs are missing; with CI=true that fails. */
-export function describeWithControlPlane(name: string, tests: () => void): void {
-  const missing = NAMES.filter((each) => {
+/** Of the two, those that are not there. */
+export const missingBinaries = (): string[] =>
+  NAMES.filter((each) => {
     try {
       accessSync(binary(each), constants.X_OK);
       return false;
@@ -21,6 +21,10 @@ export function describeWithControlPlane(name: string, tests: () => void): void 
       return true;
     }
   });
-  const remedy = 'scripts/kubernetes-binaries.sh builds them; or set KUBEBUILDER_ASSETS';
-  describeUnless(missing, remedy, name, tests);
+
+export const REMEDY = 'scripts/kubernetes-binaries.sh builds them; or set KUBEBUILDER_ASSETS';
+
+/** A `describe` that has a control plane. Skipped with a line where its programs are missing; with CI=true that fails. */
+export function describeWithControlPlane(name: string, tests: () => void): void {
+  describeUnless(missingBinaries(), REMEDY, name, tests);
 }

@@ -12,6 +12,7 @@ import type { Identity } from '../../../mta/fleet/identity.ts';
 import { KeptIdentity } from '../../../mta/fleet/kept-identity.ts';
 import type { Proof } from '../../../mta/queue/proof/proof.ts';
 import { parseConfig } from '../../../mta/setup.ts';
+import { checkChange } from '../../../mta/supervise/change.ts';
 import type { PodObject, SecretObject } from '../../../operator/controllers/watched.ts';
 import type { KubeClient } from '../../../operator/kube/client.ts';
 import type { KubeObject } from '../../../operator/kube/resource.ts';
@@ -24,20 +25,26 @@ export class StandIn {
   readonly name: string;
   readonly #fleet: FleetName;
   readonly #client: KubeClient;
+  readonly #host: string;
   #server: HttpServer | undefined;
-  #port = 0;
+  #port: number;
   #status: ConfigStatus = { revision: 0, resources: {} };
   config: MtaConfig | undefined;
   /** What it says of its queue. */
   queue: PodQueue = { messages: 0, damaged: 0, full: false, recipients: { deferred: 0, held: 0 } };
+  /** How often it was asked what it has loaded. */
+  asked = 0;
   /** Why it refuses every config, if it does. */
   refuses: string | undefined;
   readonly drain = new StandInDrain();
 
-  constructor(client: KubeClient, fleet: FleetName, name: string) {
+  /** @param where it listens: the port of pods, on an address of its own, for an operator that knows no other */
+  constructor(client: KubeClient, fleet: FleetName, name: string, where = { host: '127.0.0.1', port: 0 }) {
     this.#client = client;
     this.#fleet = fleet;
     this.name = name;
+    this.#host = where.host;
+    this.#port = where.port;
   }
 
   get revision(): number {
@@ -45,7 +52,7 @@ export class StandIn {
   }
 
   get address(): PodAddress {
-    return { name: this.name, host: '127.0.0.1', port: this.#port };
+    return { name: this.name, host: this.#host, port: this.#port };
   }
 
   /** Listens, as soon as there is a certificate for it; and is a ready pod. */
@@ -55,7 +62,10 @@ export class StandIn {
     });
     const kept = new KeptIdentity(() => identity, { clock: systemClock, logger: pino({ enabled: false }) });
     const backend = {
-      config: () => this.#status,
+      config: () => {
+        this.asked += 1;
+        return this.#status;
+      },
       load: async (document: unknown) => this.#load(document),
       drain: this.drain,
       totals: async () => ({ ...this.queue, isPartial: false }),
@@ -63,7 +73,7 @@ export class StandIn {
     this.#server = createControlServer(backend, {
       access: { by: 'certificate', identity: kept, fleet: this.#fleet },
     });
-    ({ port: this.#port } = await this.#server.listen('127.0.0.1', 0));
+    ({ port: this.#port } = await this.#server.listen(this.#host, this.#port));
     const { namespace, name: instance } = this.#fleet;
     const labels = {
       'app.kubernetes.io/name': 'postrider',
@@ -76,7 +86,7 @@ export class StandIn {
       metadata: { ...metadata, labels },
       spec: { containers: [{ name: 'mta', image: 'none' }] },
     } as KubeObject);
-    const status = { podIP: '127.0.0.1', conditions: [{ type: 'Ready', status: 'True' }] };
+    const status = { podIP: this.#host, conditions: [{ type: 'Ready', status: 'True' }] };
     await this.#client.apply(PODS, { metadata, status } as PodObject, { subresource: 'status' });
   }
 
@@ -93,6 +103,7 @@ export class StandIn {
 
   #load(document: unknown): ConfigStatus {
     const config = parseConfig(document);
+    if (this.config !== undefined) checkChange(this.config, config);
     if (this.refuses !== undefined) throw new PostriderError('ConfigInvalid', this.refuses);
     this.config = config;
     this.#status = { revision: config.revision, resources: config.resources };
