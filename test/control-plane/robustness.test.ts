@@ -104,7 +104,7 @@ describeWithControlPlane('an operator', () => {
 
   it('misses nothing where watches are cut, in the middle of an event too', async () => {
     const before = proxy.harmed;
-    proxy.harm = ({ isWatch }) => (isWatch ? { kind: 'cut', bytes: any(6000) } : undefined);
+    proxy.harm = ({ isWatch }) => (isWatch ? { kind: 'cut', bytes: any(40_000) } : undefined);
     let cut = 0;
     await edits(20, 'cut', () => {
       cut += any(2) === 0 ? proxy.cutWatches() : 0;
@@ -116,13 +116,11 @@ describeWithControlPlane('an operator', () => {
   });
 
   it('goes on where the API server is killed under it', async () => {
-    for (const round of [1, 2]) {
-      await fleet.edit(any(SIZE.domains), `before-${round}`);
-      await fleet.plane.killApiServer();
-      await fleet.plane.startApiServer();
-      await fleet.edit(any(SIZE.domains), `after-${round}`);
-      await settled(fleet);
-    }
+    await fleet.edit(any(SIZE.domains), 'before');
+    await fleet.plane.killApiServer();
+    await fleet.plane.startApiServer();
+    await fleet.edit(any(SIZE.domains), 'after');
+    await settled(fleet);
   });
 
   it('takes back what is its own, and leaves what others have added', async () => {
@@ -168,7 +166,7 @@ describeWithControlPlane('an operator', () => {
     const revision = fleet.pods[0]!.revision;
     const map = { namespace: LARGE_FLEET.namespace, name: `${LARGE_FLEET.name}-config-0` };
     await fleet.client.delete(CONFIG_MAPS, map);
-    await fleet.edit(2, 'while it was away');
+    await fleet.edit(2, 'while-it-was-away');
     await start();
     await settled(fleet);
     expect(fleet.pods[0]!.revision).toBeGreaterThan(revision);
