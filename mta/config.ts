@@ -10,6 +10,8 @@ import { z } from 'zod';
 
 /** The version of this document that this program writes, and the newest that it reads. */
 export const CONFIG_VERSION = 1;
+/** All that it reads: from the second one on, the one before too, so that a fleet can be upgraded pod by pod. */
+export const READABLE_VERSIONS: readonly number[] = [CONFIG_VERSION];
 
 const seconds = z.number().nonnegative();
 const bytes = z.int().nonnegative();

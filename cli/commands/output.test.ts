@@ -87,6 +87,7 @@ describe('what the queue commands print', () => {
       statusLines({
         revision: 3,
         resources: { 'MTA/mail/a': 1 },
+        reads: [1],
         refused: { revision: 4, reason: 'bad', at: 'T' },
       }),
     ).toEqual(['revision 3 is loaded', '  MTA/mail/a', 'revision 4 was refused at T: bad']);

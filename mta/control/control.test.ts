@@ -36,14 +36,14 @@ const backend: ControlBackend = {
   live: () => true,
   notReady: () => [],
   metrics: async () => '',
-  config: () => ({ revision: 3, resources: { 'MTA/mail/mta': 2 } }),
+  config: () => ({ revision: 3, resources: { 'MTA/mail/mta': 2 }, reads: [1] }),
   async load(document) {
     if ((document as { version?: number }).version !== 1) {
       throw new PostriderError('ConfigInvalid', 'version: must be 1', {
         hint: 'Use the version of this program.',
       });
     }
-    return note('load', document, { revision: 4, resources: {} });
+    return note('load', document, { revision: 4, resources: {}, reads: [1] });
   },
   queue: async () => {
     throw new Error('a worker broke, and here are its secrets');
@@ -146,7 +146,11 @@ describe('the queue', () => {
 
 describe('config', () => {
   it('shows what is loaded and takes a new one', async () => {
-    expect((await ask('GET', '/v1/config')).body).toEqual({ revision: 3, resources: { 'MTA/mail/mta': 2 } });
+    expect((await ask('GET', '/v1/config')).body).toEqual({
+      revision: 3,
+      resources: { 'MTA/mail/mta': 2 },
+      reads: [1],
+    });
     const large = { version: 1, padding: 'x'.repeat(5_000_000) };
     expect(await ask('PUT', '/v1/config', large)).toMatchObject({ status: 200, body: { revision: 4 } });
     expect(asked).toEqual([['load', large]]);

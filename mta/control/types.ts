@@ -68,6 +68,8 @@ export interface ConfigStatus {
   /** Lowest revision that the workers have loaded. */
   readonly revision: number;
   readonly resources: Readonly<Record<string, number>>;
+  /** Versions of the document that this program can read. */
+  readonly reads: readonly number[];
   /** The last config that was refused, and why; absent when the last one was taken. */
   readonly refused?: { readonly revision: number | undefined; readonly reason: string; readonly at: string };
 }

@@ -126,7 +126,7 @@ describe('load', () => {
   it('gives the config to all, and says its revision', async () => {
     const { supervisor, processes } = world();
     await supervisor.start();
-    expect(await supervisor.load(next(2))).toEqual({ revision: 2, resources: {} });
+    expect(await supervisor.load(next(2))).toEqual({ revision: 2, resources: {}, reads: [1] });
     expect(processes.map(({ config }) => config?.revision)).toEqual([2, 2]);
   });
 

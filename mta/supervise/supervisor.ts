@@ -5,7 +5,7 @@
  */
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
-import type { MtaConfig } from '../config.ts';
+import { type MtaConfig, READABLE_VERSIONS } from '../config.ts';
 import type { ConfigStatus } from '../control/types.ts';
 import { PostriderError } from '../errors.ts';
 import { Pod } from '../fleet/pod.ts';
@@ -116,7 +116,12 @@ export class Supervisor {
 
   status(): ConfigStatus {
     const { revision, resources } = this.#config;
-    return { revision, resources, ...(this.#refused === undefined ? {} : { refused: this.#refused }) };
+    return {
+      revision,
+      resources,
+      reads: READABLE_VERSIONS,
+      ...(this.#refused === undefined ? {} : { refused: this.#refused }),
+    };
   }
 
   live(): boolean {

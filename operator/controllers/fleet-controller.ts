@@ -98,6 +98,10 @@ interface Running {
   readonly programming: Programming;
   readonly verifiers: KeptVerifiers;
   life: LifeState | undefined;
+  /** Version of the config that pods start with. */
+  stored: number | undefined;
+  /** It is not replaced yet: a pod could not read the version that is written now. */
+  isHeld: boolean;
   generations: FleetState['generations'];
   findings: FleetState['findings'];
   /** As it was worked out last, until something of it is another. */
@@ -148,7 +152,7 @@ export class FleetController {
     }
     const { applier } = running;
     applier.begin();
-    const next = await this.#write(fleet, plan, running);
+    const next = await this.#write(fleet, plan, running, pods);
     const addresses = this.#addressesOf(pods);
     running.push.name(addresses);
     running.queue.name(addresses);
@@ -167,7 +171,7 @@ export class FleetController {
   }
 
   /** Resolves with the time at which something is due. */
-  async #write(fleet: Fleet, plan: LifePlan, running: Running): Promise<number> {
+  async #write(fleet: Fleet, plan: LifePlan, running: Running, pods: readonly PodObject[]): Promise<number> {
     const { watched, clock, random } = this.#deps;
     const { namespace } = fleet;
     const members = Math.max(plan.replicas, this.#life.replicas(fleet));
@@ -199,7 +203,10 @@ export class FleetController {
     );
     if (config !== before) running.programming.made(config.revision);
     await this.#life.before(fleet, plan);
-    await running.applier.attempt(() => this.#writeObjects(fleet, config, plan.replicas, running.applier));
+    const isOther = running.stored !== undefined && running.stored !== config.version;
+    const all = pods.map(({ metadata }) => metadata.name);
+    running.isHeld = isOther && running.push.mayNotRead(config.version, all);
+    await running.applier.attempt(() => this.#writeObjects(fleet, config, plan.replicas, running));
     running.push.push(config);
     return credentials.next;
   }
@@ -256,16 +263,20 @@ export class FleetController {
     const key = keyOf(fleet);
     const onFailure = (error: unknown, pod: string): void =>
       logger.info({ fleet: key, pod, err: error }, 'pod could not be asked');
+    const stored = this.#stored.read(fleet);
     const running: Running = {
-      config: new FleetConfig(this.#stored.read(fleet)),
+      config: new FleetConfig(stored),
       push: new ConfigPush({
         ...{ clock, random },
         onReport: (_, { revision }) => {
           // Ahead of all that is known: our record of it is gone, and what the pod has loaded may be anything.
-          if (revision > (running.config.current?.revision ?? 0)) onStale(key);
+          if (running.isHeld || revision > (running.config.current?.revision ?? 0)) onStale(key);
           this.#changed(key);
         },
-        onUnreachable: () => this.#changed(key),
+        onUnreachable: () => {
+          if (running.isHeld) onStale(key);
+          this.#changed(key);
+        },
         onFailure,
       }),
       drains: new Drains({
@@ -289,6 +300,8 @@ export class FleetController {
         onFailure: (error) => logger.warn({ fleet: key, err: error }, 'verifier could not be made'),
       }),
       life: undefined,
+      stored: stored?.version,
+      isHeld: false,
       generations: new Map(),
       findings: new Map(),
       state: undefined,
@@ -320,14 +333,18 @@ export class FleetController {
   }
 
   /** What a pod needs to start comes before the pods. */
-  async #writeObjects(fleet: Fleet, config: MtaConfig, replicas: number, applier: Applier): Promise<void> {
+  async #writeObjects(fleet: Fleet, config: MtaConfig, replicas: number, running: Running): Promise<void> {
     const { settings } = this.#deps;
+    const { applier } = running;
     await applier.apply(SERVICE_ACCOUNTS, serviceAccount(fleet));
     await applier.apply(NETWORK_POLICIES, networkPolicy(fleet, settings));
     await applier.apply(DISRUPTION_BUDGETS, disruptionBudget(fleet));
     await applier.apply(SERVICES, podsService(fleet));
     await applier.apply(SERVICES, mailService(fleet));
-    await this.#stored.write(fleet, config, applier);
+    if (!running.isHeld) {
+      await this.#stored.write(fleet, config, applier);
+      running.stored = config.version;
+    }
     if (fleet.spec.storage.mode === 'Shared') await applier.apply(VOLUME_CLAIMS, sharedVolume(fleet));
     await applier.apply(STATEFUL_SETS, statefulSet(fleet, settings, replicas));
   }

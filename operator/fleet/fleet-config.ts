@@ -3,16 +3,18 @@
  * may come from an operator that has gone, or from an object that was put back. Pure but for what it remembers.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { MtaConfig } from '../../mta/config.ts';
+import { CONFIG_VERSION, type MtaConfig } from '../../mta/config.ts';
 import { type Fragments, fragmentsOf } from '../status/fragments.ts';
 
 export class FleetConfig {
   #config: MtaConfig | undefined;
   #fragments: Fragments = new Map();
+  #lowest = 0;
 
-  /** @param stored what the fleet's objects have, from an operator before this one */
-  constructor(stored: MtaConfig | undefined) {
-    if (stored !== undefined) this.#take(stored);
+  /** @param stored what the fleet's objects have, from an operator before this one; of another version, its revision alone counts */
+  constructor(stored: Pick<MtaConfig, 'version' | 'revision'> | undefined) {
+    if (stored?.version === CONFIG_VERSION) this.#take(stored as MtaConfig);
+    else this.#lowest = stored?.revision ?? 0;
   }
 
   get current(): MtaConfig | undefined {
@@ -31,7 +33,7 @@ export class FleetConfig {
    * @param loaded highest revision that a pod has reported; 0 where none has
    */
   next(compiled: MtaConfig, loaded: number): MtaConfig {
-    const { revision = 0 } = this.#config ?? {};
+    const { revision = this.#lowest } = this.#config ?? {};
     const isSame = this.#config !== undefined && isDeepStrictEqual({ ...compiled, revision }, this.#config);
     if (isSame && loaded <= revision) return this.#config!;
     return this.#take({ ...compiled, revision: Math.max(revision, loaded) + 1 });

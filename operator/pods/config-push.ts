@@ -21,6 +21,8 @@ const ASK_MS = 10_000;
 export interface PodReport {
   /** What it has loaded. */
   readonly revision: number;
+  /** Versions of a config that it can read. */
+  readonly reads: readonly number[];
   /** The newest config, where it was refused. */
   readonly refusal: { readonly revision: number; readonly reason: string } | undefined;
 }
@@ -36,13 +38,19 @@ export interface ConfigPushDeps {
   readonly onUnreachable: (pod: string) => void;
 }
 
+interface Newest {
+  readonly version: number;
+  readonly revision: number;
+  readonly document: string;
+}
+
 export class ConfigPush {
   readonly #deps: ConfigPushDeps;
   readonly #visits: Visits;
   readonly #reports = new Map<string, PodReport>();
   #client: ControlClient | undefined;
   #identity: ClientIdentity | undefined;
-  #newest: { readonly revision: number; readonly document: string } | undefined;
+  #newest: Newest | undefined;
 
   constructor(deps: ConfigPushDeps) {
     this.#deps = deps;
@@ -76,6 +84,13 @@ export class ConfigPush {
     return !this.#reports.has(pod) && !this.#visits.isSilent(pod);
   }
 
+  /** Whether one of these pods can't read a version of a config, or perhaps can't, as it has not been asked yet. */
+  mayNotRead(version: number, pods: readonly string[]): boolean {
+    return pods.some(
+      (pod) => this.isAsking(pod) || this.#reports.get(pod)?.reads.includes(version) === false,
+    );
+  }
+
   /** Whether it has not answered for a while. */
   isSilent(pod: string): boolean {
     return this.#visits.isSilent(pod);
@@ -89,7 +104,8 @@ export class ConfigPush {
   /** The newest config, whose revision is higher than that of any before. */
   push(config: MtaConfig): void {
     if (this.#newest?.revision === config.revision) return;
-    this.#newest = { revision: config.revision, document: JSON.stringify(config) };
+    const { version, revision } = config;
+    this.#newest = { version, revision, document: JSON.stringify(config) };
     this.#visits.visitAll();
   }
 
@@ -102,15 +118,23 @@ export class ConfigPush {
   async #visit(pod: PodAddress): Promise<number | undefined> {
     const client = this.#client;
     if (client === undefined) return undefined;
-    const loaded = await client.config(pod);
+    const { revision, reads } = await client.config(pod);
+    const loaded = { revision, reads };
     const newest = this.#newest;
-    const before = this.#reports.get(pod.name)?.refusal;
-    if (newest === undefined || loaded.revision >= newest.revision || before?.revision === newest.revision) {
-      this.#note(pod, { revision: loaded.revision, refusal: newest === undefined ? undefined : before });
-      return ASK_MS;
+    const before = this.#reports.get(pod.name);
+    if (newest === undefined || revision >= newest.revision) {
+      this.#note(pod, { ...loaded, refusal: newest && before?.refusal });
+    } else if (!reads.includes(newest.version)) {
+      this.#note(pod, {
+        ...loaded,
+        refusal: { revision: newest.revision, reason: cannotRead(reads, newest) },
+      });
+    } else if (before?.refusal?.revision === newest.revision && before.reads.includes(newest.version)) {
+      this.#note(pod, { ...loaded, refusal: before.refusal });
+    } else {
+      this.#note(pod, { ...loaded, refusal: undefined });
+      this.#note(pod, await load(client, pod, newest, loaded));
     }
-    this.#note(pod, { revision: loaded.revision, refusal: undefined });
-    this.#note(pod, await load(client, pod, newest, loaded));
     return ASK_MS;
   }
 
@@ -125,17 +149,20 @@ export class ConfigPush {
   }
 }
 
+const cannotRead = (reads: readonly number[], { version }: Newest): string =>
+  `it reads version ${reads.join(' and ')} of a config, and this operator writes version ${version}: it goes on once it has been replaced by a newer one`;
+
 async function load(
   client: ControlClient,
   pod: PodAddress,
-  { revision, document }: { readonly revision: number; readonly document: string },
+  { revision, document }: Newest,
   loaded: LoadedConfig,
 ): Promise<PodReport> {
   try {
-    return { revision: (await client.load(pod, document)).revision, refusal: undefined };
+    return { ...loaded, revision: (await client.load(pod, document)).revision, refusal: undefined };
   } catch (error) {
     // Anything else is no word on the config.
     if (!(error instanceof PodRefused && error.status === 422)) throw error;
-    return { revision: loaded.revision, refusal: { revision, reason: error.message } };
+    return { ...loaded, refusal: { revision, reason: error.message } };
   }
 }

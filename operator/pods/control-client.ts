@@ -40,6 +40,8 @@ export class PodRefused extends Error {
 export interface LoadedConfig {
   /** Lowest that its workers have loaded. */
   readonly revision: number;
+  /** Versions of a config that it can read. */
+  readonly reads: readonly number[];
 }
 
 /** What a pod says of its leaving: of mta/control/drain-types.ts what is of use here. */

@@ -1,7 +1,7 @@
 /** Pods of a test: objects of the API server, and behind each a control port of its own on this machine, which is the mta's. */
 import { pino } from 'pino';
 import { systemClock } from '../../../mta/clock.ts';
-import type { MtaConfig } from '../../../mta/config.ts';
+import { type MtaConfig, READABLE_VERSIONS } from '../../../mta/config.ts';
 import { createControlServer } from '../../../mta/control/control.ts';
 import type { Claim, DrainControl, DrainProblem, DrainStatus } from '../../../mta/control/drain-types.ts';
 import type { HttpServer } from '../../../mta/control/http.ts';
@@ -28,7 +28,9 @@ export class StandIn {
   readonly #host: string;
   #server: HttpServer | undefined;
   #port: number;
-  #status: ConfigStatus = { revision: 0, resources: {} };
+  #loaded: Pick<ConfigStatus, 'revision' | 'resources'> = { revision: 0, resources: {} };
+  /** Versions of a config that it says it can read. */
+  reads = READABLE_VERSIONS;
   config: MtaConfig | undefined;
   /** What it says of its queue. */
   queue: PodQueue = { messages: 0, damaged: 0, full: false, recipients: { deferred: 0, held: 0 } };
@@ -48,7 +50,7 @@ export class StandIn {
   }
 
   get revision(): number {
-    return this.#status.revision;
+    return this.#loaded.revision;
   }
 
   get address(): PodAddress {
@@ -64,7 +66,7 @@ export class StandIn {
     const backend = {
       config: () => {
         this.asked += 1;
-        return this.#status;
+        return this.#status();
       },
       load: async (document: unknown) => this.#load(document),
       drain: this.drain,
@@ -106,8 +108,12 @@ export class StandIn {
     if (this.config !== undefined) checkChange(this.config, config);
     if (this.refuses !== undefined) throw new PostriderError('ConfigInvalid', this.refuses);
     this.config = config;
-    this.#status = { revision: config.revision, resources: config.resources };
-    return this.#status;
+    this.#loaded = { revision: config.revision, resources: config.resources };
+    return this.#status();
+  }
+
+  #status(): ConfigStatus {
+    return { ...this.#loaded, reads: this.reads };
   }
 
   async #identity(): Promise<Identity | undefined> {
