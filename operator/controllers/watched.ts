@@ -82,7 +82,6 @@ export interface StatefulSetObject extends KubeObject {
   readonly spec?: { readonly replicas?: number };
   readonly status?: {
     readonly replicas?: number;
-    readonly readyReplicas?: number;
     readonly updatedReplicas?: number;
     readonly currentRevision?: string;
     readonly updateRevision?: string;

@@ -57,7 +57,7 @@ describe('the status of an MTA', () => {
     const { status } = statusOf();
     expect(mta.status.safeParse(status).error).toBeUndefined();
     expect(status).toMatchObject({
-      ...{ observedGeneration: 3, programmedGeneration: 3, revision: 1 },
+      ...{ observedGeneration: 3, programmedGeneration: 3, revision: 1, readyReplicas: 2 },
       queue: { messages: 7, deferred: 3, held: 0, oldest: '2026-11-29T11:00:00Z' },
     });
     expect(conditions(status)).toBe(

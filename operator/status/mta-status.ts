@@ -9,6 +9,7 @@ import type { ClaimObject, OwnObject, PodObject, StatefulSetObject } from '../co
 import { names, selectorOf } from '../objects/fleet.ts';
 import { type Condition, conditionsFrom, programmedIn } from './conditions.ts';
 import { type FleetFacts, mtaConditionsOf, PAUSED, timeOf, untilOld } from './mta-rules.ts';
+import { isServing } from './pod-trouble.ts';
 import { conditionsOf } from './rules.ts';
 
 export interface Surroundings {
@@ -57,7 +58,8 @@ export function mtaStatus(object: OwnObject, state: FleetState, surroundings: Su
       ...(programmed !== undefined && { programmedGeneration: programmed }),
       conditions: conditionsFrom(verdicts, generation, before.conditions ?? [], timeOf(now)),
       replicas: statefulSet?.status?.replicas ?? 0,
-      readyReplicas: statefulSet?.status?.readyReplicas ?? 0,
+      // As the conditions have it: the StatefulSet says the same, a moment later.
+      readyReplicas: state.pods.filter(isServing).length,
       selector: Object.entries(selectorOf({ name }))
         .map(([label, value]) => `${label}=${value}`)
         .join(','),

@@ -131,7 +131,7 @@ describeWithControlPlane('statuses', () => {
       attached: { domains: 1, relays: 0, policies: 0, users: 0, refused: 0, unresolved: 0 },
     });
     expect(await row('mtas')).toMatchObject({
-      ...{ Name: 'mta', Queue: 42, Programmed: 1, Ready: 'True', Reason: 'Ready' },
+      ...{ Name: 'mta', Serving: 2, Queue: 42, Programmed: 1, Ready: 'True', Reason: 'Ready' },
       Oldest: expect.stringMatching(/^6\dm$/),
     });
     expect(await row('mtas', true)).toMatchObject({
