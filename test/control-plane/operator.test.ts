@@ -4,7 +4,6 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { systemClock } from '../../mta/clock.ts';
 import { systemRandom } from '../../mta/random.ts';
 import { Operator } from '../../operator/controllers/operator.ts';
-import type { OwnObject } from '../../operator/controllers/watched.ts';
 import { KubeClient } from '../../operator/kube/client.ts';
 import type { KubeObject } from '../../operator/kube/resource.ts';
 import {
@@ -19,22 +18,15 @@ import { waitFor } from '../support/wait.ts';
 import { describeWithControlPlane } from './support/binaries.ts';
 import { type ControlPlane, startControlPlane } from './support/control-plane.ts';
 import { installCrds } from './support/crds.ts';
+import { conditionIn, domainSpec, mtaRefs, OwnKinds, relaySpec } from './support/own-kinds.ts';
 import { StandIn } from './support/stand-in.ts';
 
 const FLEET = { namespace: 'mail', name: 'mta' };
-const mtaRefs = [{ name: 'mta' }];
-
-interface Condition {
-  readonly type: string;
-  readonly status: string;
-  readonly reason: string;
-  readonly message: string;
-  readonly observedGeneration: number;
-}
 
 describeWithControlPlane('the operator', () => {
   let plane: ControlPlane;
   let client: KubeClient;
+  let own: OwnKinds;
   let operator: Operator;
   let pods: StandIn[];
   /** Requests of the operator that write: verb and resource. */
@@ -43,16 +35,18 @@ describeWithControlPlane('the operator', () => {
   beforeAll(async () => {
     plane = await startControlPlane();
     client = plane.client();
+    own = new OwnKinds(client);
     await installCrds(client);
     await client.create(NAMESPACES, { metadata: { name: 'mail' } });
     pods = ['mta-0', 'mta-1', 'mta-2'].map((name) => new StandIn(client, FLEET, name));
-    await apply('MTA', 'mta', {
+    await own.apply('MTA', 'mta', {
       replicas: 3,
       hostname: 'mail.example.test',
       listeners: [{ name: 'smtp', role: 'SMTP', port: 2525, tls: { mode: 'None' } }],
     });
-    for (const name of ['one', 'two']) await apply('MailDomain', name, domain(`${name}.example.test`));
-    await apply('MailRelay', 'out', relay());
+    for (const name of ['one', 'two'])
+      await own.apply('MailDomain', name, domainSpec(`${name}.example.test`));
+    await own.apply('MailRelay', 'out', relaySpec());
     await start();
     await Promise.all(pods.map((pod) => pod.start()));
     for (const [kind, name] of [
@@ -61,7 +55,7 @@ describeWithControlPlane('the operator', () => {
       ['MailDomain', 'two'],
       ['MailRelay', 'out'],
     ] as const) {
-      await becomes(kind, name, 'Ready', 'True');
+      await own.becomes(kind, name, 'Ready=True');
     }
   });
   afterAll(async () => {
@@ -87,35 +81,6 @@ describeWithControlPlane('the operator', () => {
     await operator.lead();
   }
 
-  const domain = (name: string, more: object = {}) => ({
-    ...{ mtaRefs, domain: name, target: { type: 'LMTP', lmtp: { hosts: [{ host: 'inbox.example' }] } } },
-    ...more,
-  });
-  const relay = (more: object = {}) => ({
-    ...{ mtaRefs, match: { recipientDomains: ['*'] }, hosts: [{ host: 'smart.example' }] },
-    ...more,
-  });
-  const apply = (kind: string, name: string, spec: object) =>
-    client.apply(OWN_KINDS.get(kind)!, { metadata: { namespace: 'mail', name }, spec } as KubeObject);
-  const get = (kind: string, name: string) =>
-    client.get<OwnObject>(OWN_KINDS.get(kind)!, { namespace: 'mail', name });
-  async function conditionOf(kind: string, name: string, type: string): Promise<Condition | undefined> {
-    const { status } = (await get(kind, name)) ?? {};
-    return ((status?.['conditions'] ?? []) as readonly Condition[]).find((each) => each.type === type);
-  }
-  const becomes = (kind: string, name: string, type: string, status: string, reason?: string) =>
-    waitFor(
-      `${kind} ${name} to be ${type}=${status}`,
-      async () => {
-        const { metadata } = (await get(kind, name))!;
-        const found = await conditionOf(kind, name, type);
-        if (found === undefined || found.observedGeneration !== metadata.generation) return undefined;
-        return found.status === status && (reason === undefined || found.reason === reason)
-          ? found
-          : undefined;
-      },
-      { timeoutMs: 30_000, everyMs: 50 },
-    );
   /** No write for a while: everything that was to be done has been. */
   async function quiet(): Promise<void> {
     let [before, since] = [-1, 0];
@@ -136,12 +101,12 @@ describeWithControlPlane('the operator', () => {
         'two.example.test',
       ]);
     }
-    const { status } = (await get('MTA', 'mta'))!;
+    const { status } = (await own.get('MTA', 'mta'))!;
     expect(status).toMatchObject({
       attached: { domains: 2, relays: 1, policies: 0, users: 0 },
       selector: expect.stringContaining('app.kubernetes.io/instance=mta'),
     });
-    expect((await get('MailDomain', 'one'))!.status).toMatchObject({
+    expect((await own.get('MailDomain', 'one'))!.status).toMatchObject({
       fleets: [{ namespace: 'mail', name: 'mta' }],
     });
   });
@@ -159,35 +124,37 @@ describeWithControlPlane('the operator', () => {
 
   it('brings an edit to each pod, and tells it of that resource alone', async () => {
     await quiet();
-    const before = await get('MailDomain', 'two');
-    await apply('MailDomain', 'one', domain('one.example.test', { aliases: ['alias.example.test'] }));
-    await becomes('MailDomain', 'one', 'Programmed', 'True');
+    const before = await own.get('MailDomain', 'two');
+    await own.apply('MailDomain', 'one', domainSpec('one.example.test', { aliases: ['alias.example.test'] }));
+    await own.becomes('MailDomain', 'one', 'Programmed=True');
     for (const { config } of pods) expect(config?.domains[0]?.aliases).toEqual(['alias.example.test']);
     await quiet();
-    expect((await get('MailDomain', 'two'))?.metadata.resourceVersion).toBe(before?.metadata.resourceVersion);
+    expect((await own.get('MailDomain', 'two'))?.metadata.resourceVersion).toBe(
+      before?.metadata.resourceVersion,
+    );
   });
 
   it('says what is wrong with a resource, and takes it when that is mended', async () => {
-    await apply(
+    await own.apply(
       'MailRelay',
       'out',
-      relay({ credentials: { username: 'u', secretRef: { name: 'password' } } }),
+      relaySpec({ credentials: { username: 'u', secretRef: { name: 'password' } } }),
     );
-    const { message } = await becomes('MailRelay', 'out', 'ResolvedRefs', 'False', 'SecretNotFound');
+    const { message } = await own.becomes('MailRelay', 'out', 'ResolvedRefs=False/SecretNotFound');
     expect(message).toContain('there is no Secret password in namespace mail');
-    expect((await conditionOf('MailRelay', 'out', 'Ready'))?.status).toBe('False');
+    expect(conditionIn(await own.get('MailRelay', 'out'), 'Ready')?.status).toBe('False');
     const data = { password: Buffer.from('geheim').toString('base64') };
     await client.apply(SECRETS, { metadata: { namespace: 'mail', name: 'password' }, data } as KubeObject);
-    await becomes('MailRelay', 'out', 'Ready', 'True');
+    await own.becomes('MailRelay', 'out', 'Ready=True');
     expect(Object.values(pods[0]!.config!.secrets)).toContain('geheim');
   });
 
   it('makes a password for a user that asks for one, and makes it anew when it is gone', async () => {
-    await apply('MailUser', 'app', {
+    await own.apply('MailUser', 'app', {
       ...{ mtaRefs, username: 'app', senders: ['app@one.example.test'] },
       password: { generate: true },
     });
-    await becomes('MailUser', 'app', 'Ready', 'True');
+    await own.becomes('MailUser', 'app', 'Ready=True');
     const secret = { namespace: 'mail', name: 'app-password' };
     const passwordIn = async () =>
       (await client.get<KubeObject & { data: { password: string } }>(SECRETS, secret))?.data.password;
@@ -196,19 +163,19 @@ describeWithControlPlane('the operator', () => {
     await client.delete(SECRETS, secret);
     const second = await waitFor('another password', passwordIn);
     expect(second).not.toBe(first);
-    await becomes('MailUser', 'app', 'Ready', 'True');
+    await own.becomes('MailUser', 'app', 'Ready=True');
   });
 
   it('says which pod refuses, and why, and that it is over', async () => {
     pods[1]!.refuses = 'the workers are on strike';
-    await apply('MailDomain', 'two', domain('two.example.test', { limits: { messageSize: '1Mi' } }));
-    const { message } = await becomes('MailDomain', 'two', 'Programmed', 'False', 'ConfigRefused');
+    await own.apply('MailDomain', 'two', domainSpec('two.example.test', { limits: { messageSize: '1Mi' } }));
+    const { message } = await own.becomes('MailDomain', 'two', 'Programmed=False/ConfigRefused');
     expect(message).toContain('Pod mta-1 refuses');
     expect(message).toContain('the workers are on strike');
-    expect((await conditionOf('MailDomain', 'one', 'Programmed'))?.status).toBe('True');
+    expect(conditionIn(await own.get('MailDomain', 'one'), 'Programmed')?.status).toBe('True');
     pods[1]!.refuses = undefined;
-    await apply('MailDomain', 'two', domain('two.example.test', { limits: { messageSize: '2Mi' } }));
-    await becomes('MailDomain', 'two', 'Ready', 'True');
+    await own.apply('MailDomain', 'two', domainSpec('two.example.test', { limits: { messageSize: '2Mi' } }));
+    await own.becomes('MailDomain', 'two', 'Ready=True');
   });
 
   it('mends what others have changed or taken away', async () => {
@@ -227,16 +194,20 @@ describeWithControlPlane('the operator', () => {
   });
 
   it('tells a resource that names no MTA, and one whose MTA has gone', async () => {
-    await apply('MailDomain', 'lost', domain('lost.example.test', { mtaRefs: [{ name: 'nowhere' }] }));
-    const { message } = await becomes('MailDomain', 'lost', 'Accepted', 'False', 'MTANotFound');
+    await own.apply(
+      'MailDomain',
+      'lost',
+      domainSpec('lost.example.test', { mtaRefs: [{ name: 'nowhere' }] }),
+    );
+    const { message } = await own.becomes('MailDomain', 'lost', 'Accepted=False/MTANotFound');
     expect(message).toContain('mail/nowhere');
-    await apply('MTA', 'nowhere', {
+    await own.apply('MTA', 'nowhere', {
       hostname: 'nowhere.example.test',
       listeners: [{ name: 'smtp', role: 'SMTP', port: 2525, tls: { mode: 'None' } }],
     });
-    await becomes('MailDomain', 'lost', 'Accepted', 'True');
-    await becomes('MailDomain', 'lost', 'Programmed', 'False', 'NoPods');
+    await own.becomes('MailDomain', 'lost', 'Accepted=True');
+    await own.becomes('MailDomain', 'lost', 'Programmed=False/NoPods');
     await client.delete(OWN_KINDS.get('MTA')!, { namespace: 'mail', name: 'nowhere' });
-    await becomes('MailDomain', 'lost', 'Accepted', 'False', 'MTANotFound');
+    await own.becomes('MailDomain', 'lost', 'Accepted=False/MTANotFound');
   });
 });

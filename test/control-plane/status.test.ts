@@ -12,23 +12,18 @@ import { NAMESPACES } from '../../operator/kube/resources.ts';
 import { OperatorMetrics } from '../../operator/metrics.ts';
 import { waitFor } from '../support/wait.ts';
 import { describeWithControlPlane } from './support/binaries.ts';
-import { conditionIn, OwnKinds } from './support/conditions.ts';
 import { type ControlPlane, startControlPlane } from './support/control-plane.ts';
 import { installCrds } from './support/crds.ts';
+import { conditionIn, domainSpec, OwnKinds } from './support/own-kinds.ts';
 import { StandIn } from './support/stand-in.ts';
 
 const FLEET = { namespace: 'mail', name: 'mta' };
-const mtaRefs = [{ name: 'mta' }];
 const MTA = {
   replicas: 2,
   hostname: 'mail.example.test',
   listeners: [{ name: 'smtp', role: 'SMTP', port: 2525, tls: { mode: 'None' } }],
 };
-const domain = (more: object = {}) => ({
-  ...{ mtaRefs, domain: 'one.example.test' },
-  target: { type: 'LMTP', lmtp: { hosts: [{ host: 'inbox.example' }] } },
-  ...more,
-});
+const domain = (more: object = {}) => domainSpec('one.example.test', more);
 const since = new Date(Date.now() - 3_600_000).toISOString();
 
 interface Table {

@@ -21,16 +21,15 @@ import {
 } from '../../operator/kube/resources.ts';
 import { waitFor } from '../support/wait.ts';
 import { describeWithControlPlane } from './support/binaries.ts';
-import { conditionIn, OwnKinds } from './support/conditions.ts';
 import { type ControlPlane, startControlPlane } from './support/control-plane.ts';
 import { installCrds } from './support/crds.ts';
+import { conditionIn, domainSpec, OwnKinds, relaySpec } from './support/own-kinds.ts';
 import { StandIn } from './support/stand-in.ts';
 
 const FLEET = { namespace: 'mail', name: 'mta' };
 const QUOTAS: ResourceType = {
   ...{ group: '', version: 'v1', plural: 'resourcequotas', kind: 'ResourceQuota', namespaced: true },
 };
-const mtaRefs = [{ name: 'mta' }];
 const smtp = { name: 'smtp', role: 'SMTP', port: 2525, tls: { mode: 'None' } };
 const MTA = { replicas: 2, hostname: 'mail.example.test', listeners: [smtp] };
 const inNamespace = (namespace: string, name: string) => ({ namespace, name });
@@ -70,14 +69,6 @@ describeWithControlPlane('what is wrong', () => {
     await plane?.stop();
   });
 
-  const domain = (name: string, more: object = {}) => ({
-    ...{ mtaRefs, domain: name, target: { type: 'LMTP', lmtp: { hosts: [{ host: 'inbox.example' }] } } },
-    ...more,
-  });
-  const relay = (more: object = {}) => ({
-    ...{ mtaRefs, match: { recipientDomains: ['*'] }, hosts: [{ host: 'smart.example' }] },
-    ...more,
-  });
   const secret = (name: string, key: string, value: string) =>
     client.apply(SECRETS, {
       metadata: inNamespace('mail', name),
@@ -88,7 +79,7 @@ describeWithControlPlane('what is wrong', () => {
   async function flowsOn(): Promise<void> {
     bystanders += 1;
     const name = `bystander-${bystanders}`;
-    await own.apply('MailDomain', name, domain(`${name}.example.test`));
+    await own.apply('MailDomain', name, domainSpec(`${name}.example.test`));
     await waitFor(
       `${name} to reach the pods`,
       () =>
@@ -129,7 +120,7 @@ describeWithControlPlane('what is wrong', () => {
     await own.apply(
       'MailRelay',
       'out',
-      relay({ credentials: { username: 'u', secretRef: { name: 'login' } } }),
+      relaySpec({ credentials: { username: 'u', secretRef: { name: 'login' } } }),
     );
     const { message } = await own.becomes('MailRelay', 'out', 'Ready=False/SecretNotFound');
     expect(message).toContain('there is no Secret login in namespace mail: make it');
@@ -156,9 +147,9 @@ describeWithControlPlane('what is wrong', () => {
   });
 
   it('two that want the same name', async () => {
-    await own.apply('MailDomain', 'first', domain('same.example.test'));
+    await own.apply('MailDomain', 'first', domainSpec('same.example.test'));
     await own.becomes('MailDomain', 'first', 'Programmed=True');
-    await own.apply('MailDomain', 'second', domain('same.example.test'));
+    await own.apply('MailDomain', 'second', domainSpec('same.example.test'));
     const { message } = await own.becomes('MailDomain', 'second', 'Ready=False/Conflicted');
     expect(message).toContain('mail/first');
     await own.told('MailDomain', 'second', 'Conflicted');
@@ -177,7 +168,7 @@ describeWithControlPlane('what is wrong', () => {
     ];
     await own.apply('MTA', 'mta', { ...MTA, attachment });
     const type = OWN_KINDS.get('MailDomain')!;
-    const spec = domain('shop.example', { mtaRefs: [{ name: 'mta', namespace: 'mail' }] });
+    const spec = domainSpec('shop.example', { mtaRefs: [{ name: 'mta', namespace: 'mail' }] });
     await client.apply(type, { metadata: inNamespace('shop', 'shop'), spec } as KubeObject);
     const accepted = async (status: string, reason: string) =>
       waitFor(`the domain of the shop to be ${reason}`, async () => {
@@ -323,7 +314,7 @@ describeWithControlPlane('what is wrong', () => {
 
   it('a config that a pod refuses is told of the MTA', async () => {
     pods[1]!.refuses = 'the workers are on strike';
-    await own.apply('MailDomain', 'struck', domain('struck.example.test'));
+    await own.apply('MailDomain', 'struck', domainSpec('struck.example.test'));
     const { message } = await own.becomes('MTA', 'mta', 'Ready=False/ConfigRefused');
     expect(message).toContain('Pod mta-1 refuses');
     await own.told('MTA', 'mta', 'ConfigRefused');

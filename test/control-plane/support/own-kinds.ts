@@ -1,4 +1,4 @@
-/** What a test looks at of our kinds on an API server: their conditions and events, as people see them. */
+/** Our kinds in a test: as people write them, and what they see of them on an API server: conditions and events. */
 import type { OwnObject } from '../../../operator/controllers/watched.ts';
 import type { KubeClient } from '../../../operator/kube/client.ts';
 import type { KubeObject } from '../../../operator/kube/resource.ts';
@@ -21,6 +21,19 @@ export interface SeenEvent extends KubeObject {
   readonly regarding: { readonly kind: string; readonly name: string; readonly uid: string };
   readonly series?: { readonly count: number };
 }
+
+/** Of MailDomains and MailRelays of the MTA `mta`. */
+export const mtaRefs = [{ name: 'mta' }];
+
+export const domainSpec = (domain: string, more: object = {}) => ({
+  ...{ mtaRefs, domain, target: { type: 'LMTP', lmtp: { hosts: [{ host: 'inbox.example' }] } } },
+  ...more,
+});
+
+export const relaySpec = (more: object = {}) => ({
+  ...{ mtaRefs, match: { recipientDomains: ['*'] }, hosts: [{ host: 'smart.example' }] },
+  ...more,
+});
 
 export const conditionIn = (object: OwnObject | undefined, type: string): SeenCondition | undefined =>
   ((object?.status?.['conditions'] ?? []) as readonly SeenCondition[]).find((each) => each.type === type);
