@@ -25,7 +25,7 @@ export const inOrder = (verdicts: Verdicts): Verdicts =>
 
 /** Whether two statuses say the same: the API server has an order of its own for conditions. */
 export const isSameStatus = (one: object | undefined, other: object | undefined): boolean =>
-  isDeepStrictEqual(sorted(one), sorted(other));
+  isDeepStrictEqual(one, other) || isDeepStrictEqual(sorted(one), sorted(other));
 
 type Sortable = { readonly conditions?: readonly Condition[]; readonly fleets?: readonly Sortable[] };
 
@@ -78,8 +78,10 @@ const NEGATIVE = new Set<ConditionType>([conditionTypes.Reconciling, conditionTy
  * @param fleets by `namespace/name`, one at least
  */
 export function sumOf(fleets: ReadonlyMap<string, Verdicts>): Verdicts {
+  // The common case, and of five thousand resources.
+  const [only, ...others] = fleets.values();
+  if (only !== undefined && others.length === 0) return only;
   const sum = new Map<ConditionType, Verdict>();
-  const isOne = fleets.size === 1;
   for (const type of ORDER) {
     const all = [...fleets].flatMap(([fleet, verdicts]) => {
       const verdict = verdicts.get(type);
@@ -90,7 +92,7 @@ export function sumOf(fleets: ReadonlyMap<string, Verdicts>): Verdicts {
     if (worst === undefined) continue;
     const { fleet, verdict } = worst;
     const isWell = !NEGATIVE.has(type) && verdict.status === 'True';
-    sum.set(type, isOne || isWell ? verdict : { ...verdict, message: `${fleet}: ${verdict.message}` });
+    sum.set(type, isWell ? verdict : { ...verdict, message: `${fleet}: ${verdict.message}` });
   }
   return sum;
 }
