@@ -50,6 +50,17 @@ describeWithControlPlane('what is wrong', () => {
     for (const name of ['mail', 'shop']) await client.create(NAMESPACES, { metadata: { name } });
     pods = ['mta-0', 'mta-1'].map((name) => new StandIn(client, FLEET, name));
     await own.apply('MTA', 'mta', MTA);
+    await start();
+    await Promise.all(pods.map((pod) => pod.start()));
+    await own.becomes('MTA', 'mta', 'Ready=True');
+  });
+  afterAll(async () => {
+    await operator?.stop();
+    await Promise.all(pods?.map((pod) => pod.stop()) ?? []);
+    await plane?.stop();
+  });
+
+  async function start(): Promise<void> {
     operator = new Operator({
       client: new KubeClient({
         ...{ transport: plane.transport(), clock: systemClock, fieldManager: 'postrider' },
@@ -60,14 +71,7 @@ describeWithControlPlane('what is wrong', () => {
     });
     operator.watch();
     await operator.lead();
-    await Promise.all(pods.map((pod) => pod.start()));
-    await own.becomes('MTA', 'mta', 'Ready=True');
-  });
-  afterAll(async () => {
-    await operator?.stop();
-    await Promise.all(pods?.map((pod) => pod.stop()) ?? []);
-    await plane?.stop();
-  });
+  }
 
   const secret = (name: string, key: string, value: string) =>
     client.apply(SECRETS, {
@@ -324,5 +328,21 @@ describeWithControlPlane('what is wrong', () => {
     await flowsOn();
     await own.becomes('MTA', 'mta', 'Ready=True');
     await own.becomes('MailDomain', 'struck', 'Ready=True');
+  });
+
+  it('is told once, also by an operator that is started anew', async () => {
+    const credentials = { username: 'u', secretRef: { name: 'nowhere' } };
+    await own.apply('MailRelay', 'out', relaySpec({ credentials }));
+    await own.told('MailRelay', 'out', 'SecretNotFound');
+    const seen = async () =>
+      (await own.events('MailRelay', 'out'))
+        .map(({ metadata, series }) => `${metadata.name} ${series?.count ?? 1}`)
+        .sort();
+    const before = await seen();
+    await operator.stop();
+    await start();
+    await flowsOn();
+    await own.becomes('MailRelay', 'out', 'Ready=False/SecretNotFound');
+    expect(await seen()).toEqual(before);
   });
 });
