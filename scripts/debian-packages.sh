@@ -1,10 +1,10 @@
 #!/bin/sh
 # Installs the Debian packages that the tests and the bench use, without leaving a daemon running: postfix, dovecot,
-# nsd and unbound are started by the tests as private instances of their own. Needs root; does nothing when all is
+# nsd, unbound and containerd are started by the tests as private instances of their own. Needs root; does nothing when all is
 # there. `scripts/debian-packages.sh --list` prints the names.
 set -eu
 
-packages="postfix swaks libnet-ssleay-perl libio-socket-ssl-perl curl dovecot-core dovecot-lmtpd dovecot-imapd nsd unbound glusterfs-client glusterfs-server e2fsprogs util-linux strace openssl ca-certificates"
+packages="postfix swaks libnet-ssleay-perl libio-socket-ssl-perl curl dovecot-core dovecot-lmtpd dovecot-imapd nsd unbound glusterfs-client glusterfs-server e2fsprogs util-linux strace openssl ca-certificates containerd runc containernetworking-plugins nftables iptables conntrack buildah iproute2"
 # A machine that brings its own Node keeps it; `npm ci` brings the version that the tests run on.
 command -v npm >/dev/null 2>&1 || packages="$packages nodejs npm"
 
