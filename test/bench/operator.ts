@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { missingBinaries, REMEDY } from '../control-plane/support/binaries.ts';
+import { CONTROL_PLANE, missingBinaries, REMEDY } from '../control-plane/support/binaries.ts';
 import {
   domainName,
   type LargeFleet,
@@ -71,7 +71,7 @@ export async function measureOperator(options: BenchOptions): Promise<OperatorFi
     ...{ domains: options.domains, relays: options.relays, tenants: 10, pods: 3 },
     ...{ recipients: 10, policies: 10, bundleBytes: 150_000 },
   };
-  const missing = missingBinaries();
+  const missing = missingBinaries(CONTROL_PLANE);
   if (missing.length > 0) throw new Error(`${missing.join(' and ')} not found: ${REMEDY}`);
   console.log(`making ${size.domains} domains and ${size.relays} relays`);
   const fleet = await startLargeFleet(size);

@@ -9,7 +9,7 @@ import { statfs, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { program } from '../support/debian.ts';
 import { temporaryFolder } from '../support/folders.ts';
-import { freePort } from '../support/ports.ts';
+import { freePort, listens } from '../support/ports.ts';
 import { type Running, run, runOk, start } from '../support/processes.ts';
 import { waitFor } from '../support/wait.ts';
 import { brickName, brickVolfile, clientVolfile } from './volfiles.ts';
@@ -141,12 +141,4 @@ export async function startGluster(options: GlusterOptions): Promise<Gluster> {
   await gluster.startBrick();
   for (let node = 0; node < options.mounts; node += 1) await gluster.mount(node);
   return gluster;
-}
-
-/** Whether a TCP port of this machine is in the state LISTEN (proc_net_tcp). */
-function listens(port: number): boolean {
-  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')} `;
-  return readFileSync('/proc/net/tcp', 'utf8')
-    .split('\n')
-    .some((line) => line.includes(local) && / 0A /.test(line));
 }

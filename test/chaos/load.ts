@@ -9,6 +9,8 @@ import { type Account, compose } from './account.ts';
 export interface LoadOptions {
   /** Of the servers, among which the sessions are divided. */
   readonly ports: readonly number[];
+  /** Loopback where it isn't given. */
+  readonly host?: string;
   readonly sessions: number;
   readonly account: Account;
   /** Kills that have happened. */
@@ -30,15 +32,17 @@ export interface Load {
 const SIZES = [200, 200, 800, 2000, 4000, 4000, 12_000, 40_000, 150_000];
 /** Messages of one connection, so that connections end by QUIT too. */
 const PER_CONNECTION = 50;
+/** A server whose whole machine has gone does not say so. */
+const PATIENCE_MS = 30_000;
 
 export function startLoad(options: LoadOptions): Load {
-  const { ports, sessions, account, kills, pauseMs = 0, later } = options;
+  const { ports, host, sessions, account, kills, pauseMs = 0, later } = options;
   const refused = new Map<number, number>();
   let running = true;
   let next = 0;
 
   const connection = async (session: number) => {
-    const { client } = await SmtpClient.connect(ports[session % ports.length]!);
+    const { client } = await SmtpClient.connect(ports[session % ports.length]!, host, PATIENCE_MS);
     try {
       await client.command('EHLO load.chaos.test');
       for (let sent = 0; running && sent < PER_CONNECTION; sent += 1) {

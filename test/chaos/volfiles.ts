@@ -6,10 +6,14 @@
 export interface BrickOptions {
   readonly folder: string;
   readonly port: number;
+  /** Loopback where it isn't given: else it listens there, and is for everybody who can reach that. */
+  readonly address?: string;
 }
 
 export interface ClientOptions {
   readonly port: number;
+  /** Of the brick; loopback where it isn't given. */
+  readonly address?: string;
   /** Name of the volume on the brick's side. */
   readonly remote: string;
   /** After so long without an answer the brick counts as gone (`network.ping-timeout`, 42 where nobody sets it). */
@@ -51,7 +55,7 @@ const SOCKET = {
 
 export const brickName = 'brick';
 
-export function brickVolfile({ folder, port }: BrickOptions): string {
+export function brickVolfile({ folder, port, address }: BrickOptions): string {
   return stack([
     { name: 'posix', type: 'storage/posix', options: { directory: folder } },
     { name: 'access-control', type: 'features/access-control' },
@@ -66,8 +70,8 @@ export function brickVolfile({ folder, port }: BrickOptions): string {
       options: {
         ...SOCKET,
         'transport.socket.listen-port': port,
-        'transport.socket.bind-address': '127.0.0.1',
-        [`auth.addr.${brickName}.allow`]: '127.0.0.1',
+        'transport.socket.bind-address': address ?? '127.0.0.1',
+        [`auth.addr.${brickName}.allow`]: address === undefined ? '127.0.0.1' : '*',
       },
     },
   ]);
@@ -75,14 +79,20 @@ export function brickVolfile({ folder, port }: BrickOptions): string {
 
 const PERFORMANCE = ['write-behind', 'open-behind', 'quick-read', 'md-cache', 'io-threads'];
 
-export function clientVolfile({ port, remote, pingSeconds, without = [] }: ClientOptions): string {
+export function clientVolfile({
+  port,
+  address = '127.0.0.1',
+  remote,
+  pingSeconds,
+  without = [],
+}: ClientOptions): string {
   return stack([
     {
       name: 'client',
       type: 'protocol/client',
       options: {
         ...SOCKET,
-        'remote-host': '127.0.0.1',
+        'remote-host': address,
         'remote-port': port,
         'remote-subvolume': remote,
         'ping-timeout': pingSeconds,

@@ -1,5 +1,6 @@
 /** A certificate authority of a test, by Debian's openssl. */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { program } from './debian.ts';
 import { temporaryFolder } from './folders.ts';
@@ -8,7 +9,7 @@ import { runOk } from './processes.ts';
 export interface Authority {
   /** PEM. */
   readonly certificate: string;
-  /** A folder with ca.crt, and tls.crt with tls.key for these DNS names. */
+  /** A folder with ca.crt, and tls.crt with tls.key for these DNS names and addresses. */
   issue(...names: readonly string[]): Promise<string>;
 }
 
@@ -26,7 +27,10 @@ export async function certificateAuthority(name = 'test authority'): Promise<Aut
       const issued = temporaryFolder('identity');
       await runOk(program('openssl'), [
         ...['req', '-x509', ...NEW_KEY, '-subj', '/CN=a member', '-CA', file, '-CAkey', keyFile],
-        ...['-addext', `subjectAltName=${names.map((each) => `DNS:${each}`).join(',')}`],
+        ...[
+          '-addext',
+          `subjectAltName=${names.map((each) => `${isIP(each) ? 'IP' : 'DNS'}:${each}`).join(',')}`,
+        ],
         ...['-addext', 'basicConstraints=critical,CA:FALSE'],
         ...['-keyout', join(issued, 'tls.key'), '-out', join(issued, 'tls.crt')],
       ]);

@@ -18,9 +18,9 @@ export interface Dovecot {
 
 const PASSWORD = 'read-back';
 
-export async function startDovecot(): Promise<Dovecot> {
+export async function startDovecot(address = '127.0.0.1'): Promise<Dovecot> {
   const folder = temporaryFolder('dovecot');
-  const [lmtpPort, imapPort] = [await freePort(), await freePort()];
+  const [lmtpPort, imapPort] = [await freePort(address), await freePort(address)];
   chmodSync(folder, 0o755);
   mkdirSync(join(folder, 'mail'));
   await runOk('chown', ['mail:mail', join(folder, 'mail')]);
@@ -34,7 +34,7 @@ log_path = ${folder}/dovecot.log
 protocols = imap lmtp
 ssl = no
 disable_plaintext_auth = no
-listen = 127.0.0.1
+listen = ${address}
 first_valid_uid = 1
 mail_location = maildir:${folder}/mail/%n
 passdb {
@@ -67,7 +67,7 @@ service anvil {
   const running = start(program('dovecot'), ['-F', '-c', config], join(folder, 'dovecot.log'));
   await waitFor('Dovecot to greet', async () => {
     if (running.ended() !== undefined) throw new Error(running.output());
-    const { client, greeting } = await SmtpClient.connect(lmtpPort);
+    const { client, greeting } = await SmtpClient.connect(lmtpPort, address);
     client.close();
     return greeting.code === 220;
   });
@@ -76,7 +76,7 @@ service anvil {
       '-sS',
       '--user',
       `${user}:${PASSWORD}`,
-      `imap://127.0.0.1:${imapPort}/${path}`,
+      `imap://${address}:${imapPort}/${path}`,
       ...more,
     ]);
   return {

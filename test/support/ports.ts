@@ -1,4 +1,5 @@
 /** Free TCP ports, below the range that outgoing connections take theirs from. Throws when none is found. */
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 
 const FIRST = 20_000;
@@ -22,4 +23,12 @@ export async function freePort(address = '127.0.0.1'): Promise<number> {
     if (await canListen(port, address)) return port;
   }
   throw new Error(`no free port on ${address}`);
+}
+
+/** Whether a TCP port of this machine is in the state LISTEN (proc_net_tcp). */
+export function listens(port: number): boolean {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')} `;
+  return readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .some((line) => line.includes(local) && / 0A /.test(line));
 }

@@ -24,9 +24,18 @@ export class SmtpClient {
     socket.on('close', () => this.#fail(new Error('connection closed')));
   }
 
-  /** Connects and reads the greeting. */
-  static async connect(port: number, host = '127.0.0.1'): Promise<{ client: SmtpClient; greeting: Reply }> {
-    const client = new SmtpClient(connect({ port, host }));
+  /**
+   * Connects and reads the greeting.
+   *
+   * @param patienceMs after so long without a byte the connection counts as lost
+   */
+  static async connect(
+    port: number,
+    host = '127.0.0.1',
+    patienceMs = 0,
+  ): Promise<{ client: SmtpClient; greeting: Reply }> {
+    const client = new SmtpClient(connect({ port, host, timeout: patienceMs }));
+    client.socket.on('timeout', () => client.socket.destroy(new Error(`no byte for ${patienceMs} ms`)));
     return { client, greeting: await client.reply() };
   }
 

@@ -1,6 +1,6 @@
 /**
- * A real API server over a real etcd, on loopback, with RBAC. Users are told apart by a bearer token that is their name;
- * `admin` may do everything, everybody else what a test gives them.
+ * A real API server over a real etcd, with RBAC. Users are told apart by a bearer token that is their name; `admin` may do
+ * everything, those of Kubernetes' own components what it gives them, everybody else what a test gives them.
  */
 import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
@@ -15,32 +15,60 @@ import { type Running, start } from '../../support/processes.ts';
 import { waitFor } from '../../support/wait.ts';
 import { binary } from './binaries.ts';
 
-const USERS = ['admin', 'operator', 'tenant'] as const;
-export type User = (typeof USERS)[number];
+/** With their groups. */
+const USERS = {
+  admin: ['system:masters'],
+  operator: [],
+  tenant: [],
+  'system:kube-controller-manager': [],
+  'system:kube-scheduler': [],
+  'system:kube-proxy': [],
+  'system:node:node1': ['system:nodes'],
+  'system:node:node2': ['system:nodes'],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+export type User = keyof typeof USERS;
+
+export interface ControlPlaneOptions {
+  /** Address that the API server listens on. */
+  readonly address: string;
+  /** Addresses of Services: a CIDR, of which the first one is that of the API server. */
+  readonly services: string;
+  /** Whether nodes and controllers will come: else what only they could fulfil is not asked for. */
+  readonly isWhole: boolean;
+  /** Its own folder is made in this one. */
+  readonly parent?: string;
+}
+
+const ALONE = { address: '127.0.0.1', services: '10.96.0.0/16', isWhole: false } as const;
 
 export interface ControlPlane {
   transport(user?: User): Transport;
   client(user?: User): KubeClient;
   /** A kubeconfig file. */
   kubeconfig(user?: User): string;
+  /** What signs the tokens of ServiceAccounts, and the authority of the API server's certificate: files. */
+  readonly files: { readonly serviceAccountKey: string; readonly authority: string };
   /** SIGKILL. It comes back on the same port, with the same data. */
   killApiServer(): Promise<void>;
   startApiServer(): Promise<void>;
   stop(): Promise<void>;
 }
 
-export async function startControlPlane(): Promise<ControlPlane> {
-  const folder = temporaryFolder('control-plane');
+export async function startControlPlane(options: ControlPlaneOptions = ALONE): Promise<ControlPlane> {
+  const { address, services, isWhole, parent } = options;
+  const folder = temporaryFolder('control-plane', parent);
   const at = (name: string): string => join(folder, name);
-  const [clientPort, peerPort, port] = [await freePort(), await freePort(), await freePort()];
+  const [clientPort, peerPort, port] = [await freePort(), await freePort(), await freePort(address)];
   const authority = await certificateAuthority('control plane');
-  const identity = await authority.issue('localhost');
+  const identity = await authority.issue('localhost', 'kubernetes.default.svc', address, firstOf(services));
   const keys = generateKeyPairSync('rsa', { modulusLength: 2048 });
   writeFileSync(at('sa.pub'), keys.publicKey.export({ type: 'spki', format: 'pem' }));
   writeFileSync(at('sa.key'), keys.privateKey.export({ type: 'pkcs8', format: 'pem' }));
   writeFileSync(
     at('tokens.csv'),
-    USERS.map((user) => `${user},${user},${user}${user === 'admin' ? ',system:masters' : ''}\n`).join(''),
+    Object.entries(USERS)
+      .map(([user, groups]) => `${user},${user},${user},"${groups.join(',')}"\n`)
+      .join(''),
   );
 
   const etcdUrl = `http://127.0.0.1:${clientPort}`;
@@ -60,7 +88,7 @@ export async function startControlPlane(): Promise<ControlPlane> {
   const kubeconfig = (user: User = 'admin'): string => {
     const file = at(`${user}.kubeconfig`);
     const cluster = {
-      server: `https://localhost:${port}`,
+      server: `https://${address}:${port}`,
       'certificate-authority-data': Buffer.from(authority.certificate).toString('base64'),
     };
     const config = {
@@ -80,7 +108,7 @@ export async function startControlPlane(): Promise<ControlPlane> {
     const started = start(
       binary('kube-apiserver'),
       [
-        ...['--etcd-servers', etcdUrl, '--bind-address', '127.0.0.1', '--secure-port', `${port}`],
+        ...['--etcd-servers', etcdUrl, '--bind-address', address, '--secure-port', `${port}`],
         ...[
           '--tls-cert-file',
           join(identity, 'tls.crt'),
@@ -89,10 +117,15 @@ export async function startControlPlane(): Promise<ControlPlane> {
         ],
         ...['--service-account-issuer', 'https://kubernetes.default.svc.cluster.local'],
         ...['--service-account-key-file', at('sa.pub'), '--service-account-signing-key-file', at('sa.key')],
-        ...['--token-auth-file', at('tokens.csv'), '--authorization-mode', 'RBAC'],
-        ...['--service-cluster-ip-range', '10.96.0.0/16', '--endpoint-reconciler-type', 'none'],
-        // There is no controller that would make the account of a namespace.
-        ...['--disable-admission-plugins', 'ServiceAccount', '--watch-cache=true'],
+        ...['--token-auth-file', at('tokens.csv'), '--authorization-mode', isWhole ? 'Node,RBAC' : 'RBAC'],
+        ...['--service-cluster-ip-range', services, '--watch-cache=true', '--allow-privileged'],
+        ...(isWhole
+          ? [
+              ...['--advertise-address', address, '--kubelet-preferred-address-types', 'InternalIP'],
+              ...['--enable-admission-plugins', 'NodeRestriction'],
+            ]
+          : // There is no controller that would make the account of a namespace.
+            ['--endpoint-reconciler-type', 'none', '--disable-admission-plugins', 'ServiceAccount']),
       ],
       at('apiserver.log'),
     );
@@ -115,6 +148,7 @@ export async function startControlPlane(): Promise<ControlPlane> {
     transport,
     client,
     kubeconfig,
+    files: { serviceAccountKey: at('sa.key'), authority: join(identity, 'ca.crt') },
     startApiServer,
     killApiServer: async () => apiServer?.kill9(),
     async stop() {
@@ -129,4 +163,10 @@ export async function startControlPlane(): Promise<ControlPlane> {
     throw error;
   }
   return plane;
+}
+
+/** First address of a network. */
+function firstOf(cidr: string): string {
+  const [address] = cidr.split('/') as [string];
+  return address.replace(/\d+$/, (last) => `${Number(last) + 1}`);
 }
