@@ -17,7 +17,7 @@ export default defineConfig({
         [
           '{mta,operator,cli,crds,scripts}/**/*.test.ts',
           'test/architecture/**/*.test.ts',
-          'test/{support,bench,mutants}/**/*.test.ts',
+          'test/{support,bench,mutants,e2e/cluster}/**/*.test.ts',
         ],
         20_000,
       ),
@@ -27,6 +27,7 @@ export default defineConfig({
       project('interop', ['test/interop/**/*.test.ts'], 300_000, 1),
       project('faults', ['test/faults/**/*.test.ts'], 300_000, 1),
       project('chaos', ['test/chaos/**/*.test.ts'], 3_600_000, 2),
+      project('e2e', ['test/e2e/*.test.ts'], 600_000, 3),
     ],
   },
 });

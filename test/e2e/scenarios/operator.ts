@@ -1,0 +1,48 @@
+/** The operator is away, and mail flows; it comes back, and does what was asked meanwhile. */
+import { expect, it } from 'vitest';
+import { SmtpClient } from '../../support/smtp-client.ts';
+import { waitFor } from '../../support/wait.ts';
+import { domain } from '../fleet.ts';
+import { OPERATOR, OPERATOR_NAMESPACE, operatorReady } from '../install.ts';
+import { fleetReady, podsOf, podsReady, underLoad, type World } from '../world.ts';
+
+const AWAY_MS = 20_000;
+
+export function operatorIsAway(world: () => World): void {
+  it('mail flows while it is away, also through a pod that starts meanwhile', async () => {
+    const { cluster, service } = world();
+    const scale = (replicas: number) =>
+      cluster.kubectl(
+        ...['scale', '--namespace', OPERATOR_NAMESPACE, `deployment/${OPERATOR}`, `--replicas=${replicas}`],
+      );
+    const totals = await underLoad(world(), async (load) => {
+      const began = performance.now();
+      await scale(0);
+      await cluster.kubectl(
+        ...['wait', '--for=delete', '--namespace', OPERATOR_NAMESPACE, 'pod', '--all', '--timeout=60s'],
+      );
+      await cluster.apply([domain('meanwhile', 'meanwhile.test', 'inbox')]);
+      const [pod] = await podsReady(cluster);
+      await cluster.kubectl('delete', 'pod', '--namespace', pod!.metadata.namespace!, pod!.metadata.name);
+      await waitFor(
+        'another pod in its place',
+        async () => (await podsOf(cluster)).every(({ metadata }) => metadata.uid !== pod!.metadata.uid),
+        { timeoutMs: 60_000 },
+      );
+      await podsReady(cluster);
+      const before = load.sent;
+      await waitFor('more mail', () => load.sent > before + 50 && performance.now() - began > AWAY_MS, {
+        timeoutMs: 60_000,
+      });
+      await scale(1);
+      await operatorReady(cluster);
+    });
+    expect(totals).toMatchObject({ missing: [], duplicates: 0, damaged: [] });
+    await fleetReady(cluster, 'maildomain', 'meanwhile');
+    const { client } = await SmtpClient.connect(25, service);
+    await client.command('EHLO client.test');
+    await client.command('MAIL FROM:<anna@sender.test>');
+    expect((await client.command('RCPT TO:<bob@meanwhile.test>')).code).toBe(250);
+    client.close();
+  });
+}

@@ -1,0 +1,132 @@
+/** What the scenarios have in common: a cluster with the product in it, a fleet that is ready, and servers that take its mail. */
+import type { KubeObject } from '../../operator/kube/resource.ts';
+import { NAMESPACES, PODS, SERVICES } from '../../operator/kube/resources.ts';
+import type { Account, Totals } from '../chaos/account.ts';
+import { type Load, startLoad } from '../chaos/load.ts';
+import { selfSigned } from '../support/tls.ts';
+import { waitFor } from '../support/wait.ts';
+import { type Cluster, startCluster } from './cluster/cluster.ts';
+import type { ClusterNode } from './cluster/node.ts';
+import {
+  certificateSecret,
+  domain,
+  FLEET,
+  HOSTNAME,
+  mta,
+  NAMESPACE,
+  passwordSecret,
+  relay,
+  user,
+} from './fleet.ts';
+import { productImage } from './image/images.ts';
+import { install } from './install.ts';
+import { type Servers, startServers } from './servers.ts';
+import { makeSharedVolume } from './volumes.ts';
+
+export interface World {
+  readonly cluster: Cluster;
+  readonly servers: Servers;
+  /** Address of the fleet's Service. */
+  readonly service: string;
+  /** Clients of this machine come from here. */
+  readonly clients: string;
+  stop(): Promise<void>;
+}
+
+export interface Pod extends KubeObject {
+  readonly spec: { readonly nodeName?: string };
+  readonly status: {
+    readonly podIP?: string;
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+    readonly containerStatuses?: readonly { readonly containerID?: string; readonly restartCount: number }[];
+  };
+}
+
+export async function startWorld(): Promise<World> {
+  const cluster = await startCluster();
+  let servers: Servers | undefined;
+  const stop = async () => {
+    await servers?.close();
+    await cluster.stop();
+  };
+  try {
+    const { image, archive } = await productImage(cluster.images, cluster.places.folder);
+    await cluster.load(archive);
+    await install(cluster, image);
+    await cluster.client.create(NAMESPACES, { metadata: { name: NAMESPACE } });
+    await makeSharedVolume(cluster, 'queue');
+    servers = await startServers(cluster, NAMESPACE);
+    const clients = cluster.places.network;
+    await cluster.apply([
+      certificateSecret(await selfSigned(HOSTNAME)),
+      passwordSecret('first password'),
+      mta(clients),
+      user('app-password'),
+      domain('local', 'local.test', 'inbox'),
+      relay('everything', '*', 'smart-host'),
+    ]);
+    await fleetReady(cluster);
+    const service = await cluster.client.get<KubeObject & { spec: { clusterIP: string } }>(SERVICES, {
+      ...{ namespace: NAMESPACE, name: FLEET },
+    });
+    return { cluster, servers, service: service!.spec.clusterIP, clients, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** As a person would wait for it. */
+export async function fleetReady({ kubectl }: Cluster, kind = 'mta', name = FLEET): Promise<void> {
+  const which = ['--namespace', NAMESPACE, `${kind}/${name}`];
+  await kubectl('wait', '--for=condition=Ready', ...which, '--timeout=120s');
+}
+
+export async function podsOf({ client }: Cluster): Promise<Pod[]> {
+  const { items } = await client.list<Pod>(PODS, {
+    namespace: NAMESPACE,
+    labelSelector: `app.kubernetes.io/instance=${FLEET}`,
+  });
+  return [...items].sort((a, b) => a.metadata.name.localeCompare(b.metadata.name));
+}
+
+export const isReady = ({ status, metadata }: Pod): boolean =>
+  metadata.deletionTimestamp === undefined &&
+  status.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true;
+
+/** Resolves with them when there are as many, and all are ready. */
+export const podsReady = (cluster: Cluster, count = 2, timeoutMs = 120_000): Promise<Pod[]> =>
+  waitFor(
+    `${count} pods to be ready`,
+    async () => {
+      const pods = await podsOf(cluster);
+      return pods.length === count && pods.every(isReady) && pods;
+    },
+    { timeoutMs, everyMs: 200 },
+  );
+
+export const nodeOf = ({ nodes }: Cluster, { spec }: Pod): ClusterNode =>
+  nodes.find(({ name }) => name === spec.nodeName)!;
+
+/** Clients that hand mail to the fleet's Service while `during` goes on. Resolves when all of it has arrived, with what came of it. */
+export async function underLoad(
+  { servers, service }: World,
+  during: (load: Load, account: Account) => Promise<void>,
+  { sessions = 4, pauseMs = 20 }: { sessions?: number; pauseMs?: number } = {},
+): Promise<Totals> {
+  const account = servers.open();
+  let faults = 0;
+  const load = startLoad({ ports: [25], host: service, sessions, account, kills: () => faults, pauseMs });
+  try {
+    await waitFor('some mail to have been handed in', () => load.sent > 50);
+    await during(load, account);
+    faults += 1;
+  } finally {
+    await load.stop();
+  }
+  await waitFor('all of it to arrive', () => account.missing === 0, { timeoutMs: 120_000 }).catch(
+    // What is missing is told by name.
+    () => undefined,
+  );
+  return account.totals();
+}
