@@ -4,6 +4,7 @@ import { describeWithCluster } from './needs.ts';
 import { configChanges } from './scenarios/config-changes.ts';
 import { delivery } from './scenarios/delivery.ts';
 import { killedRun } from './scenarios/killed-run.ts';
+import { life } from './scenarios/life.ts';
 import { nodeDies } from './scenarios/node-dies.ts';
 import { operatorIsAway } from './scenarios/operator.ts';
 import { podsComeAndGo } from './scenarios/pods.ts';
@@ -24,5 +25,6 @@ describeWithCluster('on a cluster of two nodes', () => {
   describe('pods', () => podsComeAndGo(world));
   describe('a node', () => nodeDies(world));
   describe('the operator', () => operatorIsAway(world));
+  describe('a fleet', () => life(world));
   describe('a run that is killed', () => killedRun(world));
 });

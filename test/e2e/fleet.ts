@@ -6,6 +6,8 @@ export const NAMESPACE = 'mail';
 export const FLEET = 'mta';
 export const HOSTNAME = 'mx.example.test';
 export const USERNAME = 'app@sender.test';
+/** A second one, each pod of which has a volume of its own. */
+export const OWN_VOLUMES = 'own';
 const mtaRefs = [{ name: FLEET }];
 
 const resource = (kind: string, name: string, spec: object) => ({
@@ -13,8 +15,8 @@ const resource = (kind: string, name: string, spec: object) => ({
 });
 
 /** @param clients network that may relay */
-export const mta = (clients: string, more: object = {}) =>
-  resource('MTA', FLEET, {
+export const mta = (clients: string, more: object = {}, name = FLEET) =>
+  resource('MTA', name, {
     replicas: 2,
     workers: 1,
     hostname: HOSTNAME,

@@ -1,12 +1,14 @@
-/** Volumes of a fleet, on the shared storage of the cluster: made beforehand, as an administrator without a provisioner does. */
+/** Volumes of fleets, made beforehand, as an administrator without a provisioner does. */
 import type { KubeObject, ResourceType } from '../../operator/kube/resource.ts';
 import { POD_USER } from '../../operator/objects/fleet.ts';
 import type { Cluster } from './cluster/cluster.ts';
+import type { ClusterNode } from './cluster/node.ts';
 
 const VOLUMES: ResourceType = {
   ...{ group: '', version: 'v1', plural: 'persistentvolumes', kind: 'PersistentVolume', namespaced: false },
 };
 export const STORAGE_CLASS = 'shared';
+export const LOCAL_CLASS = 'local';
 /** Where each node has mounted it: node.sh. */
 const MOUNT = '/run/volumes/shared';
 
@@ -16,14 +18,24 @@ export async function makeSharedVolume({ client, nodes }: Cluster, name: string)
   // The storage has no notion of fsGroup: the folder is made for the user of the pods.
   await nodes[0].exec('mkdir', path);
   await nodes[0].exec('chown', `${POD_USER}:${POD_USER}`, path);
-  await client.apply(VOLUMES, {
+  await client.apply(VOLUMES, volume(name, STORAGE_CLASS, 'ReadWriteMany', { hostPath: { path } }));
+}
+
+/** A volume on one node, for a pod there. */
+export async function makeLocalVolume({ client }: Cluster, node: ClusterNode, name: string): Promise<void> {
+  const path = `/var/lib/volumes/${name}`;
+  await node.exec('mkdir', '-p', path);
+  const matchExpressions = [{ key: 'kubernetes.io/hostname', operator: 'In', values: [node.name] }];
+  const nodeAffinity = { required: { nodeSelectorTerms: [{ matchExpressions }] } };
+  await client.apply(VOLUMES, volume(name, LOCAL_CLASS, 'ReadWriteOnce', { local: { path }, nodeAffinity }));
+}
+
+const volume = (name: string, storageClassName: string, mode: string, place: object): KubeObject =>
+  ({
     metadata: { name },
     spec: {
-      capacity: { storage: '10Gi' },
-      accessModes: ['ReadWriteMany'],
-      storageClassName: STORAGE_CLASS,
+      ...{ capacity: { storage: '10Gi' }, accessModes: [mode], storageClassName },
       persistentVolumeReclaimPolicy: 'Retain',
-      hostPath: { path, type: 'Directory' },
+      ...place,
     },
-  } as KubeObject);
-}
+  }) as KubeObject;

@@ -66,10 +66,7 @@ export async function startWorld(): Promise<World> {
       relay('everything', '*', 'smart-host'),
     ]);
     await fleetReady(cluster);
-    const service = await cluster.client.get<KubeObject & { spec: { clusterIP: string } }>(SERVICES, {
-      ...{ namespace: NAMESPACE, name: FLEET },
-    });
-    return { cluster, servers, service: service!.spec.clusterIP, clients, stop };
+    return { cluster, servers, service: await serviceOf(cluster, FLEET), clients, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -82,10 +79,16 @@ export async function fleetReady({ kubectl }: Cluster, kind = 'mta', name = FLEE
   await kubectl('wait', '--for=condition=Ready', ...which, '--timeout=120s');
 }
 
-export async function podsOf({ client }: Cluster): Promise<Pod[]> {
+/** Address of a fleet's Service. */
+export async function serviceOf({ client }: Cluster, name: string): Promise<string> {
+  type Service = KubeObject & { readonly spec: { readonly clusterIP: string } };
+  return (await client.get<Service>(SERVICES, { namespace: NAMESPACE, name }))!.spec.clusterIP;
+}
+
+export async function podsOf({ client }: Cluster, fleet = FLEET): Promise<Pod[]> {
   const { items } = await client.list<Pod>(PODS, {
     namespace: NAMESPACE,
-    labelSelector: `app.kubernetes.io/instance=${FLEET}`,
+    labelSelector: `app.kubernetes.io/instance=${fleet}`,
   });
   return [...items].sort((a, b) => a.metadata.name.localeCompare(b.metadata.name));
 }
@@ -95,14 +98,14 @@ export const isReady = ({ status, metadata }: Pod): boolean =>
   status.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true;
 
 /** Resolves with them when there are as many, and all are ready. */
-export const podsReady = (cluster: Cluster, count = 2, timeoutMs = 120_000): Promise<Pod[]> =>
+export const podsReady = (cluster: Cluster, count = 2, fleet = FLEET): Promise<Pod[]> =>
   waitFor(
     `${count} pods to be ready`,
     async () => {
-      const pods = await podsOf(cluster);
+      const pods = await podsOf(cluster, fleet);
       return pods.length === count && pods.every(isReady) && pods;
     },
-    { timeoutMs, everyMs: 200 },
+    { timeoutMs: 120_000, everyMs: 200 },
   );
 
 export const nodeOf = ({ nodes }: Cluster, { spec }: Pod): ClusterNode =>
@@ -112,11 +115,11 @@ export const nodeOf = ({ nodes }: Cluster, { spec }: Pod): ClusterNode =>
 export async function underLoad(
   { servers, service }: World,
   during: (load: Load, account: Account) => Promise<void>,
-  { sessions = 4, pauseMs = 20 }: { sessions?: number; pauseMs?: number } = {},
+  { sessions = 4, pauseMs = 20, host = service }: { sessions?: number; pauseMs?: number; host?: string } = {},
 ): Promise<Totals> {
   const account = servers.open();
   let faults = 0;
-  const load = startLoad({ ports: [25], host: service, sessions, account, kills: () => faults, pauseMs });
+  const load = startLoad({ ports: [25], host, sessions, account, kills: () => faults, pauseMs });
   try {
     await waitFor('some mail to have been handed in', () => load.sent > 50);
     await during(load, account);
@@ -128,5 +131,7 @@ export async function underLoad(
     // What is missing is told by name.
     () => undefined,
   );
-  return account.totals();
+  const totals = account.totals();
+  if (totals.acknowledged < 50) throw new Error(`just ${totals.acknowledged} recipients were accepted`);
+  return totals;
 }
