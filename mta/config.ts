@@ -286,7 +286,7 @@ export const mtaConfigSchema = z.strictObject({
   fleet: z.strictObject({
     namespace: z.string().min(1),
     name: z.string().min(1),
-    /** HELO name, name in Received and in reports. */
+    /** HELO name where `egress` has none; name in Received and in reports. */
     hostname: domainName,
     /** Where `postmaster` without a domain, and reports of ours, belong. */
     postmaster: z.string().min(1),
@@ -315,6 +315,13 @@ export const mtaConfigSchema = z.strictObject({
      * everything of that kind that is not listed is refused after resolution.
      */
     allow: z.array(cidr),
+    /**
+     * Name in HELO, lower case; the fleet's hostname where absent. `{pod}` stands for the name of the member, `{ordinal}` for the number
+     * at its end.
+     */
+    hostname: domainName.optional(),
+    /** Networks that the local address is of, for sessions with MX hosts and relays; any where absent. */
+    sourceNetworks: z.array(cidr).min(1).optional(),
   }),
   domains: z.array(domainSchema),
   /** In the order in which they are asked; the first that matches takes the recipient. */

@@ -16,6 +16,7 @@ import { PostriderError } from './errors.ts';
 import type { Grant } from './fleet/fair-split.ts';
 import { WorkerRoom } from './fleet/worker-room.ts';
 import { Flow } from './flow.ts';
+import { heloName } from './helo.ts';
 import { Listeners } from './listeners.ts';
 import type { LogDestination } from './log/destination.ts';
 import { openMailLog } from './log/open.ts';
@@ -128,6 +129,7 @@ export function createWorker(
       clock,
       most: (destination) => room.most(destination),
       onClosed: (destination) => room.closed(destination),
+      hostname: () => heloName(loaded.setup.config, loaded.place.member),
     });
     const clockWatch = new ClockWatch(clock, (jumpMs) => {
       if (jumpMs === 0) logger.info('wall clock is back, mail expires again');

@@ -5,14 +5,21 @@ import { smtpError } from '../errors.ts';
 import type { NextHop } from '../route/types.ts';
 import { sanitize } from './reply.ts';
 
-/** Resolves with a connected socket; rejects with `connectionFailed`. */
-export type Dial = (hop: NextHop, timeoutSeconds: number) => Promise<Socket>;
+/**
+ * Resolves with a connected socket; rejects with `connectionFailed`.
+ *
+ * @param from the address of ours that it is made from; the system chooses where absent
+ */
+export type Dial = (hop: NextHop, timeoutSeconds: number, from?: string) => Promise<Socket>;
 
 export function tcpDial(clock: Clock): Dial {
-  return (hop, timeoutSeconds) => {
+  return (hop, timeoutSeconds, from) => {
     const { promise, resolve, reject } = Promise.withResolvers<Socket>();
     // Commands are written in batches of our own making: Nagle would only hold them back.
-    const socket = connect({ host: hop.address, port: hop.port, noDelay: true });
+    const socket = connect({
+      ...{ host: hop.address, port: hop.port, noDelay: true },
+      ...(from !== undefined && { localAddress: from }),
+    });
     const fail = (why: string, cause?: unknown): void => {
       cancel();
       socket.destroy();

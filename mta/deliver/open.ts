@@ -2,6 +2,7 @@
  * Opens a session with one next hop: connects, shakes hands, and goes on in clear text after a failed TLS handshake
  * only where the policy says so. Rejects with an `SmtpError`; the connection is closed then.
  */
+import { isIPv6 } from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import type { Clock } from '../clock.ts';
 import type { MtaConfig } from '../config.ts';
@@ -11,11 +12,16 @@ import type { Dial } from './dial.ts';
 import { Dialogue } from './dialogue.ts';
 import { type Greeted, handshake, needsTls, TlsFailure } from './handshake.ts';
 import { SmtpSession } from './session.ts';
+import { sourceAddress } from './source.ts';
 
 export interface OpenDeps {
   readonly config: () => MtaConfig;
   readonly clock: Clock;
   readonly dial: Dial;
+  /** Our name, for EHLO. */
+  readonly hostname: () => string;
+  /** Addresses of this machine, asked for where config chooses among them. */
+  readonly interfaces: () => readonly string[];
 }
 
 export type Open = (hop: NextHop) => Promise<SmtpSession>;
@@ -26,10 +32,10 @@ export function sessionOpener(deps: OpenDeps): Open {
     const config = deps.config();
     const { timeouts } = config.delivery;
     const secureContext = contexts(hop, config.secrets);
-    const socket = await deps.dial(hop, timeouts.connect);
+    const socket = await deps.dial(hop, timeouts.connect, sourceFor(hop, config, deps.interfaces));
     return handshake(socket, {
       hop,
-      hostname: config.fleet.hostname,
+      hostname: deps.hostname(),
       timeouts,
       clock: deps.clock,
       secureContext,
@@ -63,6 +69,23 @@ export function sessionOpener(deps: OpenDeps): Open {
       hop.messagesPerConnection ?? delivery.messagesPerConnection,
     );
   };
+}
+
+/** Undefined where any address will do; throws where none of ours will. */
+function sourceFor(
+  hop: NextHop,
+  { egress }: MtaConfig,
+  interfaces: OpenDeps['interfaces'],
+): string | undefined {
+  const { sourceNetworks } = egress;
+  if (sourceNetworks === undefined || hop.isOwnTarget) return undefined;
+  const source = sourceAddress(sourceNetworks, interfaces(), hop.address);
+  if (source !== undefined) return source;
+  const family = isIPv6(hop.address) ? 'IPv6' : 'IPv4';
+  throw smtpError('connectionFailed', {
+    detail: `${hop.host}[${hop.address}]:${hop.port}: we have no ${family} address in egress.sourceNetworks (${sourceNetworks.join(', ')})`,
+    closes: true,
+  });
 }
 
 /** Making one reads all root certificates: they are kept, for as many as there are kinds of policies. */

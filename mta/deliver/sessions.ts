@@ -6,6 +6,7 @@
 import { type Clock, systemClock } from '../clock.ts';
 import type { MtaConfig } from '../config.ts';
 import { smtpError } from '../errors.ts';
+import { systemInterfaces } from '../route/system.ts';
 import type { DestinationKey, NextHop } from '../route/types.ts';
 import { Connections } from './connections.ts';
 import { type Dial, tcpDial } from './dial.ts';
@@ -17,6 +18,10 @@ export interface SessionsDeps {
   readonly config: () => MtaConfig;
   readonly clock?: Clock;
   readonly dial?: Dial;
+  /** Our name, for EHLO; the fleet's where absent. */
+  readonly hostname?: () => string;
+  /** Addresses of this machine. */
+  readonly interfaces?: () => readonly string[];
   /** Connections that there may be to a destination now. */
   readonly most?: (destination: DestinationKey) => number;
   /** Told when a connection to a destination has been closed. */
@@ -36,7 +41,11 @@ interface Idle {
 /** `config` is asked anew for each session: a new one holds for connections made after it. */
 export function createSessions(deps: SessionsDeps): Sessions {
   const clock = deps.clock ?? systemClock;
-  const open = sessionOpener({ config: deps.config, clock, dial: deps.dial ?? tcpDial(clock) });
+  const open = sessionOpener({
+    ...{ config: deps.config, clock, dial: deps.dial ?? tcpDial(clock) },
+    hostname: deps.hostname ?? (() => deps.config().fleet.hostname),
+    interfaces: deps.interfaces ?? systemInterfaces,
+  });
   /** Idle sessions by key, the latest last: what is not needed can then go. */
   const idle = new Map<string, Idle[]>();
   const lent = new Map<
@@ -222,6 +231,7 @@ function poolKey(hop: NextHop): string {
     [tls.mode, tls.fallbackToClear, tls.minVersion, tls.ca],
     auth && [auth.username, auth.password],
     hop.messagesPerConnection,
+    hop.isOwnTarget,
   ]);
   keys.set(hop, key);
   return key;

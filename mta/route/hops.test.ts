@@ -152,6 +152,17 @@ describe('an MX list that names us', () => {
     ]);
   });
 
+  it('is cut at the name that any pod of ours gives in HELO', async () => {
+    const egress = { allow: [], hostname: 'mx{ordinal}.ours.test' };
+    for (const [exchange, left] of [
+      ['MX7.ours.test', 1],
+      ['other.test', 3],
+    ] as const) {
+      const names = { ...zone({ preference: 20, exchange }), 'mx7.ours.test': { a: ['203.0.113.207'] } };
+      expect(await addresses(mxOf('d.test'), names, { egress })).toHaveLength(left);
+    }
+  });
+
   it('is cut at an address that a listener answers at, wildcard or not', async () => {
     const own = { preference: 20, exchange: 'other.test' };
     expect(await addresses(mxOf('d.test'), zone(own), { listeners: [listener] })).toEqual(['203.0.113.1']);

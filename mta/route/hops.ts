@@ -157,6 +157,7 @@ async function targetHops(
     protocol: target.type,
     implicitTls: false,
     tls,
+    isOwnTarget: true,
   }));
 }
 

@@ -1,6 +1,7 @@
 /** Whether a next hop is this very server: by its name, or by an address and port that we listen on. Pure. */
 import { isIPv6, SocketAddress } from 'node:net';
 import type { MtaConfig } from '../config.ts';
+import { isHeloName } from '../helo.ts';
 import { normalizeDomain } from './patterns.ts';
 
 export interface Ourselves {
@@ -24,7 +25,10 @@ export function compileOurselves(config: MtaConfig, interfaces: readonly string[
     }
   }
   return {
-    hostname: (host) => names.has(normalizeDomain(host)),
+    hostname(host) {
+      const name = normalizeDomain(host);
+      return names.has(name) || isHeloName(config, name);
+    },
     endpoint: (address, port) => endpoints.has(`${canonical(address)}|${port}`),
   };
 }

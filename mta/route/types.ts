@@ -22,4 +22,6 @@ export interface NextHop {
   readonly auth?: { readonly username: string; readonly password: string };
   /** Transactions of one connection, where a relay sets them; the fleet's number elsewhere. */
   readonly messagesPerConnection?: number;
+  /** The target of a domain of ours: it is near us, and is reached from whatever address leads there. */
+  readonly isOwnTarget?: true;
 }

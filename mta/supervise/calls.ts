@@ -10,10 +10,12 @@ import type { LaneRelease, LaneSummary, QueueId, WorkerId } from '../queue/types
 import type { WorkerLoad } from '../schedule/balance.ts';
 import type { DestinationNews } from '../schedule/types.ts';
 
-/** A worker's place among the workers of its process group: limits per process are shares of the fleet's. */
+/** A worker's place among the workers of its pod: limits per process are shares of the fleet's. */
 export interface Place {
   readonly index: number;
   readonly workers: number;
+  /** Name of the pod among the members of its fleet. */
+  readonly member: string;
 }
 
 export type WorkerCalls = ReceivingWorker & {

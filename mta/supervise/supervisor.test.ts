@@ -10,8 +10,8 @@ describe('start', () => {
     await supervisor.start();
     expect(supervisor.notReady()).toEqual([]);
     expect(processes.map(({ place }) => place)).toEqual([
-      { index: 0, workers: 2 },
-      { index: 1, workers: 2 },
+      { index: 0, workers: 2, member: 'mta' },
+      { index: 1, workers: 2, member: 'mta' },
     ]);
   });
 

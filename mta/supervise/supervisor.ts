@@ -367,7 +367,7 @@ export class Supervisor {
   }
 
   #place(index: number, config: MtaConfig): Place {
-    return { index, workers: config.workers };
+    return { index, workers: config.workers, member: this.#deps.name };
   }
 
   /** Pings each worker every second: an event loop that is stuck shows in `live`. */

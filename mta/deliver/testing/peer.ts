@@ -41,6 +41,8 @@ export interface Peer {
   readonly partial: number[];
   /** Chunks in which anything came. */
   readonly chunks: Buffer[];
+  /** Where each connection came from. */
+  readonly from: string[];
   connections(): number;
   open(): number;
   /** The most that were open at a time. */
@@ -78,12 +80,14 @@ export async function startPeer(script: Script = {}): Promise<Peer> {
     contents: [] as Buffer[],
     partial: [] as number[],
     chunks: [] as Buffer[],
+    from: [] as string[],
   };
   let count = 0;
   let most = 0;
 
   const serve = (socket: Socket, connection: number, greet: boolean): void => {
     sockets.add(socket);
+    if (greet) state.from.push(String(socket.remoteAddress));
     socket.on('error', () => socket.destroy());
     let pending: Buffer = Buffer.alloc(0);
     let content: Buffer | undefined;

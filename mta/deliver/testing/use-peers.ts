@@ -28,10 +28,11 @@ export function usePeers() {
   const pool = (
     seconds = 10,
     change: Partial<MtaConfig['delivery']> = {},
-    more: Pick<SessionsDeps, 'most' | 'onClosed'> = {},
+    more: Omit<SessionsDeps, 'config'> & { readonly egress?: MtaConfig['egress'] } = {},
   ): Sessions => {
-    const config = { ...deliveryConfig(change, seconds), secrets: { ca: peerCertificate } };
-    const sessions = createSessions({ config: () => config, ...more });
+    const { egress = { allow: [] }, ...deps } = more;
+    const config = { ...deliveryConfig(change, seconds), egress, secrets: { ca: peerCertificate } };
+    const sessions = createSessions({ config: () => config, ...deps });
     cleanup.push(() => sessions.drain());
     return sessions;
   };
