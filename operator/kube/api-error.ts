@@ -46,6 +46,9 @@ function statusIn(text: string): Status | undefined {
 /** The object, or its namespace, doesn't exist. */
 export const isNotFound = (error: unknown): boolean => error instanceof ApiError && error.status === 404;
 
+/** The operator has no right to it, whether it is there or not. */
+export const isForbidden = (error: unknown): boolean => error instanceof ApiError && error.status === 403;
+
 /** Somebody else has changed, made or holds what was to be written: look again. */
 export const isConflict = (error: unknown): boolean => error instanceof ApiError && error.status === 409;
 

@@ -43,6 +43,23 @@ describe('an object is as desired', () => {
     expect(isAsDesired({ ...desired, apiVersion: 'v1', kind: 'Thing' }, stored())).toBe(true);
   });
 
+  it.each<[string, boolean, unknown, unknown]>([
+    [
+      'where a quantity is written in another way',
+      true,
+      { cpu: '1500m', memory: '1024Mi' },
+      { cpu: '1.5', memory: '1Gi' },
+    ],
+    ['where a number is text to the API server', true, { cpu: 2 }, { cpu: '2' }],
+    ['not where a quantity is another', false, { cpu: '1500m' }, { cpu: '1.6' }],
+    ['not where a text looks like none', false, { host: 'a1' }, { host: '1' }],
+    ['where something empty was left out', true, { nodeSelector: {}, args: [] }, {}],
+    ['not where something was to be empty, and is not', false, { args: [] }, { args: ['a'] }],
+  ])('%s', (_when, wanted, spec, observed) => {
+    const one = withDigest(object(spec as object));
+    expect(isAsDesired(one, { ...one, spec: observed } as KubeObject)).toBe(wanted);
+  });
+
   it('whatever is undefined in it', () => {
     const loose = withDigest(object({ replicas: undefined }));
     expect(isAsDesired(loose, JSON.parse(JSON.stringify(loose)) as KubeObject)).toBe(true);

@@ -193,6 +193,35 @@ describe('a reflector', () => {
     expect(names()).toEqual(['a']);
   });
 
+  it("has none of a kind that needn't be there, until it is", async () => {
+    reflector = new Reflector(
+      {
+        client: new KubeClient({ transport: server.transport, clock, fieldManager: 'test' }),
+        ...{ clock, random: seeded(1), onFailure: (error) => failures.push(error) },
+      },
+      ...([SECRETS, {}, undefined, true] as const),
+    );
+    reflector.start();
+    for (const [i, code] of [404, 403].entries()) {
+      (await server.request(next)).answer(code, statusOf(code, code === 404 ? 'NotFound' : 'Forbidden'));
+      next += 1;
+      await waitFor('the answer', () => reflector.synced && reflector.silentFor === 0);
+      await settleDown();
+      await clock.advance(29_000);
+      expect(server.asked).toHaveLength(i + 1);
+      await clock.advance(1000);
+    }
+    await list('5', objectOf('a', '1'));
+    (await watch('5')).cut();
+    await waitFor('the failure', () => failures.length === 1);
+    expect(names()).toEqual(['a']);
+    await clock.advance(1000);
+    (await server.request(next)).answer(404, statusOf(404, 'NotFound'));
+    next += 1;
+    await waitFor('the kind to be gone', () => names().length === 0);
+    expect(failures).toHaveLength(1);
+  });
+
   it('lists again after an hour', async () => {
     reflector.start();
     await list('5', objectOf('a', '1'));

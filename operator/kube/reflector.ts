@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../../mta/clock.ts';
 import type { Random } from '../../mta/random.ts';
-import { isGone } from './api-error.ts';
+import { isForbidden, isGone, isNotFound } from './api-error.ts';
 import { backOff } from './back-off.ts';
 import { Cache } from './cache.ts';
 import type { KubeClient, Listed, Scope, WatchEvent } from './client.ts';
@@ -19,6 +19,8 @@ const RELIST_MS = 3_600_000;
 /** A watch that ends sooner, with nothing in it, is none. */
 const LEAST_MS = 1000;
 const PAUSES = { firstMs: 500, longestMs: 30_000 };
+/** How often it is asked whether a kind is there by now that needn't be. */
+const ABSENT_MS = 30_000;
 
 export interface ReflectorDeps {
   readonly client: Pick<KubeClient, 'list' | 'watch'>;
@@ -34,6 +36,7 @@ export class Reflector<T extends KubeObject> {
   readonly #deps: ReflectorDeps;
   readonly #scope: Scope;
   readonly #reduce: (object: T) => T;
+  readonly #isOptional: boolean;
   readonly #stop = new AbortController();
   #running: Promise<void> | undefined;
   #synced = false;
@@ -43,17 +46,22 @@ export class Reflector<T extends KubeObject> {
   #failures = 0;
   #endPause: () => void = () => undefined;
 
-  /** @param reduce what of an object is kept: a cache of all Secrets needn't hold what nobody reads */
+  /**
+   * @param reduce what of an object is kept: a cache of all Secrets needn't hold what nobody reads
+   * @param isOptional the API server needn't know the kind, nor let us see it: there are none of it, then, until it does
+   */
   constructor(
     deps: ReflectorDeps,
     type: ResourceType,
     scope: Scope = {},
     reduce: (object: T) => T = (object) => object,
+    isOptional = false,
   ) {
     this.#deps = deps;
     this.type = type;
     this.#scope = scope;
     this.#reduce = reduce;
+    this.#isOptional = isOptional;
     this.#lastSeen = deps.clock.monotonic();
   }
 
@@ -90,7 +98,8 @@ export class Reflector<T extends KubeObject> {
         await this.#watch();
       } catch (error) {
         if (this.#stop.signal.aborted) return;
-        await this.#failed(error);
+        if (this.#isOptional && (isNotFound(error) || isForbidden(error))) await this.#absent();
+        else await this.#failed(error);
       }
     }
   }
@@ -156,13 +165,26 @@ export class Reflector<T extends KubeObject> {
   }
 
   async #failed(error: unknown): Promise<void> {
-    const { clock, random, onFailure } = this.#deps;
+    const { random, onFailure } = this.#deps;
     onFailure(error, this.type);
     if (isGone(error)) this.#listedAt = -Infinity;
     const wait = backOff(PAUSES, this.#failures, random);
     this.#failures += 1;
+    await this.#pause(wait);
+  }
+
+  /** The kind is not installed, or not any more. Who asks for one of it will hear why there is none. */
+  async #absent(): Promise<void> {
+    this.#heard();
+    this.cache.replace([]);
+    this.#listedAt = -Infinity;
+    this.#synced = true;
+    await this.#pause(ABSENT_MS);
+  }
+
+  async #pause(ms: number): Promise<void> {
     await new Promise<void>((resolve) => {
-      const cancel = clock.after(wait, resolve);
+      const cancel = this.#deps.clock.after(ms, resolve);
       this.#endPause = () => {
         cancel();
         resolve();

@@ -19,6 +19,17 @@ export const NETWORK_POLICIES = builtIn('networking.k8s.io', 'v1', 'networkpolic
 export const EVENTS = builtIn('events.k8s.io', 'v1', 'events', 'Event');
 export const NAMESPACES = builtIn('', 'v1', 'namespaces', 'Namespace', false);
 
+export const CERTIFICATES = builtIn('cert-manager.io', 'v1', 'certificates', 'Certificate');
+export const POD_MONITORS = builtIn('monitoring.coreos.com', 'v1', 'podmonitors', 'PodMonitor');
+export const PROMETHEUS_RULES = builtIn('monitoring.coreos.com', 'v1', 'prometheusrules', 'PrometheusRule');
+
+/** Of others, who needn't be installed, and what is to be installed for each. */
+export const OPTIONAL: ReadonlyMap<ResourceType, string> = new Map([
+  [CERTIFICATES, 'cert-manager'],
+  [POD_MONITORS, 'the Prometheus operator'],
+  [PROMETHEUS_RULES, 'the Prometheus operator'],
+]);
+
 /** Our kinds, by name. */
 export const OWN_KINDS: ReadonlyMap<string, ResourceType> = new Map(
   kinds.map(({ kind, plural }) => [kind, { group: GROUP, version: VERSION, plural, kind, namespaced: true }]),

@@ -7,6 +7,7 @@ import type { V1LabelSelector, V1ObjectMeta } from '@kubernetes/client-node';
 export type {
   V1ConfigMap as ConfigMap,
   V1Container as Container,
+  V1LabelSelector as LabelSelector,
   V1PersistentVolumeClaim as PersistentVolumeClaim,
   V1PodDisruptionBudget as PodDisruptionBudget,
   V1PodTemplateSpec as PodTemplate,
@@ -18,9 +19,10 @@ export type {
   V1Volume as Volume,
 } from '@kubernetes/client-node';
 
-interface NetworkPolicyPeer {
+export interface NetworkPolicyPeer {
   readonly namespaceSelector?: V1LabelSelector;
   readonly podSelector?: V1LabelSelector;
+  readonly ipBlock?: { readonly cidr: string; readonly except?: readonly string[] };
 }
 
 export interface NetworkPolicy {
@@ -36,4 +38,50 @@ export interface NetworkPolicy {
       readonly from?: readonly NetworkPolicyPeer[];
     }[];
   };
+}
+
+/** cert-manager's, as far as we write it. */
+export interface Certificate {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: V1ObjectMeta;
+  readonly spec: {
+    readonly secretName: string;
+    readonly dnsNames: readonly string[];
+    readonly issuerRef: { readonly name: string; readonly kind: string; readonly group: string };
+    readonly privateKey: { readonly rotationPolicy: 'Always' };
+    readonly usages: readonly string[];
+  };
+}
+
+/** The Prometheus operator's, as far as we write them. */
+export interface PodMonitor {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: V1ObjectMeta;
+  readonly spec: {
+    readonly selector: V1LabelSelector;
+    readonly podMetricsEndpoints: readonly {
+      readonly port: string;
+      readonly path: string;
+      readonly interval?: string;
+    }[];
+  };
+}
+
+export interface PrometheusRule {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: V1ObjectMeta;
+  readonly spec: {
+    readonly groups: readonly { readonly name: string; readonly rules: readonly AlertRule[] }[];
+  };
+}
+
+export interface AlertRule {
+  readonly alert: string;
+  readonly expr: string;
+  readonly for?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
 }
