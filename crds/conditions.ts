@@ -54,6 +54,8 @@ export const reasons = {
   PortConflict: 'PortConflict',
   /** A listener offers TLS and names no certificate. */
   CertificateMissing: 'CertificateMissing',
+  /** The MTA's `podTemplate` would break what the fleet promises; the message names the field and what to do instead. */
+  PodTemplateRefused: 'PodTemplateRefused',
 
   // ResolvedRefs=True
   /** Everything that is referred to was found. */
@@ -70,6 +72,8 @@ export const reasons = {
   TLSPolicyNotFound: 'TLSPolicyNotFound',
   /** A relay names a user that no accepted MailUser has. */
   UserNotFound: 'UserNotFound',
+  /** cert-manager has not issued the certificate of a listener yet; `kubectl describe certificate` tells why. */
+  CertificateNotIssued: 'CertificateNotIssued',
 
   // Any condition, False or Unknown
   /** It is under way: the operator has not looked at it yet, or not every serving pod has loaded it. Wait. */
@@ -106,6 +110,10 @@ export const reasons = {
   // Ready=False of an MTA
   /** The API server refuses an object that the fleet is made of: by a quota, by admission, or because it is invalid. */
   ObjectRefused: 'ObjectRefused',
+  /** An object of the name that one of the fleet's would have is there already, and somebody else's; it is left as it is. */
+  ObjectTaken: 'ObjectTaken',
+  /** The MTA asks for an object whose kind the cluster doesn't know: cert-manager or the Prometheus operator isn't installed. */
+  KindNotInstalled: 'KindNotInstalled',
   /** The config is larger than what a pod can be given in ConfigMaps and Secrets. */
   ConfigTooLarge: 'ConfigTooLarge',
   /** The image of a pod does not exist, or may not be pulled. */

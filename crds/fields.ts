@@ -84,6 +84,15 @@ export const namespaceName = () =>
 export const itemName = () =>
   text(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 63, 'must be lower-case letters, digits and -');
 
+/** Labels as they are written: what Kubernetes says of keys and values is held by the object that gets them. */
+export const labels = () => z.record(z.string(), z.string().max(63)).default({});
+
+export const annotations = () => z.record(z.string(), z.string().max(4096)).default({});
+
+/** An object of somebody else's schema: kept as it is written, and looked at by whoever takes it. */
+export const preserved = () =>
+  z.record(z.string(), z.unknown()).default({}).meta({ 'x-kubernetes-preserve-unknown-fields': true });
+
 const secretKey = () =>
   text(/^[-._a-zA-Z0-9]+$/, 253, 'must be a key of a Secret: letters, digits, -, _ and .');
 

@@ -1,38 +1,8 @@
 /** An entry of an MTA's attachment: which namespaces may attach what. */
 import { z } from 'zod';
 import { domainPattern, itemName, namespaceName } from './fields.ts';
-import { atomicList, setList, withRules } from './rules.ts';
-
-const labelSelector = z.strictObject({
-  matchLabels: z
-    .record(z.string(), z.string().max(63))
-    .optional()
-    .describe('Labels that the namespace must have, each with this value.'),
-  matchExpressions: atomicList(
-    withRules(
-      z.strictObject({
-        key: z.string().min(1).max(317).describe('Label key.'),
-        operator: z
-          .enum(['In', 'NotIn', 'Exists', 'DoesNotExist'])
-          .describe('How the label is compared with values.'),
-        values: atomicList(z.string().max(63), 64)
-          .default([])
-          .describe('Values for In and NotIn; none for Exists and DoesNotExist.'),
-      }),
-      [
-        {
-          rule: "(self.operator in ['In', 'NotIn']) == (size(self.values) > 0)",
-          message: 'values are needed for In and NotIn, and have no use for Exists and DoesNotExist',
-          fieldPath: '.values',
-          holds: (self) => ['In', 'NotIn'].includes(self.operator) === self.values.length > 0,
-        },
-      ],
-    ),
-    32,
-  )
-    .optional()
-    .describe('Conditions on labels that the namespace must meet, all of them.'),
-});
+import { labelSelector } from './label-selector.ts';
+import { setList, withRules } from './rules.ts';
 
 const attachedKind = z.enum(['MailDomain', 'MailRelay', 'MailTLSPolicy', 'MailUser']);
 
@@ -44,7 +14,7 @@ export const grant = withRules(
     namespaces: withRules(
       z.strictObject({
         names: setList(namespaceName(), 256).optional().describe('Namespaces by name.'),
-        selector: labelSelector
+        selector: labelSelector('the namespace')
           .optional()
           .describe('Namespaces by their labels; an empty selector is every namespace.'),
       }),

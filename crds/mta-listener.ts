@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { cidrs, domainName, itemName, objectName, port } from './fields.ts';
 import { limitsOf } from './mta-limits.ts';
-import { withRules } from './rules.ts';
+import { setList, withRules } from './rules.ts';
 
 const tlsVersion = () => z.enum(['TLSv1.2', 'TLSv1.3']);
 
@@ -29,7 +29,27 @@ const listenerTls = withRules(
       })
       .optional()
       .describe(
-        'Secret with the certificate chain (tls.crt) and its key (tls.key), such as cert-manager writes. Needed unless mode is None; the local mode makes a certificate of its own.',
+        'Secret with the certificate chain (tls.crt) and its key (tls.key), such as cert-manager writes. This or issuerRef is needed unless mode is None; the local mode makes a certificate of its own.',
+      ),
+    issuerRef: z
+      .strictObject({
+        name: objectName().describe('Name of the issuer.'),
+        kind: z
+          .string()
+          .min(1)
+          .max(63)
+          .default('Issuer')
+          .describe('Issuer, in the namespace of the MTA, or ClusterIssuer, or a kind of another issuer.'),
+        group: z.string().min(1).max(253).default('cert-manager.io').describe('Group of that kind.'),
+      })
+      .optional()
+      .describe(
+        "Let cert-manager issue the certificate, for the listener's hostname: the operator makes a Certificate, whose Secret the listener uses, renewed ones too. In place of certificateRef. Cluster only: the local mode makes a certificate of its own.",
+      ),
+    dnsNames: setList(domainName(), 32)
+      .default([])
+      .describe(
+        'Further names in the certificate that issuerRef issues, such as those of MX records. Cluster only.',
       ),
     clientAuth: z
       .strictObject({
@@ -53,6 +73,25 @@ const listenerTls = withRules(
       message: 'certificateRef has no use with mode None: set mode to STARTTLS or Implicit, or leave it out',
       fieldPath: '.certificateRef',
       holds: (self) => !(self.certificateRef !== undefined && self.mode === 'None'),
+    },
+    {
+      rule: "!(has(self.issuerRef) && self.mode == 'None')",
+      message: 'issuerRef has no use with mode None: set mode to STARTTLS or Implicit, or leave it out',
+      fieldPath: '.issuerRef',
+      holds: (self) => !(self.issuerRef !== undefined && self.mode === 'None'),
+    },
+    {
+      rule: '!(has(self.issuerRef) && has(self.certificateRef))',
+      message: 'a certificate comes from issuerRef or from certificateRef: leave one of them out',
+      fieldPath: '.issuerRef',
+      holds: (self) => !(self.issuerRef !== undefined && self.certificateRef !== undefined),
+    },
+    {
+      rule: 'size(self.dnsNames) == 0 || has(self.issuerRef)',
+      message:
+        'dnsNames are names in the certificate that issuerRef issues: name the issuer, or leave them out',
+      fieldPath: '.dnsNames',
+      holds: (self) => self.dnsNames.length === 0 || self.issuerRef !== undefined,
     },
   ],
 );

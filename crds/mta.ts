@@ -1,12 +1,16 @@
 /** MTA: a fleet of mail servers that share one queue. Written by the platform team. */
 import { z } from 'zod';
-import { address, cidrs, domainName, duration, objectName, quantity } from './fields.ts';
+import { address, domainName, duration, objectName, quantity } from './fields.ts';
 import { ageColumn, conditionColumn, type Kind, programmedColumn } from './kind.ts';
 import { grant } from './mta-attachment.ts';
 import { delivery } from './mta-delivery.ts';
+import { egress } from './mta-egress.ts';
 import { limitsOf } from './mta-limits.ts';
 import { listener } from './mta-listener.ts';
-import { atomicList, immutable, mapList } from './rules.ts';
+import { metrics } from './mta-metrics.ts';
+import { image, podTemplate, resources } from './mta-pod.ts';
+import { service } from './mta-service.ts';
+import { atomicList, immutable, mapList, withRules } from './rules.ts';
 import { conditions, dateTime, observedGeneration, programmedGeneration } from './status.ts';
 
 const storage = z.strictObject({
@@ -34,7 +38,7 @@ const storage = z.strictObject({
     .describe('Free space below which new mail is answered 452 4.3.1, until there is more.'),
 });
 
-const spec = z.strictObject({
+const shape = z.strictObject({
   replicas: z
     .int()
     .min(0)
@@ -90,16 +94,7 @@ const spec = z.strictObject({
     })
     .prefault({})
     .describe('How names are looked up.'),
-  egress: z
-    .strictObject({
-      allow: cidrs()
-        .default([])
-        .describe(
-          'Loopback, link-local, private and metadata addresses that MX records, and resources of other namespaces, may lead to. All others of that kind are refused after resolution.',
-        ),
-    })
-    .prefault({})
-    .describe('Where mail may be sent to.'),
+  egress: egress.prefault({}).describe('Where mail may be sent to, and as whom.'),
   log: z
     .strictObject({
       level: z
@@ -144,7 +139,40 @@ const spec = z.strictObject({
     .describe(
       'Which other namespaces may attach which kinds, and for which domains. The namespace of the MTA always may.',
     ),
+  services: mapList(service, ['name'], 8)
+    .default([])
+    .describe(
+      'Services at which the listeners are reached. Where empty, there is one of type ClusterIP with all of them, called as the MTA. Cluster only.',
+    ),
+  maxUnavailable: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(1)
+    .describe(
+      'Pods that may be taken away at once for upkeep, such as the drain of a node (PodDisruptionBudget). Cluster only.',
+    ),
+  image: image.prefault({}).describe('Image of the pods. Cluster only.'),
+  resources: resources.prefault({}).describe('CPU and memory of the container of the mta. Cluster only.'),
+  podTemplate: podTemplate
+    .prefault({})
+    .describe(
+      'What pods are to have besides, merged over what the operator gives them. What would break the promises of the queue is refused: Accepted says what. Cluster only.',
+    ),
+  metrics: metrics.prefault({}).describe('Who reads the metrics, and how. Cluster only.'),
 });
+
+const spec = withRules(shape, [
+  {
+    rule: 'self.services.all(s, s.listeners.all(l, self.listeners.exists(n, n.name == l.name)))',
+    message: 'services name a listener that is not in listeners: correct its name, or add the listener',
+    fieldPath: '.services',
+    holds: ({ services, listeners }) => {
+      const names = new Set(listeners.map(({ name }) => name));
+      return services.every((service) => service.listeners.every(({ name }) => names.has(name)));
+    },
+  },
+]);
 
 const status = z.strictObject({
   observedGeneration: observedGeneration(),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { preserved } from './fields.ts';
 import type { Kind } from './kind.ts';
 import { kinds } from './kinds.ts';
 import { openApiSchema, renderCrd } from './render.ts';
@@ -91,6 +92,15 @@ describe('what a structural schema can not express', () => {
 
   it('is refused: a plain union', () => {
     const spec = z.strictObject({ field: z.union([z.string().max(1), z.boolean()]).describe('Something.') });
+    expect(() => renderCrd({ ...kinds[1]!, spec })).toThrow('spec.field: type is missing or unknown');
+  });
+
+  it('is taken: an object of somebody else, which is kept as it is', () => {
+    expect(openApiSchema(preserved())).toMatchObject({
+      ...{ type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+    });
+    expect(openApiSchema(preserved())).not.toHaveProperty('additionalProperties');
+    const spec = z.strictObject({ field: z.unknown().describe('Something.') });
     expect(() => renderCrd({ ...kinds[1]!, spec })).toThrow('spec.field: type is missing or unknown');
   });
 

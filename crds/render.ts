@@ -18,6 +18,8 @@ const EXPRESSIBLE = new Set([
   'boolean',
   'enum',
   'record',
+  // Only below `preserved`: anywhere else it has no type, which is refused at the end.
+  'unknown',
   'union',
   'optional',
   'default',
@@ -72,6 +74,7 @@ function refuseInexpressible(schema: z.core.$ZodType, path: string): void {
 function adapt(json: JsonSchema): void {
   // Pruning drops unknown fields at the API server; kubectl warns of them.
   if (json['additionalProperties'] === false) delete json['additionalProperties'];
+  if (json['x-kubernetes-preserve-unknown-fields'] === true) delete json['additionalProperties'];
   if (json['maximum'] === Number.MAX_SAFE_INTEGER) delete json['maximum'];
   if (json['minimum'] === Number.MIN_SAFE_INTEGER) delete json['minimum'];
   if (json['type'] === 'integer') {

@@ -34,6 +34,11 @@ describe('the rules of structural schemas', () => {
     ],
     ['a string without a bound', object({ type: 'string' }), 'a string needs maxLength'],
     [
+      'unknown fields of what is no object',
+      object({ type: 'string', maxLength: 1, 'x-kubernetes-preserve-unknown-fields': true }),
+      'only an object has unknown fields',
+    ],
+    [
       'a list without a bound',
       list({ maxItems: undefined, 'x-kubernetes-list-type': 'set' }),
       'a list needs maxItems',

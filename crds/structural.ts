@@ -28,6 +28,7 @@ const KNOWN = new Set([
   'x-kubernetes-list-type',
   'x-kubernetes-list-map-keys',
   'x-kubernetes-int-or-string',
+  'x-kubernetes-preserve-unknown-fields',
 ]);
 
 const TYPES = new Set(['object', 'array', 'string', 'integer', 'number', 'boolean']);
@@ -56,6 +57,9 @@ function visit(node: Node, path: string, report: Report): void {
   } else {
     if (!TYPES.has(node['type'] as string)) say('type is missing or unknown');
     if (node['anyOf'] !== undefined) say('anyOf is for int-or-string only');
+  }
+  if (node['x-kubernetes-preserve-unknown-fields'] !== undefined && node['type'] !== 'object') {
+    say('only an object has unknown fields');
   }
   object(node, path, say, report);
   list(node, path, say, report);

@@ -13,6 +13,8 @@ const listener = (more: object) => ({
   hostname: 'mail.example.test',
   listeners: [{ name: 'smtp', role: 'SMTP', port: 2525, ...more }],
 });
+const service = (more: object) => ({ ...listener({}), services: [{ name: 'a', ...more }] });
+const readBy = (peer: object) => ({ ...listener({}), metrics: { from: [peer] } });
 const grant = (more: object) => ({
   ...listener({}),
   attachment: [{ name: 'a', namespaces: { names: ['a'] }, kinds: ['MailUser'], ...more }],
@@ -26,6 +28,44 @@ const user = (more: object) => ({ mtaRefs, username: 'a', senders: ['a@example.t
 const rows: readonly (readonly [kind: string, message: string, spec: Readonly<Record<string, unknown>>])[] = [
   ['MTA', 'required needs a mode', listener({ tls: { mode: 'None', required: true } })],
   ['MTA', 'certificateRef has no use', listener({ tls: { mode: 'None', certificateRef: { name: 'a' } } })],
+  ['MTA', 'issuerRef has no use', listener({ tls: { mode: 'None', issuerRef: { name: 'a' } } })],
+  [
+    'MTA',
+    'a certificate comes from issuerRef or',
+    listener({ tls: { issuerRef: { name: 'a' }, certificateRef: { name: 'a' } } }),
+  ],
+  ['MTA', 'dnsNames are names in', listener({ tls: { dnsNames: ['a.example'] } })],
+  ['MTA', 'pods is the name of', service({ name: 'pods' })],
+  [
+    'MTA',
+    'two listeners have the same port',
+    {
+      ...service({
+        listeners: [
+          { name: 'smtp', port: 25 },
+          { name: 'inside', port: 25 },
+        ],
+      }),
+      listeners: ['smtp', 'inside'].map((name, i) => ({ name, role: 'SMTP', port: 2525 + i })),
+    },
+  ],
+  ['MTA', 'externalTrafficPolicy and nodePort are for', service({ externalTrafficPolicy: 'Local' })],
+  [
+    'MTA',
+    'externalTrafficPolicy and nodePort are for',
+    service({ listeners: [{ name: 'smtp', nodePort: 30025 }] }),
+  ],
+  ['MTA', 'with PreferDualStack or', service({ ipFamilyPolicy: 'PreferDualStack', ipFamilies: ['IPv6'] })],
+  ['MTA', 'with PreferDualStack or', service({ ipFamilies: ['IPv6', 'IPv4'] })],
+  ['MTA', 'loadBalancerClass and loadBalancerSourceRanges', service({ loadBalancerClass: 'a' })],
+  [
+    'MTA',
+    'loadBalancerClass and loadBalancerSourceRanges',
+    service({ type: 'NodePort', loadBalancerSourceRanges: ['192.0.2.0/24'] }),
+  ],
+  ['MTA', 'services name a listener that is not', service({ listeners: [{ name: 'other' }] })],
+  ['MTA', 'say either ipBlock, or', readBy({})],
+  ['MTA', 'say either ipBlock, or', readBy({ podSelector: {}, ipBlock: { cidr: '192.0.2.0/24' } })],
   ['MTA', 'a Submission listener is for', listener({ role: 'Submission', auth: { mode: 'None' } })],
   ['MTA', 'AUTH could never be used', listener({ tls: { mode: 'None' }, auth: { mode: 'Optional' } })],
   ['MTA', 'AUTH could never be used', listener({ role: 'Submission', tls: { mode: 'None' } })],

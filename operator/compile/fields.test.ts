@@ -37,6 +37,15 @@ function descriptionOf(kind: Kind, path: string): string | undefined {
   return (schemaAt(kind.spec, steps) as z.ZodType | undefined)?.description;
 }
 
+/** Of the field, and of all that it is in. */
+const descriptionsOf = (kind: Kind, path: string): string =>
+  path
+    .split('.')
+    .map((_, index, steps) => steps.slice(0, index + 1).join('.'))
+    .flatMap((above) => [above, above.replace(/\[\]$/, '')])
+    .map((above) => descriptionOf(kind, above))
+    .join(' ');
+
 const asItIs = compile(fieldBase);
 const refusals = ({ diagnostics }: CompileResult, reason: string) =>
   diagnostics.filter((diagnostic) => diagnostic.reason === reason);
@@ -72,7 +81,7 @@ describe.each(kinds.map((kind) => [kind.kind, kind] as const))('%s', (name, kind
         break;
       case 'cluster':
         expect(after).toEqual(before);
-        expect(descriptionOf(kind, path)).toContain('Cluster only');
+        expect(descriptionsOf(kind, path)).toContain('Cluster only');
         break;
       case 'notYet': {
         const told = refusals(after, reasons.NotYetSupported).map((diagnostic) => diagnostic.path ?? '');

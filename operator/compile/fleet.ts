@@ -3,10 +3,12 @@ import { reasons } from '../../crds/conditions.ts';
 import type { MtaSpec } from '../../crds/mta.ts';
 import { parseDuration, parseQuantity } from '../../crds/units.ts';
 import { CONFIG_VERSION, type Limits, type Listener, type MtaConfig } from '../../mta/config.ts';
+import { buildListenerTls } from './listener-tls.ts';
 import { addressPattern, domainName } from './names.ts';
+import { checkPodTemplate } from './pod-template.ts';
 import type { Resource } from './read.ts';
 import type { Report } from './report.ts';
-import { type Secrets, secretId } from './secrets.ts';
+import type { Secrets } from './secrets.ts';
 import type { CompileInput, Environment } from './types.ts';
 
 type Fleet = Omit<MtaConfig, 'domains' | 'relays' | 'tlsPolicies' | 'users' | 'secrets' | 'resources'>;
@@ -45,6 +47,8 @@ export function buildFleet(
     buildListener(mta, listener, index, environment, secrets, report),
   );
   checkPorts(mta, environment, report);
+  checkPodTemplate(mta, report);
+  const egress = buildEgress(mta, report);
   if (hostname === undefined || postmaster === undefined) return undefined;
   if (report.isRefused(ref) || report.isUnresolved(ref)) return undefined;
   return {
@@ -77,7 +81,27 @@ export function buildFleet(
       servers: spec.dns.servers.map(withPort),
       timeoutSeconds: parseDuration(spec.dns.timeout),
     },
-    egress: { allow: spec.egress.allow },
+    egress,
+  };
+}
+
+function buildEgress({ ref, spec }: Resource<MtaSpec>, report: Report): MtaConfig['egress'] {
+  const { allow, hostname, sourceNetworks } = spec.egress;
+  const lower = hostname?.toLowerCase();
+  // With the longest that a pod may be called.
+  const longest = lower?.replaceAll('{pod}', `${ref.name}-999`).replaceAll('{ordinal}', '999');
+  if (longest !== undefined && domainName(longest) === undefined) {
+    report.refuse(
+      ref,
+      reasons.Invalid,
+      `spec.egress.hostname: ${hostname} is not a domain name, with ${longest} for the thousandth pod`,
+      'spec.egress.hostname',
+    );
+  }
+  return {
+    allow,
+    ...(lower !== undefined && { hostname: lower }),
+    ...(sourceNetworks.length > 0 && { sourceNetworks }),
   };
 }
 
@@ -131,53 +155,6 @@ function buildListener(
     ...(hostname !== undefined && { hostname }),
     limits: buildLimits({ ...mta.spec.limits, ...defined(listener.limits) }),
   };
-}
-
-const modes = { None: 'none', STARTTLS: 'starttls', Implicit: 'implicit' } as const;
-
-function buildListenerTls(
-  mta: Resource<MtaSpec>,
-  { tls, name }: ListenerSpec,
-  listenerPath: string,
-  environment: Environment,
-  secrets: Secrets,
-  report: Report,
-): Listener['tls'] | undefined {
-  const common = { mode: modes[tls.mode], required: tls.required, minVersion: tls.minVersion };
-  if (tls.mode === 'None') return common;
-  const { fallbackCertificate } = environment;
-  if (tls.certificateRef !== undefined) {
-    const use = {
-      resource: mta.ref,
-      name: tls.certificateRef.name,
-      path: `${listenerPath}.tls.certificateRef`,
-    };
-    const pair = secrets.findKeyPair(
-      { ...use, key: 'tls.crt', what: 'the certificate chain, PEM' },
-      { ...use, key: 'tls.key', what: 'its key, PEM' },
-    );
-    if (pair === undefined) return undefined;
-    const id = (key: string) => secretId(mta.ref.namespace, use.name, key);
-    return {
-      ...common,
-      certificate: secrets.use(id('tls.crt'), pair.chain),
-      key: secrets.use(id('tls.key'), pair.key),
-    };
-  }
-  if (fallbackCertificate !== undefined) {
-    return {
-      ...common,
-      certificate: secrets.use(`${mta.id}/fallback-certificate`, fallbackCertificate.certificate),
-      key: secrets.use(`${mta.id}/fallback-key`, fallbackCertificate.key),
-    };
-  }
-  report.refuse(
-    mta.ref,
-    reasons.CertificateMissing,
-    `${listenerPath}.tls: listener ${name} has mode ${tls.mode} and no certificate: name a Secret of type kubernetes.io/tls in tls.certificateRef, or set tls.mode to None`,
-    `${listenerPath}.tls`,
-  );
-  return undefined;
 }
 
 const portOf = ({ name, port }: ListenerSpec, environment: Environment): number =>

@@ -24,6 +24,10 @@ export class Secrets {
     this.#report = report;
   }
 
+  has(namespace: string, name: string): boolean {
+    return this.#secrets.has(`${namespace}/${name}`);
+  }
+
   /** The value, from the resource's own namespace; undefined after it was reported as missing. */
   find({ resource, name, key, path, what }: SecretUse): string | undefined {
     const secret = this.#secrets.get(`${resource.namespace}/${name}`)?.values;

@@ -1,14 +1,18 @@
 /**
- * Applies the objects of one fleet. One that the API server refuses, by a quota, by admission, or because it is invalid, keeps none of the
- * others from being applied, nor the config from the pods: it is noted, for the status, and fails the round at its end. Every other
- * failure ends the round at once.
+ * Applies the objects of one fleet, and takes away what isn't named any more. One that the API server refuses, by a quota, by admission, or
+ * because it is invalid, keeps none of the others from being applied, nor the config from the pods: it is noted, for the status, and fails
+ * the round at its end. Every other failure ends the round at once.
  */
 import { reasons } from '../../crds/conditions.ts';
-import { type ApiError, isRefusal, isWebhookDown } from '../kube/api-error.ts';
+import { type ApiError, isConflict, isNotFound, isRefusal, isWebhookDown } from '../kube/api-error.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isAsDesired, withDigest } from '../kube/desired.ts';
-import { type KubeObject, keyOf, type ResourceType } from '../kube/resource.ts';
+import { apiVersionOf, type KubeObject, keyOf, type ResourceType } from '../kube/resource.ts';
+import { OPTIONAL } from '../kube/resources.ts';
 import { ConfigTooLarge } from '../objects/config.ts';
+import { type Fleet, isOurs } from '../objects/fleet.ts';
+import type { Desired } from '../objects/objects.ts';
+import { superfluous } from '../objects/superfluous.ts';
 import type { Trouble } from '../status/pod-trouble.ts';
 import type { Watched } from './watched.ts';
 
@@ -17,12 +21,14 @@ export class ObjectsRefused extends Error {
 }
 
 export class Applier {
-  readonly #client: Pick<KubeClient, 'apply'>;
+  readonly #client: Pick<KubeClient, 'apply' | 'delete'>;
   readonly #watched: Pick<Watched, 'made' | 'wrote'>;
   #round: Trouble[] = [];
   #refused: readonly Trouble[] = [];
+  /** Of which something was refused in this round. */
+  readonly #unwritten = new Set<ResourceType>();
 
-  constructor(client: Pick<KubeClient, 'apply'>, watched: Pick<Watched, 'made' | 'wrote'>) {
+  constructor(client: Pick<KubeClient, 'apply' | 'delete'>, watched: Pick<Watched, 'made' | 'wrote'>) {
     this.#client = client;
     this.#watched = watched;
   }
@@ -34,20 +40,46 @@ export class Applier {
 
   begin(): void {
     this.#round = [];
+    this.#unwritten.clear();
   }
 
+  /**
+   * Fields that others have changed of ours are taken back. An object that was never ours is left alone: who may write an MTA is not to have
+   * what others have made.
+   */
   async apply(type: ResourceType, object: unknown): Promise<void> {
     const desired = withDigest(object as KubeObject);
     const observed = this.#watched.made(type).get(keyOf(desired.metadata));
     if (isAsDesired(desired, observed)) return;
+    const force = observed !== undefined && isOurs(observed.metadata);
+    const apply = async () => this.#watched.wrote(type, await this.#client.apply(type, desired, { force }));
+    await this.#note(type, desired, apply, force ? undefined : isConflict);
+  }
+
+  /**
+   * @param desired all that the fleet names: what else there is of it goes. What an object that was refused was to take the place of stays: it
+   *   may be what still serves
+   */
+  async prune(fleet: Fleet, desired: readonly Desired[]): Promise<void> {
+    for (const { type, object } of superfluous(fleet, desired, (each) => this.#watched.made(each).values())) {
+      const { metadata } = object;
+      if (this.#unwritten.has(type)) continue;
+      await this.#note(type, object, () => this.#client.delete(type, metadata, { uid: metadata.uid }));
+    }
+  }
+
+  async #note(
+    type: ResourceType,
+    { metadata }: KubeObject,
+    act: () => Promise<unknown>,
+    isTaken: (error: unknown) => boolean = () => false,
+  ): Promise<void> {
     try {
-      this.#watched.wrote(type, await this.#client.apply(type, desired));
+      await act();
     } catch (error) {
-      if (!isRefusal(error)) throw error;
-      this.#round.push({
-        reason: reasons.ObjectRefused,
-        message: `The API server refuses ${type.kind} ${desired.metadata.name}: ${error.message}: ${adviceFor(error)}`,
-      });
+      if (!isRefusal(error) && !isTaken(error)) throw error;
+      this.#unwritten.add(type);
+      this.#round.push(troubleWith(type, metadata.name, error as ApiError));
     }
   }
 
@@ -70,6 +102,26 @@ export class Applier {
     const [first] = this.#refused;
     if (first !== undefined) throw new ObjectsRefused(first.message);
   }
+}
+
+function troubleWith(type: ResourceType, name: string, error: ApiError): Trouble {
+  const missing = OPTIONAL.get(type);
+  if (missing !== undefined && isNotFound(error)) {
+    return {
+      reason: reasons.KindNotInstalled,
+      message: `${type.kind} ${name} can't be made, as this cluster has no ${type.kind} of ${apiVersionOf(type)}: install ${missing}, or leave out what asks for it`,
+    };
+  }
+  if (isConflict(error)) {
+    return {
+      reason: reasons.ObjectTaken,
+      message: `${type.kind} ${name} is there already, and not of this fleet (${error.message}): take it away, or call the MTA or its Service otherwise`,
+    };
+  }
+  return {
+    reason: reasons.ObjectRefused,
+    message: `The API server refuses ${type.kind} ${name}: ${error.message}: ${adviceFor(error)}`,
+  };
 }
 
 function adviceFor(error: ApiError): string {

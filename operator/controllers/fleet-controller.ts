@@ -17,22 +17,12 @@ import { KeptVerifiers } from '../fleet/kept-verifiers.ts';
 import { Programming } from '../fleet/programming.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { keyOf, nameOf } from '../kube/resource.ts';
-import {
-  DISRUPTION_BUDGETS,
-  NETWORK_POLICIES,
-  SECRETS,
-  SERVICE_ACCOUNTS,
-  SERVICES,
-  STATEFUL_SETS,
-  VOLUME_CLAIMS,
-} from '../kube/resources.ts';
+import { SECRETS } from '../kube/resources.ts';
 import type { SeenPod } from '../life/facts.ts';
 import type { LifePlan } from '../life/plan.ts';
 import { type LifeState, lifeState } from '../life/state.ts';
 import { type Fleet, names, POD_PORTS, type PodSettings, selectorOf } from '../objects/fleet.ts';
-import { disruptionBudget, networkPolicy, serviceAccount } from '../objects/policies.ts';
-import { mailService, podsService } from '../objects/services.ts';
-import { sharedVolume, statefulSet } from '../objects/stateful-set.ts';
+import { objectsOf } from '../objects/objects.ts';
 import { ConfigPush, type PodReport } from '../pods/config-push.ts';
 import { ControlClient, type PodAddress } from '../pods/control-client.ts';
 import { Drains, type Wish } from '../pods/drains.ts';
@@ -194,7 +184,11 @@ export class FleetController {
       running.queue.use(client);
     }
     const compiled = this.#look(fleet, running) ?? (fleet.isEnding ? running.config.current : undefined);
-    if (compiled === undefined) return credentials.next;
+    const { replicas } = plan;
+    if (compiled === undefined) {
+      await this.#make(fleet, undefined, replicas, running);
+      return credentials.next;
+    }
     const isClosing = fleet.isEnding === true && fleet.spec.deletionPolicy === 'Deliver';
     const before = running.config.current;
     const config = running.config.next(
@@ -206,7 +200,7 @@ export class FleetController {
     const isOther = running.stored !== undefined && running.stored !== config.version;
     const all = pods.map(({ metadata }) => metadata.name);
     running.isHeld = isOther && running.push.mayNotRead(config.version, all);
-    await running.applier.attempt(() => this.#writeObjects(fleet, config, plan.replicas, running));
+    await running.applier.attempt(() => this.#make(fleet, config, replicas, running));
     running.push.push(config);
     return credentials.next;
   }
@@ -332,21 +326,25 @@ export class FleetController {
     );
   }
 
-  /** What a pod needs to start comes before the pods. */
-  async #writeObjects(fleet: Fleet, config: MtaConfig, replicas: number, running: Running): Promise<void> {
-    const { settings } = this.#deps;
+  /** @param config undefined where there is none that could run, as something is missing that the MTA names */
+  async #make(
+    fleet: Fleet,
+    config: MtaConfig | undefined,
+    replicas: number,
+    running: Running,
+  ): Promise<void> {
     const { applier } = running;
-    await applier.apply(SERVICE_ACCOUNTS, serviceAccount(fleet));
-    await applier.apply(NETWORK_POLICIES, networkPolicy(fleet, settings));
-    await applier.apply(DISRUPTION_BUDGETS, disruptionBudget(fleet));
-    await applier.apply(SERVICES, podsService(fleet));
-    await applier.apply(SERVICES, mailService(fleet));
+    const { before, after } = objectsOf(fleet, this.#deps.settings, {
+      ...{ isWhole: config !== undefined, replicas },
+    });
+    for (const { type, object } of before) await applier.apply(type, object);
+    if (config === undefined) return;
     if (!running.isHeld) {
       await this.#stored.write(fleet, config, applier);
       running.stored = config.version;
     }
-    if (fleet.spec.storage.mode === 'Shared') await applier.apply(VOLUME_CLAIMS, sharedVolume(fleet));
-    await applier.apply(STATEFUL_SETS, statefulSet(fleet, settings, replicas));
+    for (const { type, object } of after) await applier.apply(type, object);
+    await applier.prune(fleet, [...before, ...after]);
   }
 
   #pods(fleet: { readonly namespace: string; readonly name: string }): PodObject[] {

@@ -61,6 +61,7 @@ export class Operator {
       ...{ client, clock, random },
       ...(namespace !== undefined && { namespace }),
       onFailure: (error, { plural }) => logger.warn({ resource: plural, err: error }, 'watch failed'),
+      onInstalled: () => this.#allFleets(),
     });
     this.watched = watched;
     this.#controller = new FleetController({

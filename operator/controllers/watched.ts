@@ -10,6 +10,7 @@ import {
   DISRUPTION_BUDGETS,
   NAMESPACES,
   NETWORK_POLICIES,
+  OPTIONAL,
   OWN_KINDS,
   PODS,
   SECRETS,
@@ -92,7 +93,8 @@ export interface StatefulSetObject extends KubeObject {
 const MADE = [
   ...[CONFIG_MAPS, SERVICES, SERVICE_ACCOUNTS, VOLUME_CLAIMS],
   ...[DISRUPTION_BUDGETS, NETWORK_POLICIES],
-] as const;
+  ...OPTIONAL.keys(),
+];
 
 export interface WatchedDeps {
   readonly client: KubeClient;
@@ -101,6 +103,8 @@ export interface WatchedDeps {
   /** All namespaces where absent. */
   readonly namespace?: string;
   readonly onFailure: (error: unknown, type: ResourceType) => void;
+  /** A kind of others is there by now. */
+  readonly onInstalled: (type: ResourceType) => void;
 }
 
 export class Watched {
@@ -119,7 +123,8 @@ export class Watched {
       labelSelector?: string,
       reduce?: (object: T) => T,
     ): Cache<T> => {
-      const reflector = new Reflector<T>(deps, type, { namespace, labelSelector }, reduce);
+      const scope = { namespace, labelSelector };
+      const reflector = new Reflector<T>(deps, type, scope, reduce, OPTIONAL.has(type));
       this.#reflectors.push(reflector as unknown as Reflector<KubeObject>);
       return reflector.cache;
     };

@@ -59,8 +59,12 @@ const REFUSALS = new Set([400, 403, 404, 405, 413, 415, 422]);
 
 /** The object itself is refused: by its schema, by admission, by a quota, by RBAC. The same again would be, too. */
 export const isRefusal = (error: unknown): error is ApiError =>
-  error instanceof ApiError && (REFUSALS.has(error.status) || isWebhookDown(error));
+  error instanceof ApiError && (REFUSALS.has(error.status) || isWebhookDown(error) || isUntyped(error));
 
 /** Admission asks somebody who doesn't answer: to the API server that is a fault of its own. */
 export const isWebhookDown = ({ status, message }: ApiError): boolean =>
   status === 500 && message.includes('failed calling webhook');
+
+/** What doesn't fit the schema of a built-in kind is a fault of the API server's own as well, to server-side apply. */
+const isUntyped = ({ status, message }: ApiError): boolean =>
+  status === 500 && /^failed to (create typed patch object|convert new object) /.test(message);

@@ -194,10 +194,12 @@ describe('a reflector', () => {
   });
 
   it("has none of a kind that needn't be there, until it is", async () => {
+    const installed: string[] = [];
     reflector = new Reflector(
       {
         client: new KubeClient({ transport: server.transport, clock, fieldManager: 'test' }),
         ...{ clock, random: seeded(1), onFailure: (error) => failures.push(error) },
+        onInstalled: ({ plural }) => installed.push(plural),
       },
       ...([SECRETS, {}, undefined, true] as const),
     );
@@ -212,7 +214,9 @@ describe('a reflector', () => {
       await clock.advance(1000);
     }
     await list('5', objectOf('a', '1'));
-    (await watch('5')).cut();
+    const watching = await watch('5');
+    expect(installed).toEqual(['secrets']);
+    watching.cut();
     await waitFor('the failure', () => failures.length === 1);
     expect(names()).toEqual(['a']);
     await clock.advance(1000);

@@ -28,6 +28,8 @@ export interface ReflectorDeps {
   readonly random: Random;
   /** Told of each failure, with the resource: it goes on by itself. */
   readonly onFailure: (error: unknown, type: ResourceType) => void;
+  /** Told when a kind is there that wasn't. */
+  readonly onInstalled?: (type: ResourceType) => void;
 }
 
 export class Reflector<T extends KubeObject> {
@@ -40,6 +42,7 @@ export class Reflector<T extends KubeObject> {
   readonly #stop = new AbortController();
   #running: Promise<void> | undefined;
   #synced = false;
+  #isAbsent = false;
   #lastSeen: number;
   #resourceVersion = '';
   #listedAt = -Infinity;
@@ -112,6 +115,8 @@ export class Reflector<T extends KubeObject> {
     this.#resourceVersion = resourceVersion;
     this.#listedAt = this.#lastSeen;
     this.#synced = true;
+    if (this.#isAbsent) this.#deps.onInstalled?.(this.type);
+    this.#isAbsent = false;
   }
 
   async #watch(): Promise<void> {
@@ -179,6 +184,7 @@ export class Reflector<T extends KubeObject> {
     this.cache.replace([]);
     this.#listedAt = -Infinity;
     this.#synced = true;
+    this.#isAbsent = true;
     await this.#pause(ABSENT_MS);
   }
 

@@ -2,6 +2,7 @@
 
 import { API_VERSION } from '../../crds/kind.ts';
 import type { MtaSpec } from '../../crds/mta.ts';
+import type { KubeObject } from '../kube/resource.ts';
 
 /** An MTA, as its objects are built from it. */
 export interface Fleet {
@@ -46,6 +47,12 @@ type Named = Pick<Fleet, 'name'>;
 export const names = {
   statefulSet: ({ name }: Named) => name,
   service: ({ name }: Named) => name,
+  /** A Service that the MTA names. */
+  exposure: ({ name }: Named, service: string) => `${name}-${service}`,
+  /** A Certificate, and the Secret that it is kept in. */
+  certificate: ({ name }: Named, listener: string) => `${name}-tls-${listener}`,
+  podMonitor: ({ name }: Named) => name,
+  alerts: ({ name }: Named) => name,
   /** Headless: its addresses are those of all pods. */
   pods: ({ name }: Named) => `${name}-pods`,
   config: ({ name }: Named, part: number) => `${name}-config-${part}`,
@@ -106,3 +113,25 @@ export const metadataToKeep = (fleet: Fleet, name: string) => ({
   namespace: fleet.namespace,
   labels: labelsOf(fleet),
 });
+
+/** With labels and annotations of somebody else's choice, which never take the place of ours. */
+export const metadataWith = (
+  fleet: Fleet,
+  name: string,
+  { labels, annotations = {} }: { readonly labels: Words; readonly annotations?: Words },
+) => {
+  const metadata = metadataOf(fleet, name);
+  return {
+    ...metadata,
+    labels: { ...labels, ...metadata.labels },
+    ...(Object.keys(annotations).length > 0 && { annotations: { ...annotations } }),
+  };
+};
+
+type Words = Readonly<Record<string, string>>;
+
+/** Whether an object was made for this very fleet, and goes with it: by its labels and by its owner. */
+export const isOwnedBy = (fleet: Fleet, { metadata }: KubeObject): boolean =>
+  metadata.namespace === fleet.namespace &&
+  Object.entries(labelsOf(fleet)).every(([name, value]) => metadata.labels?.[name] === value) &&
+  (metadata.ownerReferences ?? []).some(({ uid, controller }) => uid === fleet.uid && controller === true);

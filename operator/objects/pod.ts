@@ -16,18 +16,28 @@ import {
   type PodSettings,
   selectorOf,
 } from './fleet.ts';
+import { MTA_CONTAINER, withOverride } from './pod-override.ts';
 
 /** After `spec.drain.timeout`, for what ends after the sessions: releases, a last sync, the log. */
 const CLOSING_SECONDS = 60;
 
-export function podTemplate(fleet: Fleet, settings: PodSettings): PodTemplate {
+/** As the MTA has it: ours, with its `podTemplate` over it. */
+export const podTemplate = (fleet: Fleet, settings: PodSettings): PodTemplate =>
+  withOverride(ownTemplate(fleet, settings), fleet.spec.podTemplate);
+
+export function ownTemplate(
+  fleet: Fleet,
+  settings: Pick<PodSettings, 'image' | 'imagePullPolicy'>,
+): PodTemplate {
   const { labels } = metadataToKeep(fleet, '');
+  const { pullSecrets } = fleet.spec.image;
   return {
     metadata: { labels },
     spec: {
       serviceAccountName: names.serviceAccount(fleet),
       automountServiceAccountToken: false,
       enableServiceLinks: false,
+      ...(pullSecrets.length > 0 && { imagePullSecrets: [...pullSecrets] }),
       terminationGracePeriodSeconds: Math.ceil(parseDuration(fleet.spec.drain.timeout)) + CLOSING_SECONDS,
       securityContext: {
         ...{ runAsNonRoot: true, runAsUser: POD_USER, runAsGroup: POD_USER },
@@ -47,12 +57,16 @@ export function podTemplate(fleet: Fleet, settings: PodSettings): PodTemplate {
   };
 }
 
-function container(fleet: Fleet, { image, imagePullPolicy }: PodSettings): Container {
+function container(fleet: Fleet, settings: Pick<PodSettings, 'image' | 'imagePullPolicy'>): Container {
   const { control, health, peers } = POD_PORTS;
+  const { image, resources } = fleet.spec;
+  // Of another image than its own the operator doesn't know when to pull it.
+  const imagePullPolicy =
+    image.pullPolicy ?? (image.name === undefined ? settings.imagePullPolicy : undefined);
   const probe = (path: string) => ({ httpGet: { path, port: 'health' }, timeoutSeconds: 5 });
   return {
-    name: 'mta',
-    image,
+    name: MTA_CONTAINER,
+    image: image.name ?? settings.image,
     ...(imagePullPolicy !== undefined && { imagePullPolicy }),
     args: ['--config', POD_PATHS.config, '--name', '$(POD_NAME)', '--identity', POD_PATHS.identity],
     env: [{ name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
@@ -64,6 +78,7 @@ function container(fleet: Fleet, { image, imagePullPolicy }: PodSettings): Conta
       { name: 'health', containerPort: health, protocol: 'TCP' },
       { name: 'peers', containerPort: peers, protocol: 'TCP' },
     ],
+    ...((resources.requests ?? resources.limits) !== undefined && { resources: amountsOf(resources) }),
     // A large queue takes its time to be read, and pieces of the config to arrive.
     startupProbe: { ...probe('/livez'), periodSeconds: 2, failureThreshold: 150 },
     livenessProbe: { ...probe('/livez'), periodSeconds: 10, failureThreshold: 6 },
@@ -79,6 +94,16 @@ function container(fleet: Fleet, { image, imagePullPolicy }: PodSettings): Conta
       { name: 'config', mountPath: POD_PATHS.config, readOnly: true },
       { name: 'identity', mountPath: POD_PATHS.identity, readOnly: true },
     ],
+  };
+}
+
+/** As the API server writes them back: text. */
+function amountsOf({ requests, limits }: Fleet['spec']['resources']): Container['resources'] {
+  const texts = (amounts: Readonly<Record<string, string | number>>) =>
+    Object.fromEntries(Object.entries(amounts).map(([name, amount]) => [name, String(amount)]));
+  return {
+    ...(requests !== undefined && { requests: texts(requests) }),
+    ...(limits !== undefined && { limits: texts(limits) }),
   };
 }
 

@@ -1,6 +1,14 @@
 /** What a fleet asks of the cluster around it: who may reach its pods, how many may be away at once, under which account they run. Pure. */
-import type { NetworkPolicy, PodDisruptionBudget, ServiceAccount } from '../kube/types.ts';
+import type { Peer } from '../../crds/mta-metrics.ts';
+import type {
+  LabelSelector,
+  NetworkPolicy,
+  NetworkPolicyPeer,
+  PodDisruptionBudget,
+  ServiceAccount,
+} from '../kube/types.ts';
 import { type Fleet, metadataOf, names, POD_PORTS, type PodSettings, selectorOf } from './fleet.ts';
+import { withPrefix } from './networks.ts';
 
 /** Without a token: the mta never speaks with the API server. */
 export function serviceAccount(fleet: Fleet): ServiceAccount {
@@ -12,14 +20,14 @@ export function serviceAccount(fleet: Fleet): ServiceAccount {
   };
 }
 
-/** One at a time. A pod that is not ready may always go: keeping it helps nobody. */
+/** A pod that is not ready may always go: keeping it helps nobody. */
 export function disruptionBudget(fleet: Fleet): PodDisruptionBudget {
   return {
     apiVersion: 'policy/v1',
     kind: 'PodDisruptionBudget',
     metadata: metadataOf(fleet, names.disruptionBudget(fleet)),
     spec: {
-      maxUnavailable: 1,
+      maxUnavailable: fleet.spec.maxUnavailable,
       unhealthyPodEvictionPolicy: 'AlwaysAllow',
       selector: { matchLabels: selectorOf(fleet) },
     },
@@ -27,11 +35,19 @@ export function disruptionBudget(fleet: Fleet): PodDisruptionBudget {
 }
 
 /**
- * Listeners and health are for everybody: who may relay is the mta's own business, and probes come from nodes. The control port is the
- * operator's, the fleet channel the pods' own. Both ask for certificates besides.
+ * Listeners are for everybody: who may relay is the mta's own business. Health and metrics are for whom the MTA names; probes come from
+ * the pod's own node, which no policy keeps out. The control port is the operator's, the fleet channel the pods' own. Both ask for
+ * certificates besides.
  */
 export function networkPolicy(fleet: Fleet, { operator }: PodSettings): NetworkPolicy {
   const tcp = (...ports: readonly number[]) => ports.map((port) => ({ protocol: 'TCP', port }));
+  const { listeners, metrics } = fleet.spec;
+  const everybody = [
+    ...listeners.map(({ port }) => port),
+    ...(metrics.from === undefined ? [POD_PORTS.health] : []),
+  ];
+  // An empty list of peers is everybody, to Kubernetes: who names nobody has no rule.
+  const readers = (metrics.from ?? []).map(peerOf);
   return {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',
@@ -40,7 +56,8 @@ export function networkPolicy(fleet: Fleet, { operator }: PodSettings): NetworkP
       podSelector: { matchLabels: selectorOf(fleet) },
       policyTypes: ['Ingress'],
       ingress: [
-        { ports: tcp(...fleet.spec.listeners.map(({ port }) => port), POD_PORTS.health) },
+        { ports: tcp(...everybody) },
+        ...(readers.length > 0 ? [{ ports: tcp(POD_PORTS.health), from: readers }] : []),
         {
           ports: tcp(POD_PORTS.control),
           from: [
@@ -53,5 +70,30 @@ export function networkPolicy(fleet: Fleet, { operator }: PodSettings): NetworkP
         { ports: tcp(POD_PORTS.peers), from: [{ podSelector: { matchLabels: selectorOf(fleet) } }] },
       ],
     },
+  };
+}
+
+function peerOf({ ipBlock, namespaceSelector, podSelector }: Peer): NetworkPolicyPeer {
+  if (ipBlock !== undefined) {
+    const { cidr, except } = ipBlock;
+    const excepted = except.length > 0 && { except: except.map(withPrefix) };
+    return { ipBlock: { cidr: withPrefix(cidr), ...excepted } };
+  }
+  return {
+    ...(namespaceSelector !== undefined && { namespaceSelector: selecting(namespaceSelector) }),
+    ...(podSelector !== undefined && { podSelector: selecting(podSelector) }),
+  };
+}
+
+/** As the API server writes it back: without empty lists of values. */
+function selecting({ matchLabels, matchExpressions }: NonNullable<Peer['podSelector']>): LabelSelector {
+  return {
+    ...(matchLabels !== undefined && { matchLabels: { ...matchLabels } }),
+    ...(matchExpressions !== undefined && {
+      matchExpressions: matchExpressions.map(({ key, operator, values }) => ({
+        ...{ key, operator },
+        ...(values.length > 0 && { values: [...values] }),
+      })),
+    }),
   };
 }

@@ -73,6 +73,22 @@ describe('the conditions of an MTA', () => {
       'Ready=False/ObjectRefused QueueHealthy=True/QueueHealthy Stalled=True/ObjectRefused',
     ],
     [
+      'whose certificate can not be asked for, as a kind is missing',
+      {
+        findings: [good.findings[0]!, finding('ResolvedRefs', 'False', reasons.CertificateNotIssued)],
+        refused: [{ reason: reasons.KindNotInstalled, message: 'cert-manager' }],
+      },
+      'Ready=False/KindNotInstalled QueueHealthy=True/QueueHealthy Stalled=True/KindNotInstalled',
+    ],
+    [
+      'that is not accepted, whatever was refused',
+      {
+        findings: [finding('Accepted', 'False', reasons.PodTemplateRefused)],
+        refused: [{ reason: reasons.ObjectRefused, message: 'quota' }],
+      },
+      'Ready=False/PodTemplateRefused QueueHealthy=True/QueueHealthy Stalled=True/PodTemplateRefused',
+    ],
+    [
       'where no pod is asked for',
       { asked: 0, pods: [], loaded: undefined, queue: undefined },
       'Ready=False/NoPods QueueHealthy=Unknown/NoPods Stalled=True/NoPods',

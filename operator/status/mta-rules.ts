@@ -2,7 +2,7 @@
  * The conditions of an MTA: what every resource has (rules.ts), whether its pods do what they were asked to, and how they come and go
  * (life.ts). Each a list of rules: the first that has something to say decides. Pure.
  */
-import { conditionTypes, type Reason, reasons } from '../../crds/conditions.ts';
+import { type ConditionType, conditionTypes, type Reason, reasons } from '../../crds/conditions.ts';
 import type { ClaimObject, PodObject } from '../controllers/watched.ts';
 import type { LifeState } from '../life/state.ts';
 import { inOrder, type Verdicts } from './conditions.ts';
@@ -53,6 +53,12 @@ const isShort = (facts: FleetFacts): boolean => serving(facts) < facts.asked;
 const andMore = (others: readonly unknown[]): string =>
   others.length > 0 ? ` and ${others.length} more` : '';
 
+function refusedObjects({ refused: [first, ...others] }: FleetFacts): Trouble | undefined {
+  if (first === undefined) return undefined;
+  const more = others.length > 0 ? ` (and ${others.length} more)` : '';
+  return { ...first, message: `${first.message}${more}` };
+}
+
 /** What keeps a fleet from working although its MTA is accepted. */
 export const trouble: readonly Rule[] = [
   ({ refusal }) =>
@@ -60,11 +66,7 @@ export const trouble: readonly Rule[] = [
       reason: reasons.ConfigRefused,
       message: `Pod ${refusal.pod} refuses revision ${refusal.revision} of the config, and goes on with the one before: ${refusal.reason}`,
     },
-  ({ refused: [first, ...others] }) =>
-    first && {
-      ...first,
-      message: `${first.message}${others.length > 0 ? ` (and ${others.length} more)` : ''}`,
-    },
+  refusedObjects,
   ({ asked }) =>
     asked === 0
       ? {
@@ -107,9 +109,13 @@ export const trouble: readonly Rule[] = [
 const fullMessage = ({ full: [first, ...others] }: FleetQueue): string =>
   `The queue of pod ${first}${andMore(others)} is full, and new mail is answered 452: make its volume larger, or see in the log of the pods ("msg":"attempted") why mail doesn't leave`;
 
+/** What keeps a fleet from having what it names: what was to bring that, such as a Certificate, could not be made. */
+const unresolved: readonly Rule[] = [refusedObjects];
+
 /** A person has to act: nothing comes of waiting. */
 const STALLED = new Set<Reason>([
   ...[reasons.ConfigRefused, reasons.ObjectRefused, reasons.ConfigTooLarge, reasons.ImageNotPulled],
+  ...[reasons.ObjectTaken, reasons.KindNotInstalled],
   ...[reasons.ContainerNotStarted, reasons.VolumeLost, reasons.QueueFull],
 ]);
 
@@ -170,11 +176,10 @@ export function untilOld({ queue, patienceMs, now }: Pick<FleetFacts, 'queue' | 
 
 export function mtaConditionsOf(facts: FleetFacts): Verdicts {
   const verdicts = new Map(conditionsOf(facts));
-  const isAccepted = [conditionTypes.Accepted, conditionTypes.ResolvedRefs].every(
-    (type) => verdicts.get(type)?.status === 'True',
-  );
+  const is = (type: ConditionType) => verdicts.get(type)?.status === 'True';
   const isEnding = facts.life?.ending !== undefined;
-  const wrong = isAccepted && !isEnding ? first(trouble, facts) : undefined;
+  const rules = is(conditionTypes.ResolvedRefs) ? trouble : unresolved;
+  const wrong = is(conditionTypes.Accepted) && !isEnding ? first(rules, facts) : undefined;
   if (wrong !== undefined || isEnding) {
     verdicts.delete(conditionTypes.Reconciling);
     verdicts.delete(conditionTypes.Stalled);

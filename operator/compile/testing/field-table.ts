@@ -5,7 +5,7 @@
  * - `config`: the config becomes another one.
  * - `attach`: it decides who may attach, which shows in the conditions.
  * - `key`: it tells the items of a list apart, for server-side apply; nothing changes.
- * - `cluster`: it is for the operator's objects alone; nothing changes here, and the field's description says so.
+ * - `cluster`: it is for the operator's objects alone; nothing changes here, and the description of the field, or of what it is in, says so.
  * - `notYet`: it is refused as NotYetSupported, by name.
  */
 
@@ -60,6 +60,57 @@ const smtp = (more: object) => ({ type: 'SMTP', smtp: { hosts: [{ host: 'a' }], 
 const credentials = { username: 'a', secretRef: { name: 'app', key: 'password' } };
 const verifiedBy = { mode: 'Verified', caRef: { name: 'authorities' } };
 
+const inService = (more: object) => ({ services: [{ name: 'a', ...more }] });
+const balanced = (more: object) => inService({ type: 'LoadBalancer', ...more });
+const selected = { matchExpressions: [{ key: 'a', operator: 'In', values: ['b'] }], matchLabels: { a: 'b' } };
+const readBy = (more: object) => ({ 'metrics.from': [more] });
+const block = readBy({ ipBlock: { cidr: '192.0.2.0/24', except: ['192.0.2.1'] } });
+const rowsBelow = (path: string, names: readonly string[], changes: Changes): Record<string, Row> =>
+  Object.fromEntries(names.map((name) => [`${path}.${name}`, ['cluster', changes] as const]));
+const SELECTOR = [
+  'matchLabels',
+  ...['key', 'operator', 'values[]'].map((name) => `matchExpressions[].${name}`),
+];
+
+/** What the operator makes of an MTA besides its config. */
+const shape: Record<string, Row> = {
+  maxUnavailable: ['cluster', { maxUnavailable: 2 }],
+  ...rowsBelow('services[]', ['name', 'type'], inService({ type: 'NodePort' })),
+  ...rowsBelow(
+    'services[].listeners[]',
+    ['name', 'port', 'nodePort'],
+    balanced({ listeners: [{ name: 'smtp', port: 26, nodePort: 30026 }] }),
+  ),
+  'services[].externalTrafficPolicy': ['cluster', balanced({ externalTrafficPolicy: 'Local' })],
+  'services[].loadBalancerClass': ['cluster', balanced({ loadBalancerClass: 'a.example/b' })],
+  'services[].loadBalancerSourceRanges[]': [
+    'cluster',
+    balanced({ loadBalancerSourceRanges: ['192.0.2.0/24'] }),
+  ],
+  'services[].ipFamilyPolicy': ['cluster', inService({ ipFamilyPolicy: 'PreferDualStack' })],
+  'services[].ipFamilies[]': ['cluster', inService({ ipFamilies: ['IPv6'] })],
+  'services[].labels': ['cluster', inService({ labels: { a: 'b' } })],
+  'services[].annotations': ['cluster', inService({ annotations: { a: 'b' } })],
+  'image.name': ['cluster', { 'image.name': 'a:1' }],
+  'image.pullPolicy': ['cluster', { 'image.pullPolicy': 'Always' }],
+  'image.pullSecrets[].name': ['cluster', { 'image.pullSecrets': [{ name: 'a' }] }],
+  'resources.requests': ['cluster', { 'resources.requests': { cpu: '500m' } }],
+  'resources.limits': ['cluster', { 'resources.limits': { memory: '1.5Gi' } }],
+  'podTemplate.metadata.labels': ['cluster', { 'podTemplate.metadata.labels': { a: 'b' } }],
+  'podTemplate.metadata.annotations': ['cluster', { 'podTemplate.metadata.annotations': { a: 'b' } }],
+  'podTemplate.spec': ['cluster', { 'podTemplate.spec': { priorityClassName: 'mail' } }],
+  ...rowsBelow('metrics.from[].namespaceSelector', SELECTOR, readBy({ namespaceSelector: selected })),
+  ...rowsBelow('metrics.from[].podSelector', SELECTOR, readBy({ podSelector: selected })),
+  'metrics.from[].ipBlock.cidr': ['cluster', block],
+  'metrics.from[].ipBlock.except[]': ['cluster', block],
+  ...rowsBelow('metrics.podMonitor', ['interval', 'labels'], {
+    'metrics.podMonitor': { interval: '30s', labels: { a: 'b' } },
+  }),
+  ...rowsBelow('metrics.alerts', ['labels', 'ruleLabels', 'annotations'], {
+    'metrics.alerts': { labels: { a: 'b' }, ruleLabels: { a: 'b' }, annotations: { a: 'b' } },
+  }),
+};
+
 export const fieldTable: Record<string, Record<string, Row>> = {
   MTA: {
     ...set('cluster', {
@@ -68,6 +119,7 @@ export const fieldTable: Record<string, Record<string, Row>> = {
       'storage.storageClassName': 'fast',
       deletionPolicy: 'Discard',
     }),
+    ...shape,
     ...set('config', {
       workers: 7,
       hostname: 'other.example.test',
@@ -101,6 +153,8 @@ export const fieldTable: Record<string, Record<string, Row>> = {
     'delivery.addressFamilies[]': ['config', { 'delivery.addressFamilies': ['IPv4'] }],
     'dns.servers[]': ['config', { 'dns.servers': ['192.0.2.53'] }],
     'egress.allow[]': ['config', { 'egress.allow': ['10.0.0.0/8'] }],
+    'egress.hostname': ['config', { 'egress.hostname': 'mx{ordinal}.example.test' }],
+    'egress.sourceNetworks[]': ['config', { 'egress.sourceNetworks': ['192.0.2.0/24'] }],
     ...limits('limits', 'limits'),
     ...limits('listeners[].limits', `${listener}.limits`),
     'listeners[].name': ['config', { [`${listener}.name`]: 'other' }],
@@ -114,6 +168,19 @@ export const fieldTable: Record<string, Record<string, Row>> = {
     'listeners[].tls.certificateRef.name': [
       'config',
       { [`${listener}.tls.certificateRef`]: { name: 'absent' } },
+    ],
+    'listeners[].tls.issuerRef.name': ['cluster', { [`${listener}.tls.issuerRef`]: { name: 'a' } }],
+    'listeners[].tls.issuerRef.kind': [
+      'cluster',
+      { [`${listener}.tls.issuerRef`]: { name: 'a', kind: 'ClusterIssuer' } },
+    ],
+    'listeners[].tls.issuerRef.group': [
+      'cluster',
+      { [`${listener}.tls.issuerRef`]: { name: 'a', group: 'issuers.example' } },
+    ],
+    'listeners[].tls.dnsNames[]': [
+      'cluster',
+      { [`${listener}.tls.issuerRef`]: { name: 'a' }, [`${listener}.tls.dnsNames`]: ['a.example'] },
     ],
     'listeners[].tls.clientAuth.caRef.name': [
       'notYet',
