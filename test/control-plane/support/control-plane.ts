@@ -39,7 +39,7 @@ export interface ControlPlaneOptions {
   readonly parent?: string;
 }
 
-const ALONE = { address: '127.0.0.1', services: '10.96.0.0/16', isWhole: false } as const;
+const ALONE = { address: '127.0.0.1', services: '10.96.0.0/16,fd00:96::/108', isWhole: false } as const;
 
 export interface ControlPlane {
   transport(user?: User): Transport;

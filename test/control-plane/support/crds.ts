@@ -25,12 +25,17 @@ interface Definition extends KubeObject {
 export async function installCrds(client: KubeClient): Promise<void> {
   for (const kind of kinds) {
     const { metadata } = await client.apply(CRDS, renderCrd(kind) as unknown as KubeObject);
-    await waitFor(`the CRD of ${kind.kind}`, async () => {
-      const found = await client.get<Definition>(CRDS, metadata);
-      const is = (type: string) => found?.status?.conditions?.find((each) => each.type === type);
-      const against = is('NonStructuralSchema');
-      if (against?.status === 'True') throw new Error(against.message);
-      return is('Established')?.status === 'True';
-    });
+    await established(client, metadata.name);
   }
+}
+
+/** Waits until a CRD is served. */
+export async function established(client: KubeClient, name: string): Promise<void> {
+  await waitFor(`the CRD ${name}`, async () => {
+    const found = await client.get<Definition>(CRDS, { name });
+    const is = (type: string) => found?.status?.conditions?.find((each) => each.type === type);
+    const against = is('NonStructuralSchema');
+    if (against?.status === 'True') throw new Error(against.message);
+    return is('Established')?.status === 'True';
+  });
 }
