@@ -5,7 +5,7 @@ import type { Service } from '../../operator/kube/types.ts';
 import { waitFor } from '../support/wait.ts';
 import { describeWithControlPlane } from './support/binaries.ts';
 import { type ControlPlane, startControlPlane } from './support/control-plane.ts';
-import { Operated } from './support/operated.ts';
+import { Operated, WELL } from './support/operated.ts';
 
 describeWithControlPlane('the Services of a fleet', () => {
   let plane: ControlPlane;
@@ -33,7 +33,7 @@ describeWithControlPlane('the Services of a fleet', () => {
     const { metadata } = (await operated.get(SERVICES, `${name}-public`))!;
     operated.writes.length = 0;
     await operated.apply(name, { ...last, workers: 3 });
-    await operated.becomes(name, 'Accepted', 'True', 'Accepted');
+    await operated.becomes(name, WELL);
     await operated.quiet();
     expect(operated.writes.filter((write) => write.endsWith(' services'))).toEqual([]);
     const now = (await operated.get(SERVICES, `${name}-public`))!;
@@ -89,11 +89,11 @@ describeWithControlPlane('the Services of a fleet', () => {
     ],
   ])('and what no pod can have is said: %j', async (spec, problem) => {
     await operated.apply(name, { podTemplate: { spec } });
-    const { message } = await operated.becomes(name, 'Accepted', 'False', 'ObjectRefused');
+    const { message } = await operated.becomes(name, 'Ready=False/ObjectRefused');
     expect(message).toContain(`The API server refuses StatefulSet ${name}`);
     expect(message).toContain(problem);
     await operated.apply(name, { podTemplate: { spec: { nodeSelector: { a: 'b' } } } });
-    await operated.becomes(name, 'Accepted', 'True', 'Accepted');
+    await operated.becomes(name, WELL);
     await operated.there(STATEFUL_SETS, name);
   });
 });

@@ -18,7 +18,7 @@ import type { Certificate, Service, StatefulSet } from '../../operator/kube/type
 import { waitFor } from '../support/wait.ts';
 import { type ControlPlane, startControlPlane } from './support/control-plane.ts';
 import { describeWithForeignCrds, installForeignCrds } from './support/foreign-crds.ts';
-import { Operated, SMTP_LISTENER } from './support/operated.ts';
+import { Operated, SMTP_LISTENER, WELL } from './support/operated.ts';
 
 const NAMESPACE = 'mail';
 
@@ -44,8 +44,7 @@ describeWithForeignCrds('the shape of a fleet', () => {
   });
 
   const apply = (spec: object) => operated.apply(name, spec);
-  const becomes = (type: string, status: string, reason: string, timeoutMs?: number) =>
-    operated.becomes(name, type, status, reason, timeoutMs);
+  const becomes = (wanted: string, timeoutMs?: number) => operated.becomes(name, wanted, timeoutMs);
   const containersOf = async () => {
     const { spec } = (await operated.get<StatefulSet>(STATEFUL_SETS, name))!;
     return spec!.template.spec!.containers.map((container) => container.name);
@@ -94,13 +93,13 @@ describeWithForeignCrds('the shape of a fleet', () => {
     await operated.there(STATEFUL_SETS, name);
     const sidecar = { containers: [{ name: 'log', image: 'log:1' }] };
     await apply({ podTemplate: { spec: { ...sidecar, serviceAccountName: 'admin' } } });
-    const { message } = await becomes('Accepted', 'False', 'PodTemplateRefused');
+    const { message } = await becomes('Accepted=False/PodTemplateRefused');
     expect(message).toContain(
       'spec.podTemplate.spec.serviceAccountName: pods run under an account of their own',
     );
     expect(await containersOf()).toEqual(['mta']);
     await apply({ podTemplate: { spec: sidecar } });
-    await becomes('Accepted', 'True', 'Accepted');
+    await becomes(WELL);
     expect(await containersOf()).toEqual(['mta', 'log']);
     const { spec } = (await operated.get<StatefulSet>(STATEFUL_SETS, name))!;
     expect(spec!.template.spec!.terminationGracePeriodSeconds).toBe(660);
@@ -115,7 +114,7 @@ describeWithForeignCrds('the shape of a fleet', () => {
         { name: 'good' },
       ],
     });
-    const { message } = await becomes('Accepted', 'False', 'ObjectRefused');
+    const { message } = await becomes('Ready=False/ObjectRefused');
     expect(message).toContain(`The API server refuses Service ${name}-low`);
     expect(message).toContain('nodePort');
     expect(message).toContain('(and 1 more)');
@@ -126,11 +125,11 @@ describeWithForeignCrds('the shape of a fleet', () => {
       podTemplate: { spec: { containers: [{ name: 'log', image: 'log:1', ports: [port] }] } },
     });
     await waitFor('the StatefulSet to be what is refused', async () => {
-      const { message: now } = await becomes('Accepted', 'False', 'ObjectRefused');
+      const { message: now } = await becomes('Ready=False/ObjectRefused');
       return now.includes(`StatefulSet ${name}`) && now.includes('containerPort');
     });
     await apply({});
-    await becomes('Accepted', 'True', 'Accepted');
+    await becomes(WELL);
     await operated.there(STATEFUL_SETS, name);
   });
 
@@ -140,7 +139,7 @@ describeWithForeignCrds('the shape of a fleet', () => {
     await apply({
       services: [{ name: 'low', type: 'NodePort', listeners: [{ name: 'smtp', nodePort: 25 }] }],
     });
-    await becomes('Accepted', 'False', 'ObjectRefused');
+    await becomes('Ready=False/ObjectRefused');
     await operated.quiet();
     expect(await operated.get(SERVICES, name)).toBeDefined();
     await apply({ services: [{ name: 'low' }] });
@@ -152,20 +151,20 @@ describeWithForeignCrds('the shape of a fleet', () => {
     const metadata = { namespace: NAMESPACE, name };
     await client.apply(SERVICES, { metadata, spec: theirs } as KubeObject);
     await apply({});
-    const { message } = await becomes('Accepted', 'False', 'ObjectTaken');
+    const { message } = await becomes('Ready=False/ObjectTaken');
     expect(message).toContain(`Service ${name} is there already, and not of this fleet`);
     await operated.there(STATEFUL_SETS, name);
     expect((await operated.get<Service>(SERVICES, name))!.spec!.selector).toEqual({ app: 'theirs' });
     await client.delete(SERVICES, metadata);
     await apply({ workers: 2 });
-    await becomes('Accepted', 'True', 'Accepted');
+    await becomes(WELL);
     expect((await operated.get<Service>(SERVICES, name))!.spec!.ports).toMatchObject([{ port: 25 }]);
   });
 
   it('is scaled by its scale subresource, whose selector finds the pods', async () => {
     await apply({ replicas: 1 });
     const set = await operated.there<StatefulSet>(STATEFUL_SETS, name);
-    await becomes('Programmed', 'False', 'NoPods');
+    await becomes('Programmed=False/NoPods');
     const path = `/apis/postrider.dev/v1alpha1/namespaces/${NAMESPACE}/mtas/${name}/scale`;
     const ask = async (method: 'GET' | 'PATCH', change?: object) => {
       const { status, body } = await plane.transport()({
@@ -200,17 +199,15 @@ describeWithForeignCrds('the shape of a fleet', () => {
 
   it('is told which kinds the cluster lacks, and has them when they are installed', async () => {
     await apply(monitored);
-    const { message } = await becomes('ResolvedRefs', 'False', 'KindNotInstalled');
-    expect(message).toContain(`PodMonitor ${name} can't be made: this cluster has no PodMonitor`);
-    expect(message).toContain('Install the Prometheus operator');
+    const { message } = await becomes('Ready=False/KindNotInstalled');
+    expect(message).toContain(`PodMonitor ${name} can't be made, as this cluster has no PodMonitor`);
+    expect(message).toContain('install the Prometheus operator');
     await operated.there(STATEFUL_SETS, name);
     await apply({ ...withTls });
-    expect((await becomes('ResolvedRefs', 'False', 'KindNotInstalled')).message).toContain(
-      'Install cert-manager',
-    );
+    expect((await becomes('Ready=False/KindNotInstalled')).message).toContain('install cert-manager');
 
     await installForeignCrds(client);
-    await becomes('ResolvedRefs', 'False', 'CertificateNotIssued', 60_000);
+    await becomes('Ready=False/CertificateNotIssued', 60_000);
     const { spec } = await operated.there<Certificate>(CERTIFICATES, `${name}-tls-smtp`);
     expect(spec).toMatchObject({
       ...{ secretName: `${name}-tls-smtp`, dnsNames: ['mail.example.test', 'mx.example.test'] },
@@ -220,7 +217,7 @@ describeWithForeignCrds('the shape of a fleet', () => {
 
   it("has a listener's certificate as soon as it is issued, and again when it is renewed", async () => {
     await apply(withTls);
-    const { message } = await becomes('ResolvedRefs', 'False', 'CertificateNotIssued');
+    const { message } = await becomes('ResolvedRefs=False/CertificateNotIssued');
     expect(message).toContain(`\`kubectl describe certificate ${name}-tls-smtp\``);
     expect(await operated.get(STATEFUL_SETS, name)).toBeUndefined();
     const secret = `${name}-tls-smtp`;
@@ -243,7 +240,7 @@ describeWithForeignCrds('the shape of a fleet', () => {
       return text.join('').includes(JSON.stringify(certificate).slice(1, -1)) || undefined;
     };
     const first = await issued();
-    await becomes('ResolvedRefs', 'True', 'ResolvedRefs');
+    await becomes('ResolvedRefs=True');
     await waitFor('the certificate in the config', () => stored(first));
     await operated.there(STATEFUL_SETS, name);
     const second = await issued();
@@ -262,7 +259,7 @@ describeWithForeignCrds('the shape of a fleet', () => {
       name,
     );
     expect(spec.groups[0]!.rules.map(({ alert }) => alert)).toContain('PostriderDown');
-    await becomes('ResolvedRefs', 'True', 'ResolvedRefs');
+    await becomes('ResolvedRefs=True');
     await client.delete(POD_MONITORS, { namespace: NAMESPACE, name });
     await operated.there(POD_MONITORS, name);
     await apply({});

@@ -3,29 +3,23 @@ import { pino } from 'pino';
 import { systemClock } from '../../../mta/clock.ts';
 import { systemRandom } from '../../../mta/random.ts';
 import { Operator } from '../../../operator/controllers/operator.ts';
-import type { OwnObject } from '../../../operator/controllers/watched.ts';
 import { KubeClient } from '../../../operator/kube/client.ts';
 import type { KubeObject, ResourceType } from '../../../operator/kube/resource.ts';
-import { NAMESPACES, OWN_KINDS } from '../../../operator/kube/resources.ts';
+import { NAMESPACES } from '../../../operator/kube/resources.ts';
 import { waitFor } from '../../support/wait.ts';
+import { OwnKinds, type SeenCondition } from './conditions.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { installCrds } from './crds.ts';
 
-const MTA = OWN_KINDS.get('MTA')!;
-
 export const SMTP_LISTENER = { name: 'smtp', role: 'SMTP', port: 2525, tls: { mode: 'None' } };
 
-export interface Condition {
-  readonly type: string;
-  readonly status: string;
-  readonly reason: string;
-  readonly message: string;
-  readonly observedGeneration: number;
-}
+/** What an MTA says that lacks nothing but what no controller is there to make: volumes, and pods. */
+export const WELL = 'Ready=False/VolumePending';
 
 export class Operated {
   readonly namespace = 'mail';
   readonly client: KubeClient;
+  readonly #own: OwnKinds;
   readonly #plane: ControlPlane;
   #operator: Operator | undefined;
   /** Requests of the operator that write: verb and resource. */
@@ -34,6 +28,7 @@ export class Operated {
   constructor(plane: ControlPlane) {
     this.#plane = plane;
     this.client = plane.client();
+    this.#own = new OwnKinds(this.client);
   }
 
   /** With our CRDs, and a namespace for the fleets. */
@@ -57,7 +52,7 @@ export class Operated {
           if (!['get', 'list', 'watch'].includes(verb)) writes.push(`${verb} ${plural}`);
         },
       }),
-      ...{ clock: systemClock, random: systemRandom, logger: pino({ enabled: false }) },
+      ...{ clock: systemClock, random: systemRandom, logger: pino({ enabled: false }), instance: 'test' },
       settings: { image: 'mta', operator: { namespace: 'postrider', labels: { app: 'operator' } } },
     });
     this.#operator = operator;
@@ -71,10 +66,10 @@ export class Operated {
 
   /** An MTA with what it needs, and `spec` over that. */
   apply(name: string, spec: object): Promise<KubeObject> {
-    return this.client.apply(MTA, {
-      metadata: { namespace: this.namespace, name },
-      spec: { hostname: 'mail.example.test', listeners: [SMTP_LISTENER], ...spec },
-    } as KubeObject);
+    return this.#own.apply('MTA', name, {
+      ...{ hostname: 'mail.example.test', listeners: [SMTP_LISTENER] },
+      ...spec,
+    });
   }
 
   get<T>(type: ResourceType, name: string): Promise<(KubeObject & T) | undefined> {
@@ -89,25 +84,9 @@ export class Operated {
     return waitFor(`${type.kind} ${name} to be gone`, async () => (await this.get(type, name)) === undefined);
   }
 
-  /** Waits until the MTA, as it is now, has such a condition. */
-  becomes(
-    name: string,
-    type: string,
-    status: string,
-    reason: string,
-    timeoutMs = 20_000,
-  ): Promise<Condition> {
-    return waitFor(
-      `${name} to be ${type}=${status} ${reason}`,
-      async () => {
-        const { metadata, status: said } = (await this.get<OwnObject>(MTA, name))!;
-        const conditions = (said?.['conditions'] ?? []) as readonly Condition[];
-        const found = conditions.find((each) => each.type === type);
-        const is = found?.status === status && found.reason === reason;
-        return is && found.observedGeneration === metadata.generation ? found : undefined;
-      },
-      { timeoutMs, everyMs: 50 },
-    );
+  /** Waits for a condition of an MTA as it is now. @param wanted `Ready=False/ObjectRefused` */
+  becomes(name: string, wanted: string, timeoutMs?: number): Promise<SeenCondition> {
+    return this.#own.becomes('MTA', name, wanted, timeoutMs);
   }
 
   /** No write for a while: everything that was to be done has been. */

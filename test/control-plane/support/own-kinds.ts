@@ -61,7 +61,7 @@ export class OwnKinds {
   }
 
   /** @param wanted `Ready=False/SecretNotFound`, or without the reason; of the newest generation */
-  becomes(kind: string, name: string, wanted: string): Promise<SeenCondition> {
+  becomes(kind: string, name: string, wanted: string, timeoutMs = 30_000): Promise<SeenCondition> {
     const [, type, status, reason] = /^(\w+)=(\w+)(?:\/(\w+))?$/.exec(wanted)!;
     let last: OwnObject | undefined;
     return waitFor(
@@ -72,7 +72,7 @@ export class OwnKinds {
         if (found === undefined || found.observedGeneration !== last!.metadata.generation) return undefined;
         return found.status === status && (reason === undefined || found.reason === reason) && found;
       },
-      { timeoutMs: 30_000, everyMs: 50 },
+      { timeoutMs, everyMs: 50 },
     ).catch((error: Error) => {
       throw new Error(`${error.message}: ${JSON.stringify(last?.status)}`);
     });
