@@ -7,9 +7,9 @@ import { KubeClient } from '../../../operator/kube/client.ts';
 import type { KubeObject, ResourceType } from '../../../operator/kube/resource.ts';
 import { NAMESPACES } from '../../../operator/kube/resources.ts';
 import { waitFor } from '../../support/wait.ts';
-import { OwnKinds, type SeenCondition } from './conditions.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { installCrds } from './crds.ts';
+import { OwnKinds, type SeenCondition } from './own-kinds.ts';
 
 export const SMTP_LISTENER = { name: 'smtp', role: 'SMTP', port: 2525, tls: { mode: 'None' } };
 
