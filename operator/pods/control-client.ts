@@ -155,8 +155,9 @@ export class ControlClient {
 /** RFC 9457 problem details, or whatever stood in their place. */
 function refusalOf(status: number, text: string): PodRefused {
   try {
-    const { code, detail, title } = JSON.parse(text) as { code?: string; detail?: string; title?: string };
-    return new PodRefused(status, code ?? '', detail ?? title ?? `it answered ${status}`);
+    const { code, detail, title, hint } = JSON.parse(text) as Readonly<Record<string, string | undefined>>;
+    const what = detail ?? title ?? `it answered ${status}`;
+    return new PodRefused(status, code ?? '', hint === undefined ? what : `${what}: ${hint}`);
   } catch {
     return new PodRefused(status, '', `it answered ${status}`);
   }

@@ -312,7 +312,7 @@ describeWithControlPlane('what is wrong', () => {
     await own.told('MTA', 'mta', 'ObjectRefused');
     await flowsOn();
     await client.delete(QUOTAS, inNamespace('mail', 'none'));
-    await own.apply('MTA', 'mta', { ...MTA, log: { level: 'warn' } });
+    await own.apply('MTA', 'mta', { ...MTA, workers: 2 });
     await own.becomes('MTA', 'mta', 'Ready=True');
   });
 
@@ -328,6 +328,15 @@ describeWithControlPlane('what is wrong', () => {
     await flowsOn();
     await own.becomes('MTA', 'mta', 'Ready=True');
     await own.becomes('MailDomain', 'struck', 'Ready=True');
+  });
+
+  it('a change that no running pod can take, with what to do', async () => {
+    await own.apply('MTA', 'mta', { ...MTA, workers: 2, log: { level: 'warn' } });
+    const { message } = await own.becomes('MTA', 'mta', 'Ready=False/ConfigRefused');
+    expect(message).toMatch(/log can't change while the process runs: restart it with the new config$/);
+    await own.apply('MTA', 'mta', { ...MTA, workers: 2 });
+    await own.becomes('MTA', 'mta', 'Ready=True');
+    await flowsOn();
   });
 
   it('is told once, also by an operator that is started anew', async () => {
