@@ -65,6 +65,20 @@ describe('a fleet with a volume for each pod', () => {
     expect(planLife(facts({ desired: 2, replicas: 2, ...unproven })).removed).toEqual([]);
   });
 
+  it('lets a pod go on leaving that ends, though the set has shrunk and the pod is not heard any more', () => {
+    const volumes = [volume(0), volume(1, { proof: 'sha256:1' }), volume(2, { proof: 'sha256:2' })];
+    const pods = [pod(0), pod(1, { report: drained('empty') }), pod(2)];
+    const plan = planLife(facts({ replicas: 1, pods, volumes }));
+    expect(plan).toMatchObject({ replicas: 1, removed: [], orphans: [] });
+    expect([...plan.leaving.keys()]).toEqual([1, 2]);
+  });
+
+  it('does not believe a proof that its pod has taken back', () => {
+    const volumes = [volume(0), volume(1, { proof: 'sha256:1' })];
+    const pods = [pod(0), pod(1, { report: draining('empty', 1) })];
+    expect(planLife(facts({ replicas: 2, pods, volumes })).replicas).toBe(2);
+  });
+
   it('does not wait for a pod that never had a volume', () => {
     const pending = {
       pods: [pod(0), pod(1, { isPlaced: false })],

@@ -100,7 +100,10 @@ function scaled(facts: LifeFacts): LifePlan {
   const next = Math.max(desired, ...staying.map((ordinal) => ordinal + 1));
   return {
     replicas: next,
-    leaving: new Map(range(desired, Math.max(next, replicas)).map((ordinal) => [ordinal, claim])),
+    // Also those that are on their way out: one that was told to serve would take mail, and its proof would be gone.
+    leaving: new Map(
+      range(desired, Math.max(next, replicas, ...pods.map(after))).map((ordinal) => [ordinal, claim]),
+    ),
     proven: proofs(facts, (ordinal) => ordinal >= next),
     removed: volumes.filter((volume) => mayGo(facts, volume, next)).map(nameOf),
     orphans: volumes
@@ -159,7 +162,8 @@ function isEmpty({ pods, volumes }: LifeFacts, ordinal: number): boolean {
   const volume = volumes.find((each) => each.ordinal === ordinal);
   if (volume === undefined) return pod === undefined;
   if (volume.isUnused) return pod === undefined || !pod.isPlaced;
-  if (pod === undefined) return volume.proof !== undefined;
+  // One that ends says nothing any more; what it has proven stays so until it is told to serve.
+  if (pod?.report === undefined) return volume.proof !== undefined;
   return proofOf(pod) !== undefined;
 }
 
@@ -197,6 +201,7 @@ function mayGo({ replicas, pods }: LifeFacts, volume: VolumeFacts, next: number)
 const isOrphan = ({ pods }: LifeFacts, { ordinal = -1, proof, isUnused }: VolumeFacts): boolean =>
   podAt(pods, ordinal) === undefined && proof === undefined && !isUnused;
 
+const after = ({ ordinal }: PodFacts): number => ordinal + 1;
 const nameOf = ({ name }: VolumeFacts): string => name;
 const podAt = (pods: readonly PodFacts[], ordinal: number): PodFacts | undefined =>
   pods.find((pod) => pod.ordinal === ordinal);
