@@ -14,15 +14,15 @@ const resource = (kind: string, name: string, spec: object) => ({
   ...{ apiVersion: API_VERSION, kind, metadata: { namespace: NAMESPACE, name }, spec },
 });
 
-/** @param clients network that may relay */
-export const mta = (clients: string, more: object = {}, name = FLEET) =>
+/** @param clients networks that may relay */
+export const mta = (clients: readonly string[], more: object = {}, name = FLEET) =>
   resource('MTA', name, {
     replicas: 2,
     workers: 1,
     hostname: HOSTNAME,
     listeners: [
       {
-        ...{ name: 'smtp', role: 'SMTP', port: 2525, tls: { mode: 'None' }, relayFrom: [clients] },
+        ...{ name: 'smtp', role: 'SMTP', port: 2525, tls: { mode: 'None' }, relayFrom: clients },
         limits: { connectionsPerAddress: 1000 },
       },
       {

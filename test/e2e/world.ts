@@ -28,8 +28,8 @@ export interface World {
   readonly servers: Servers;
   /** Address of the fleet's Service. */
   readonly service: string;
-  /** Clients of this machine come from here. */
-  readonly clients: string;
+  /** Clients of this machine come from here: through a node to a pod of another, or of its own. */
+  readonly clients: readonly string[];
   stop(): Promise<void>;
 }
 
@@ -56,7 +56,7 @@ export async function startWorld(): Promise<World> {
     await cluster.client.create(NAMESPACES, { metadata: { name: NAMESPACE } });
     await makeSharedVolume(cluster, 'queue');
     servers = await startServers(cluster, NAMESPACE);
-    const clients = cluster.places.network;
+    const clients = [cluster.places.network, cluster.places.pods];
     await cluster.apply([
       certificateSecret(await selfSigned(HOSTNAME)),
       passwordSecret('first password'),
@@ -132,6 +132,8 @@ export async function underLoad(
     () => undefined,
   );
   const totals = account.totals();
+  const refusals = [...load.refused.keys()].filter((code) => code >= 500);
+  if (refusals.length > 0) throw new Error(`mail was refused with ${refusals.join(', ')}`);
   if (totals.acknowledged < 50) throw new Error(`just ${totals.acknowledged} recipients were accepted`);
   return totals;
 }

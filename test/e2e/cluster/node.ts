@@ -78,6 +78,9 @@ export class ClusterNode {
   }
 }
 
+/** Pods of a node share what one process gets where it isn't given: beside other work they would starve. */
+const CPU_SHARES = 8192;
+
 /** The kubelet wants to find its own, in each hierarchy. */
 function makeCgroups(name: string): void {
   for (const hierarchy of readdirSync(CGROUPS)) {
@@ -88,6 +91,8 @@ function makeCgroups(name: string): void {
         writeFileSync(join(folder, file), readFileSync(join(CGROUPS, hierarchy, file)));
       }
     }
+    const shares = join(folder, 'cpu.shares');
+    if (existsSync(shares)) writeFileSync(shares, String(CPU_SHARES));
     const accounting = join(folder, 'memory.use_hierarchy');
     if (existsSync(accounting) && readFileSync(accounting, 'utf8').trim() === '0')
       writeFileSync(accounting, '1');
