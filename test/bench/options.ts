@@ -19,6 +19,7 @@ export const USAGE = `usage: npm run bench -- [relay|proof|workers|backlog|opera
   --destinations N  of the backlog (50000)
   --domains N       MailDomains of the operator (5000)
   --relays N        its MailRelays (500)
+  --users N         its MailUsers, who come later (500)
   --changes N       changes, one after the other (50)
   --dir DIR    where both queues are put: a disk, not a tmpfs (/var/tmp)`;
 
@@ -41,6 +42,7 @@ export interface BenchOptions {
   readonly destinations: number;
   readonly domains: number;
   readonly relays: number;
+  readonly users: number;
   readonly changes: number;
   /** For how long writes are counted while nothing changes. */
   readonly idleSeconds: number;
@@ -64,6 +66,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       destinations: { type: 'string' },
       domains: { type: 'string' },
       relays: { type: 'string' },
+      users: { type: 'string' },
       changes: { type: 'string' },
       dir: { type: 'string' },
     },
@@ -98,6 +101,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     destinations: count('destinations', values.destinations, quick ? 1000 : 50_000),
     domains: count('domains', values.domains, quick ? 500 : 5000),
     relays: count('relays', values.relays, quick ? 50 : 500),
+    users: count('users', values.users, quick ? 20 : 500),
     changes: count('changes', values.changes, quick ? 5 : 50),
     idleSeconds: quick ? 20 : 120,
     dir: values.dir ?? '/var/tmp',

@@ -57,6 +57,8 @@ export interface LargeFleet {
   startPods(): Promise<void>;
   /** Another spec for a domain: its list has one more address. */
   edit(number: number, mark: string): Promise<{ readonly id: string; readonly generation: number }>;
+  /** Users with a password each, one of each of the first domains. */
+  addUsers(count: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -133,6 +135,10 @@ export async function startLargeFleet(size: Size): Promise<LargeFleet> {
     async startPods() {
       await Promise.all(pods.map((pod) => pod.start()));
     },
+    async addUsers(count) {
+      await inParallel(usersOf(count, size), ([type, object]) => client.create(type, object));
+      await waitFor('the users to be seen', () => watches.get('MailUser')!.cache.size === count);
+    },
     async edit(number, mark) {
       const [name, namespace] = [domainName(number), tenantOf(number, size)];
       const recipients = { mode: 'List', list: [...addresses(number, size), mark] };
@@ -164,18 +170,30 @@ async function everybodyMay(client: KubeClient): Promise<void> {
 
 type Made = readonly [ResourceType, KubeObject];
 
+const times = <T>(count: number, make: (number: number) => T): T[] =>
+  Array.from({ length: count }, (_, number) => make(number));
+const ownOf = (kind: string, name: string, namespace: string, spec: object): Made => [
+  OWN_KINDS.get(kind)!,
+  { apiVersion: 'postrider.dev/v1alpha1', kind, metadata: { namespace, name }, spec } as KubeObject,
+];
+const secretOf = (name: string, namespace: string, key: string, value: string): Made => [
+  SECRETS,
+  { metadata: { namespace, name }, data: { [key]: Buffer.from(value).toString('base64') } } as KubeObject,
+];
+
+const usersOf = (count: number, size: Size): Made[] =>
+  times(count, (i) => {
+    const [namespace, username] = [tenantOf(i, size), `user@${domainName(i)}.${tenantOf(i, size)}.example`];
+    return [
+      secretOf(`user-${i}`, namespace, 'password', `password of user ${i}`),
+      ownOf('MailUser', `user-${i}`, namespace, {
+        ...{ mtaRefs, username, senders: [username], password: { secretRef: { name: `user-${i}` } } },
+      }),
+    ];
+  }).flat();
+
 async function objectsOf(size: Size): Promise<Made[]> {
   const { domains, relays, policies, bundleBytes, tenants, pods } = size;
-  const times = <T>(count: number, make: (number: number) => T): T[] =>
-    Array.from({ length: count }, (_, number) => make(number));
-  const own = (kind: string, name: string, namespace: string, spec: object): Made => [
-    OWN_KINDS.get(kind)!,
-    { apiVersion: 'postrider.dev/v1alpha1', kind, metadata: { namespace, name }, spec } as KubeObject,
-  ];
-  const secret = (name: string, namespace: string, key: string, value: string): Made => [
-    SECRETS,
-    { metadata: { namespace, name }, data: { [key]: Buffer.from(value).toString('base64') } } as KubeObject,
-  ];
   const { certificate } = await certificateAuthority('bundle');
   const bundle = certificate.repeat(Math.ceil(bundleBytes / certificate.length));
   const names = times(tenants, (tenant) => `tenant-${tenant}`);
@@ -183,7 +201,7 @@ async function objectsOf(size: Size): Promise<Made[]> {
     ...[OPERATOR_NAMESPACE, LARGE_FLEET.namespace, ...names].map(
       (name): Made => [NAMESPACES, { metadata: { name } }],
     ),
-    own('MTA', LARGE_FLEET.name, LARGE_FLEET.namespace, {
+    ownOf('MTA', LARGE_FLEET.name, LARGE_FLEET.namespace, {
       replicas: pods,
       hostname: 'mail.example.test',
       listeners: [{ name: 'smtp', role: 'SMTP', port: 2525, tls: { mode: 'None' } }],
@@ -194,22 +212,22 @@ async function objectsOf(size: Size): Promise<Made[]> {
         domains: [`*.${name}.example`],
       })),
     }),
-    ...times(policies, (i) => secret(`bundle-${i}`, tenantOf(i, size), 'ca.crt', bundle)),
+    ...times(policies, (i) => secretOf(`bundle-${i}`, tenantOf(i, size), 'ca.crt', bundle)),
     ...times(policies, (i) =>
-      own('MailTLSPolicy', `policy-${i}`, tenantOf(i, size), {
+      ownOf('MailTLSPolicy', `policy-${i}`, tenantOf(i, size), {
         ...{ mtaRefs, mode: 'Verified', caRef: { name: `bundle-${i}`, key: 'ca.crt' } },
       }),
     ),
     ...times(domains, (i) =>
-      own('MailDomain', domainName(i), tenantOf(i, size), {
+      ownOf('MailDomain', domainName(i), tenantOf(i, size), {
         ...{ mtaRefs, domain: `${domainName(i)}.${tenantOf(i, size)}.example` },
         target: { type: 'LMTP', lmtp: { hosts: [{ host: `inbox-${i}.example.test` }] } },
         recipients: { mode: 'List', list: addresses(i, size) },
       }),
     ),
-    ...times(relays, (i) => secret(`account-${i}`, tenantOf(i, size), 'password', `password of ${i}`)),
+    ...times(relays, (i) => secretOf(`account-${i}`, tenantOf(i, size), 'password', `password of ${i}`)),
     ...times(relays, (i) =>
-      own('MailRelay', `relay-${i}`, tenantOf(i, size), {
+      ownOf('MailRelay', `relay-${i}`, tenantOf(i, size), {
         mtaRefs,
         match: { senderDomains: [`${domainName(i)}.${tenantOf(i, size)}.example`] },
         hosts: [{ host: `smart-${i}.example.test` }],
