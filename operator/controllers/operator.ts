@@ -191,9 +191,15 @@ export class Operator {
   #tell(fleet: string): void {
     this.#statuses.add(`MTA/${fleet}`);
     const state = this.#controller.state(fleet);
-    const changed = new Set(affected(this.#told.get(fleet), state));
-    if (state === undefined) this.#told.delete(fleet);
-    else this.#told.set(fleet, state);
+    const before = this.#told.get(fleet);
+    if (state === undefined) {
+      // Gone, and perhaps told so before the watch has: then nothing could be said yet.
+      this.#told.delete(fleet);
+      for (const key of this.#attached(fleet)) this.#statuses.add(key);
+      return;
+    }
+    this.#told.set(fleet, state);
+    const changed = new Set(affected(before, state));
     if (changed.size > 0)
       for (const key of this.#attached(fleet)) if (changed.has(key)) this.#statuses.add(key);
   }
