@@ -100,9 +100,11 @@ describeWithForeignCrds('the shape of a fleet', () => {
     expect(await containersOf()).toEqual(['mta']);
     await apply({ podTemplate: { spec: sidecar } });
     await becomes(WELL);
-    expect(await containersOf()).toEqual(['mta', 'log']);
+    await waitFor('the second container', async () => (await containersOf()).includes('log'));
     const { spec } = (await operated.get<StatefulSet>(STATEFUL_SETS, name))!;
     expect(spec!.template.spec!.terminationGracePeriodSeconds).toBe(660);
+    await apply({});
+    await waitFor('it to be gone', async () => (await containersOf()).length === 1);
   });
 
   it('is told what the API server refuses; everything else is made', async () => {
@@ -235,8 +237,9 @@ describeWithForeignCrds('the shape of a fleet', () => {
       return certificate;
     };
     const stored = async (certificate: string) => {
-      const { data } = await operated.there<SecretObject>(SECRETS, `${name}-secrets-0`);
-      const text = Object.values(data!).map((each) => Buffer.from(each, 'base64').toString());
+      // The first one is the index.
+      const found = await operated.get<SecretObject>(SECRETS, `${name}-secrets-1`);
+      const text = Object.values(found?.data ?? {}).map((each) => Buffer.from(each, 'base64').toString());
       return text.join('').includes(JSON.stringify(certificate).slice(1, -1)) || undefined;
     };
     const first = await issued();
