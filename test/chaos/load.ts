@@ -13,6 +13,8 @@ export interface LoadOptions {
   readonly host?: string;
   readonly sessions: number;
   readonly account: Account;
+  /** What the ids of its messages begin with, where another load's may arrive too. */
+  readonly series?: string;
   /** Kills that have happened. */
   readonly kills: () => number;
   /** Between two messages of a session; 0 where it isn't given. */
@@ -36,7 +38,7 @@ const PER_CONNECTION = 50;
 const PATIENCE_MS = 30_000;
 
 export function startLoad(options: LoadOptions): Load {
-  const { ports, host, sessions, account, kills, pauseMs = 0, later } = options;
+  const { ports, host, sessions, account, series = '', kills, pauseMs = 0, later } = options;
   const refused = new Map<number, number>();
   let running = true;
   let next = 0;
@@ -48,7 +50,7 @@ export function startLoad(options: LoadOptions): Load {
       for (let sent = 0; running && sent < PER_CONNECTION; sent += 1) {
         next += 1;
         const number = next;
-        const id = `m${number}-s${session}`;
+        const id = `${series}m${number}-s${session}`;
         const recipients = [number % 2 === 0 ? `a${number}@relayed.test` : `a${number}@local.test`];
         if (number % 7 === 0) recipients.push(`b${number}@relayed.test`, `c${number}@local.test`);
         if (later !== undefined && number % 5 === 0) recipients.push(`d${number}@${later}`);

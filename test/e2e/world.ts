@@ -1,10 +1,10 @@
 /** What the scenarios have in common: a cluster with the product in it, a fleet that is ready, and servers that take its mail. */
 import type { KubeObject } from '../../operator/kube/resource.ts';
 import { NAMESPACES, PODS, SERVICES } from '../../operator/kube/resources.ts';
-import type { Account, Totals } from '../chaos/account.ts';
+import type { Totals } from '../chaos/account.ts';
 import { type Load, startLoad } from '../chaos/load.ts';
 import { selfSigned } from '../support/tls.ts';
-import { waitFor } from '../support/wait.ts';
+import { sleep, waitFor } from '../support/wait.ts';
 import { type Cluster, startCluster } from './cluster/cluster.ts';
 import type { ClusterNode } from './cluster/node.ts';
 import {
@@ -20,7 +20,7 @@ import {
 } from './fleet.ts';
 import { productImage } from './image/images.ts';
 import { install } from './install.ts';
-import { type Servers, startServers } from './servers.ts';
+import { type Books, type Servers, startServers } from './servers.ts';
 import { makeSharedVolume } from './volumes.ts';
 
 export interface World {
@@ -111,19 +111,21 @@ export const podsReady = (cluster: Cluster, count = 2, fleet = FLEET): Promise<P
 export const nodeOf = ({ nodes }: Cluster, { spec }: Pod): ClusterNode =>
   nodes.find(({ name }) => name === spec.nodeName)!;
 
+/** Longer than a lease, and than the pause before an attempt. */
+const QUIET_MS = 12_000;
+
 /** Clients that hand mail to the fleet's Service while `during` goes on. Resolves when all of it has arrived, with what came of it. */
 export async function underLoad(
   { servers, service }: World,
-  during: (load: Load, account: Account) => Promise<void>,
+  during: (load: Load, books: Books) => Promise<void>,
   { sessions = 4, pauseMs = 20, host = service }: { sessions?: number; pauseMs?: number; host?: string } = {},
 ): Promise<Totals> {
-  const account = servers.open();
-  let faults = 0;
-  const load = startLoad({ ports: [25], host, sessions, account, kills: () => faults, pauseMs });
+  const books = servers.open();
+  const { account } = books;
+  const load = startLoad({ ...{ ports: [25], host, sessions, pauseMs, ...books }, kills: () => 0 });
   try {
     await waitFor('some mail to have been handed in', () => load.sent > 50);
-    await during(load, account);
-    faults += 1;
+    await during(load, books);
   } finally {
     await load.stop();
   }
@@ -131,6 +133,8 @@ export async function underLoad(
     // What is missing is told by name.
     () => undefined,
   );
+  // Whatever is still under way, of which there should be nothing, would be one copy more.
+  await sleep(QUIET_MS);
   const totals = account.totals();
   const refusals = [...load.refused.keys()].filter((code) => code >= 500);
   if (refusals.length > 0) throw new Error(`mail was refused with ${refusals.join(', ')}`);

@@ -5,6 +5,7 @@ import { compose } from '../../chaos/account.ts';
 import { SmtpClient } from '../../support/smtp-client.ts';
 import { waitFor } from '../../support/wait.ts';
 import { domain, FLEET, mta, NAMESPACE, OWN_VOLUMES, relay } from '../fleet.ts';
+import type { Books } from '../servers.ts';
 import { LOCAL_CLASS, makeLocalVolume } from '../volumes.ts';
 import { fleetReady, podsOf, podsReady, serviceOf, underLoad, type World } from '../world.ts';
 
@@ -23,21 +24,21 @@ export function life(world: () => World): void {
   }
 
   /** Mail that no next hop takes yet, on each pod. */
-  async function holdMail(fleet: string, prefix: string): Promise<void> {
+  async function holdMail(fleet: string, { series, account }: Books): Promise<void> {
     const { servers, cluster } = world();
     servers.answering = false;
     for (const { metadata, status } of await podsOf(cluster, fleet)) {
       const { client } = await SmtpClient.connect(2525, status.podIP!);
       await client.command('EHLO client.test');
       for (let n = 1; n <= HELD; n += 1) {
-        const [id, recipients] = [`${prefix}-${metadata.name}-${n}`, [`a${n}@local.test`]];
+        const [id, recipients] = [`${series}${metadata.name}-${n}`, [`a${n}@local.test`]];
         const reply = await client.send({
           from: 'anna@sender.test',
           to: recipients,
           content: compose(id, 500),
         });
         expect(reply.code).toBe(250);
-        servers.account.acknowledge(id, { kill: 0, recipients });
+        account.acknowledge(id, { kill: 0, recipients });
       }
       client.close();
     }
@@ -48,11 +49,11 @@ export function life(world: () => World): void {
     const { cluster, servers } = world();
     const totals = await underLoad(
       world(),
-      async () => {
+      async (_, books) => {
         await scale(fleet, 3);
         await podsReady(cluster, 3, fleet);
         await fleetReady(cluster, 'mta', fleet);
-        await holdMail(fleet, fleet);
+        await holdMail(fleet, books);
         await scale(fleet, 1);
         await podsReady(cluster, 1, fleet);
         servers.answering = true;
@@ -93,9 +94,9 @@ export function life(world: () => World): void {
 
   it('one that is deleted delivers what it holds first, and takes nothing new', async () => {
     const { cluster, servers } = world();
-    const account = servers.open();
+    const books = servers.open();
     const service = await serviceOf(cluster, OWN_VOLUMES);
-    await holdMail(OWN_VOLUMES, 'deleted');
+    await holdMail(OWN_VOLUMES, books);
     await cluster.kubectl('delete', '--namespace', NAMESPACE, `mta/${OWN_VOLUMES}`, '--wait=false');
     const which = ['--namespace', NAMESPACE, `mta/${OWN_VOLUMES}`];
     await cluster.kubectl(
@@ -103,10 +104,10 @@ export function life(world: () => World): void {
       '--for=jsonpath={.status.conditions[?(@.type=="Ready")].reason}=Terminating',
     );
     await waitFor('it to take nothing new', () => refuses(service), { timeoutMs: 60_000, everyMs: 200 });
-    expect(account.missing).toBe(HELD);
+    expect(books.account.missing).toBe(HELD);
     servers.answering = true;
     await cluster.kubectl('wait', '--for=delete', ...which, '--timeout=120s');
-    expect(account.totals()).toMatchObject({ missing: [], duplicates: 0, damaged: [] });
+    expect(books.account.totals()).toMatchObject({ missing: [], duplicates: 0, damaged: [] });
     await waitFor('its pods and volumes to go', async () => {
       const [pods, volumes] = [await podsOf(cluster, OWN_VOLUMES), await claims(OWN_VOLUMES)];
       return pods.length + volumes.length === 0;

@@ -11,7 +11,7 @@ const WITHIN_MS = 60_000;
 export function nodeDies(world: () => World): void {
   it('its mail is delivered by another within a minute, and it comes back', async () => {
     const { cluster, servers } = world();
-    const account = servers.open();
+    const { account, series } = servers.open();
     const pods = await podsReady(cluster);
     // The one whose loss does not take away the way to the Services.
     const victim = pods.find(({ spec }) => spec.nodeName === cluster.nodes[1].name)!;
@@ -19,7 +19,7 @@ export function nodeDies(world: () => World): void {
     const { client } = await SmtpClient.connect(2525, victim.status.podIP!);
     await client.command('EHLO client.test');
     for (let n = 1; n <= MESSAGES; n += 1) {
-      const [id, recipients] = [`node-dies-${n}`, [`a${n}@local.test`, `b${n}@far.test`]];
+      const [id, recipients] = [`${series}m${n}`, [`a${n}@local.test`, `b${n}@far.test`]];
       const reply = await client.send({
         from: 'anna@sender.test',
         to: recipients,
