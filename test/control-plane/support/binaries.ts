@@ -1,6 +1,6 @@
 /** Programs of Kubernetes: scripts/kubernetes-binaries.sh builds them, once for all checkouts. */
 import { execFileSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeUnless } from '../../support/debian.ts';
 
@@ -26,7 +26,25 @@ export const missingBinaries = (names: readonly string[]): string[] =>
     }
   });
 
-/** A `describe` that has a control plane. Skipped with a line where its programs are missing; with CI=true that fails. */
-export function describeWithControlPlane(name: string, tests: () => void): void {
-  describeUnless(missingBinaries(CONTROL_PLANE), REMEDY, name, tests);
+/**
+ * A `describe` that has a control plane, and other programs. Skipped with a line where one of them is missing; with CI=true that fails.
+ */
+export function describeWithControlPlane(
+  name: string,
+  tests: () => void,
+  others: readonly string[] = [],
+): void {
+  describeUnless(missingBinaries([...CONTROL_PLANE, ...others]), REMEDY, name, tests);
+}
+
+const CRDS_SCRIPT = join(import.meta.dirname, '../../../scripts/foreign-crds.sh');
+const CRDS = execFileSync('sh', [CRDS_SCRIPT, '--folder'], { encoding: 'utf8' }).trim();
+
+/** File of a CRD of somebody else's. */
+export const foreignCrd = (name: string): string => join(CRDS, name);
+
+/** A `describe` that has them. */
+export function describeWithForeignCrds(name: string, tests: () => void): void {
+  const missing = existsSync(foreignCrd('complete')) ? [] : ['CRDs of others'];
+  describeUnless(missing, 'scripts/foreign-crds.sh fetches them', name, tests);
 }
