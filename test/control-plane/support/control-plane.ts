@@ -37,15 +37,19 @@ export interface ControlPlaneOptions {
   readonly isWhole: boolean;
   /** Its own folder is made in this one. */
   readonly parent?: string;
+  /** Further flags of the API server. */
+  readonly flags?: readonly string[];
 }
 
-const ALONE = { address: '127.0.0.1', services: '10.96.0.0/16,fd00:96::/108', isWhole: false } as const;
+export const ALONE = { address: '127.0.0.1', services: '10.96.0.0/16,fd00:96::/108', isWhole: false } as const;
 
 export interface ControlPlane {
   transport(user?: User): Transport;
   client(user?: User): KubeClient;
   /** A kubeconfig file. */
   kubeconfig(user?: User): string;
+  /** That of a service account, by a token of it. */
+  kubeconfigOf(account: string, token: string): string;
   /** What signs the tokens of ServiceAccounts, and the authority of the API server's certificate: files. */
   readonly files: { readonly serviceAccountKey: string; readonly authority: string };
   /** SIGKILL. It comes back on the same port, with the same data. */
@@ -55,7 +59,7 @@ export interface ControlPlane {
 }
 
 export async function startControlPlane(options: ControlPlaneOptions = ALONE): Promise<ControlPlane> {
-  const { address, services, isWhole, parent } = options;
+  const { address, services, isWhole, parent, flags = [] } = options;
   const folder = temporaryFolder('control-plane', parent);
   const at = (name: string): string => join(folder, name);
   const [clientPort, peerPort, port] = [await freePort(), await freePort(), await freePort(address)];
@@ -85,8 +89,8 @@ export async function startControlPlane(options: ControlPlaneOptions = ALONE): P
   );
   let apiServer: Running | undefined;
 
-  const kubeconfig = (user: User = 'admin'): string => {
-    const file = at(`${user}.kubeconfig`);
+  const kubeconfigOf = (user: string, token: string): string => {
+    const file = at(`${user.replaceAll(':', '_')}.kubeconfig`);
     const cluster = {
       server: `https://${address}:${port}`,
       'certificate-authority-data': Buffer.from(authority.certificate).toString('base64'),
@@ -94,12 +98,13 @@ export async function startControlPlane(options: ControlPlaneOptions = ALONE): P
     const config = {
       ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'test' },
       clusters: [{ name: 'test', cluster }],
-      users: [{ name: user, user: { token: user } }],
+      users: [{ name: user, user: { token } }],
       contexts: [{ name: 'test', context: { cluster: 'test', user } }],
     };
     writeFileSync(file, JSON.stringify(config));
     return file;
   };
+  const kubeconfig = (user: User = 'admin'): string => kubeconfigOf(user, user);
   const transport = (user?: User): Transport => loadCluster(kubeconfig(user));
   const client = (user?: User): KubeClient =>
     new KubeClient({ transport: transport(user), clock: systemClock, fieldManager: user ?? 'admin' });
@@ -126,6 +131,7 @@ export async function startControlPlane(options: ControlPlaneOptions = ALONE): P
             ]
           : // There is no controller that would make the account of a namespace.
             ['--endpoint-reconciler-type', 'none', '--disable-admission-plugins', 'ServiceAccount']),
+        ...flags,
       ],
       at('apiserver.log'),
     );
@@ -148,6 +154,7 @@ export async function startControlPlane(options: ControlPlaneOptions = ALONE): P
     transport,
     client,
     kubeconfig,
+    kubeconfigOf,
     files: { serviceAccountKey: at('sa.key'), authority: join(identity, 'ca.crt') },
     startApiServer,
     killApiServer: async () => apiServer?.kill9(),

@@ -21,6 +21,17 @@ import type { PodAddress } from '../../../operator/pods/control-client.ts';
 import type { PodQueue } from '../../../operator/status/fleet-queue.ts';
 import { waitFor } from '../../support/wait.ts';
 
+/** Admitted where the Pod Security Standard `restricted` is enforced. */
+const RESTRICTED = {
+  securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+  containers: [
+    {
+      ...{ name: 'mta', image: 'none' },
+      securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+    },
+  ],
+};
+
 export class StandIn {
   readonly name: string;
   readonly #fleet: FleetName;
@@ -86,7 +97,7 @@ export class StandIn {
     const metadata = { namespace, name: this.name };
     await this.#client.apply(PODS, {
       metadata: { ...metadata, labels },
-      spec: { containers: [{ name: 'mta', image: 'none' }] },
+      spec: RESTRICTED,
     } as KubeObject);
     const status = { podIP: this.#host, conditions: [{ type: 'Ready', status: 'True' }] };
     await this.#client.apply(PODS, { metadata, status } as PodObject, { subresource: 'status' });
