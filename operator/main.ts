@@ -21,6 +21,7 @@ import { OperatorMetrics } from './metrics.ts';
 const USAGE = `usage: node operator/main.ts --image IMAGE [options]
 
   --image IMAGE            of the pods
+  --image-pull-policy P    when nodes pull it: Always, IfNotPresent or Never; the cluster's default otherwise
   --kubeconfig FILE        the API server; that of the pod's own cluster otherwise
   --namespace NAMESPACE    to look after this one alone; all of them otherwise
   --own-namespace NAME     where the operator is: its lease, and who may use the control ports (POD_NAMESPACE)
@@ -30,10 +31,16 @@ const USAGE = `usage: node operator/main.ts --image IMAGE [options]
 
 /** Labels of the operator's own pods, as the chart gives them. */
 const OWN_LABELS = { 'app.kubernetes.io/name': 'postrider', 'app.kubernetes.io/component': 'operator' };
-const LEASE = 'postrider-operator';
+/** Operators that are beside each other, for different namespaces, don't wait for each other. The chart's Role allows this one. */
+const leaseOf = ({ namespace, ownNamespace }: Flags): string =>
+  namespace === undefined || namespace === ownNamespace
+    ? 'postrider-operator'
+    : `postrider-operator-${namespace}`;
+const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'] as const;
 
 interface Flags {
   readonly image: string;
+  readonly imagePullPolicy: (typeof PULL_POLICIES)[number] | undefined;
   readonly kubeconfig: string | undefined;
   readonly namespace: string | undefined;
   readonly ownNamespace: string;
@@ -51,12 +58,16 @@ async function run(flags: Flags): Promise<number> {
   });
   const operator = new Operator({
     ...{ client, clock, random, logger, metrics, instance: hostname() },
-    settings: { image: flags.image, operator: { namespace: flags.ownNamespace, labels: OWN_LABELS } },
+    settings: {
+      image: flags.image,
+      ...(flags.imagePullPolicy !== undefined && { imagePullPolicy: flags.imagePullPolicy }),
+      operator: { namespace: flags.ownNamespace, labels: OWN_LABELS },
+    },
     ...(flags.namespace !== undefined && { namespace: flags.namespace }),
   });
   const leader = new Leader({
     ...{ client, clock, random },
-    lease: { namespace: flags.ownNamespace, name: LEASE },
+    lease: { namespace: flags.ownNamespace, name: leaseOf(flags) },
     identity: `${hostname()}_${randomUUID()}`,
     onFailure: (error) => logger.warn({ err: error }, 'lease could not be renewed'),
   });
@@ -99,7 +110,8 @@ function parse(): Flags | undefined {
   try {
     const { values } = parseArgs({
       options: {
-        ...{ image: text, kubeconfig: text, namespace: text, 'own-namespace': text },
+        ...{ image: text, 'image-pull-policy': text, kubeconfig: text },
+        ...{ namespace: text, 'own-namespace': text },
         ...{ 'health-port': text, 'log-level': text, help: { type: 'boolean' } },
       },
     });
@@ -112,8 +124,13 @@ function parse(): Flags | undefined {
       usage('--health-port is no port');
     const logLevel = values['log-level'] ?? 'info';
     if (!['debug', 'info', 'warn', 'error'].includes(logLevel)) usage(`--log-level: there is no ${logLevel}`);
+    const policy = values['image-pull-policy'];
+    const imagePullPolicy = PULL_POLICIES.find((each) => each === policy);
+    if (policy !== undefined && imagePullPolicy === undefined) {
+      usage(`--image-pull-policy: there is no ${policy}`);
+    }
     const { image, kubeconfig, namespace } = values;
-    return { image, kubeconfig, namespace, ownNamespace, healthPort, logLevel };
+    return { image, imagePullPolicy, kubeconfig, namespace, ownNamespace, healthPort, logLevel };
   } catch (error) {
     usage((error as Error).message);
   }
