@@ -18,6 +18,9 @@ import {
 } from './fleet.ts';
 import { MTA_CONTAINER, withOverride } from './pod-override.ts';
 
+/** The image has both programs, and runs node: Dockerfile. */
+const MTA_MAIN = 'mta/main.js';
+
 /** After `spec.drain.timeout`, for what ends after the sessions: releases, a last sync, the log. */
 const CLOSING_SECONDS = 60;
 
@@ -68,7 +71,10 @@ function container(fleet: Fleet, settings: Pick<PodSettings, 'image' | 'imagePul
     name: MTA_CONTAINER,
     image: image.name ?? settings.image,
     ...(imagePullPolicy !== undefined && { imagePullPolicy }),
-    args: ['--config', POD_PATHS.config, '--name', '$(POD_NAME)', '--identity', POD_PATHS.identity],
+    args: [
+      ...[MTA_MAIN, '--config', POD_PATHS.config, '--name', '$(POD_NAME)'],
+      ...['--identity', POD_PATHS.identity],
+    ],
     env: [{ name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
     ports: [
       ...fleet.spec.listeners.map((listener) => ({
