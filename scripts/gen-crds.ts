@@ -8,19 +8,20 @@ import { renderCrd } from '../crds/render.ts';
 
 const FOLDER = 'crds/generated';
 
-export function crdFiles(root: string): Map<string, string | undefined> {
-  const files = new Map<string, string | undefined>(stale(root).map((path) => [path, undefined]));
+/** One file for each kind in a folder that has nothing else. */
+export function crdFiles(root: string, folder = FOLDER): Map<string, string | undefined> {
+  const files = new Map<string, string | undefined>(stale(root, folder).map((path) => [path, undefined]));
   for (const kind of kinds) {
     const yaml = stringify(renderCrd(kind), { lineWidth: 0, aliasDuplicateObjects: false });
     files.set(
-      `${FOLDER}/${GROUP}_${kind.plural}.yaml`,
+      `${folder}/${GROUP}_${kind.plural}.yaml`,
       `# Generated from crds/ by npm run gen. Do not edit.\n${yaml}`,
     );
   }
   return files;
 }
 
-function stale(root: string): string[] {
-  const entries = readdirSync(join(root, FOLDER), { withFileTypes: true });
-  return entries.filter((entry) => entry.isFile()).map((entry) => `${FOLDER}/${entry.name}`);
+function stale(root: string, folder: string): string[] {
+  const entries = readdirSync(join(root, folder), { withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => `${folder}/${entry.name}`);
 }

@@ -4,7 +4,9 @@
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { chartFiles } from './gen-chart.ts';
 import { crdFiles } from './gen-crds.ts';
+import { deployFiles } from './gen-deploy.ts';
 import { rfcIndexFiles } from './gen-rfc-index.ts';
 
 const root = resolve(import.meta.dirname, '..');
@@ -12,7 +14,12 @@ const root = resolve(import.meta.dirname, '..');
 /** Contents by path below the root; undefined for a file that should not be there. */
 export type Generated = ReadonlyMap<string, string | undefined>;
 
-const generated: Generated = new Map([...crdFiles(root), ...rfcIndexFiles(root)]);
+const generated: Generated = new Map([
+  ...crdFiles(root),
+  ...chartFiles(root),
+  ...rfcIndexFiles(root),
+  ...deployFiles(root),
+]);
 
 function current(path: string): string | undefined {
   try {
