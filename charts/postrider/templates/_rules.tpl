@@ -1,6 +1,6 @@
 {{/*
-What the operator asks of the API server, and nothing else: test/control-plane/chart.test.ts compares this list with the requests that
-it makes. Lists and watches can't be bounded by name; what is only ever made is neither updated nor deleted.
+What the operator asks of the API server, and nothing else: test/control-plane/chart-rights.test.ts compares this list with the requests
+that it makes. Lists and watches can't be bounded by name, nor can what is made. What is deleted was made for an MTA that goes.
 */}}
 {{- define "postrider.rules" -}}
 # Our kinds. Of a spec nothing is written: `patch` is for the finalizer of an MTA that holds mail.
@@ -9,7 +9,7 @@ it makes. Lists and watches can't be bounded by name; what is only ever made is 
   verbs: [list, watch]
 - apiGroups: [postrider.dev]
   resources: [mtas]
-  verbs: [patch]
+  verbs: [get, patch]
 - apiGroups: [postrider.dev]
   resources: [mtas/status, maildomains/status, mailrelays/status, mailtlspolicies/status, mailusers/status]
   verbs: [patch]
@@ -17,33 +17,30 @@ it makes. Lists and watches can't be bounded by name; what is only ever made is 
 - apiGroups: [postrider.dev]
   resources: [mtas/finalizers]
   verbs: [update]
-# Passwords and certificates are in Secrets that resources name, in any namespace that is looked after. What is made for fleets
-# (certificates, config) is created and patched; none is ever deleted.
+# What a fleet is made of. Passwords and certificates are in Secrets that resources name, in any namespace that is looked after; its own
+# certificates, and the secret part of its config, are in Secrets too.
 - apiGroups: [""]
-  resources: [secrets]
-  verbs: [list, watch, create, patch]
-# What a fleet is made of.
-- apiGroups: [""]
-  resources: [configmaps, services, serviceaccounts]
-  verbs: [list, watch, create, patch]
-# A volume goes when its pod has shown that it is empty.
-- apiGroups: [""]
-  resources: [persistentvolumeclaims]
+  resources: [secrets, configmaps, services, serviceaccounts]
   verbs: [list, watch, create, patch, delete]
 - apiGroups: [apps]
   resources: [statefulsets]
-  verbs: [list, watch, create, patch]
+  verbs: [list, watch, create, patch, delete]
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
-  verbs: [list, watch, create, patch]
+  verbs: [list, watch, create, patch, delete]
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
-  verbs: [list, watch, create, patch]
-# Pods are the StatefulSets' to make and to end.
+  verbs: [list, watch, create, patch, delete]
+# A volume goes when its pod has shown that it is empty. That is written down on it, as it is then.
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]
+  verbs: [get, list, watch, create, patch, delete]
+# Pods are the StatefulSets' to make. One that comes back to a volume that is being deleted has to go.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [list, watch]
+  verbs: [list, watch, delete]
+# Its own, and those of others about a fleet's objects: why a pod or a volume can't be made.
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [list, create, patch]
 {{- end }}
