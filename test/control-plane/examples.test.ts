@@ -9,7 +9,7 @@ import { systemClock } from '../../mta/clock.ts';
 import { systemRandom } from '../../mta/random.ts';
 import { Operator } from '../../operator/controllers/operator.ts';
 import type { OwnObject } from '../../operator/controllers/watched.ts';
-import type { KubeClient } from '../../operator/kube/client.ts';
+import { KubeClient } from '../../operator/kube/client.ts';
 import { type KubeObject, keyOf } from '../../operator/kube/resource.ts';
 import { CONFIG_MAPS, NAMESPACES, OWN_KINDS, SECRETS } from '../../operator/kube/resources.ts';
 import { certificateAuthority } from '../support/authority.ts';
@@ -29,6 +29,8 @@ interface Condition {
   readonly status: string;
   readonly message: string;
 }
+
+type Fleet = Manifest & { readonly spec: { readonly replicas: number } };
 
 /** Secrets that the README of an example asks for, by its command lines. */
 function secretsOf(example: string): { namespace: string; kind: string; name: string; keys: string[] }[] {
@@ -65,7 +67,10 @@ describeWithControlPlane('the examples', () => {
     client = plane.client();
     await installCrds(client);
     operator = new Operator({
-      ...{ client: plane.client(), clock: systemClock, random: systemRandom },
+      client: new KubeClient({
+        ...{ transport: plane.transport(), clock: systemClock, fieldManager: 'postrider' },
+      }),
+      ...{ clock: systemClock, random: systemRandom },
       logger: pino({ enabled: false }),
       settings: { image: 'mta', operator: { namespace: 'postrider-system', labels: { app: 'operator' } } },
       addressOf: ({ metadata }) => pods.get(keyOf(metadata))?.address,
@@ -101,6 +106,13 @@ describeWithControlPlane('the examples', () => {
     return manifestsIn(await kubectlOk(['kustomize', folder]));
   };
 
+  async function standIn(fleet: { namespace: string; name: string }, ordinal: number): Promise<void> {
+    const name = `${fleet.name}-${ordinal}`;
+    const pod = new StandIn(client, fleet, name);
+    pods.set(keyOf({ ...fleet, name }), pod);
+    await pod.start();
+  }
+
   async function becomesReady({ kind, metadata: { namespace, name } }: Manifest): Promise<void> {
     let conditions: readonly Condition[] = [];
     await waitFor(
@@ -129,12 +141,9 @@ describeWithControlPlane('the examples', () => {
     const manifests = await applied(example);
     const own = manifests.filter(({ apiVersion }) => apiVersion === API_VERSION);
     expect(own).toHaveLength(count);
-    for (const { metadata } of own.filter(({ kind }) => kind === 'MTA')) {
+    for (const { metadata, spec } of own.filter(({ kind }) => kind === 'MTA') as Fleet[]) {
       const fleet = { namespace: metadata.namespace!, name: metadata.name };
-      const name = `${metadata.name}-0`;
-      const pod = new StandIn(client, fleet, name);
-      pods.set(keyOf({ ...fleet, name }), pod);
-      await pod.start();
+      await Promise.all(Array.from({ length: spec.replicas }, (_, ordinal) => standIn(fleet, ordinal)));
     }
     for (const object of own) await becomesReady(object);
   });
@@ -181,9 +190,7 @@ describeWithControlPlane('the examples', () => {
       await domain('ready', 'mta');
       await domain('waits', 'without-pods');
       await domain('refused', 'nowhere');
-      const pod = new StandIn(client, { namespace: 'gitops', name: 'mta' }, 'mta-0');
-      pods.set('gitops/mta-0', pod);
-      await pod.start();
+      await standIn({ namespace: 'gitops', name: 'mta' }, 0);
       await becomesReady({
         apiVersion: API_VERSION,
         kind: 'MailDomain',
