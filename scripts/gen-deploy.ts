@@ -10,18 +10,19 @@ import { CHART } from './gen-chart.ts';
 
 const NAMESPACE = 'postrider-system';
 /** The oldest that the chart takes: whatever depends on newer ones has no place here. */
-const OLDEST = '1.31.0';
+export const OLDEST = '1.31.0';
 
 /** Values that differ from the chart's, by folder. The CRDs are a kustomization of their own. */
-export const FLAVOURS: Readonly<Record<string, readonly string[]>> = {
+const FLAVOURS: Readonly<Record<string, readonly string[]>> = {
   'deploy/cluster-wide': ['crds.install=false'],
   'deploy/namespaced': ['crds.install=false', `watchNamespace=${NAMESPACE}`],
 };
 
 /** Path of the helm that scripts/kubernetes-binaries.sh has built; undefined where it has not. */
-export function findHelm(root: string): string | undefined {
+function findHelm(root: string): string | undefined {
   const script = join(root, 'scripts/kubernetes-binaries.sh');
-  const path = execFileSync('sh', [script, '--helm'], { encoding: 'utf8' }).trim();
+  const folder = execFileSync('sh', [script, '--folder'], { encoding: 'utf8' }).trim();
+  const path = join(folder, 'helm');
   return existsSync(path) ? path : undefined;
 }
 

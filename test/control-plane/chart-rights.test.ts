@@ -24,9 +24,11 @@ import { freePort } from '../support/ports.ts';
 import { type Running, start } from '../support/processes.ts';
 import { waitFor } from '../support/wait.ts';
 import { type Access, isForbidden, may, tokenOf } from './support/accounts.ts';
+import { type AuditEvent, audit } from './support/audit.ts';
 import { describeWithControlPlane } from './support/binaries.ts';
-import { type AuditEvent, type ControlPlane, startControlPlane } from './support/control-plane.ts';
-import { CHART, helmOk, type Manifest, manifestsIn, ROOT, sets } from './support/helm.ts';
+import { ALONE, type ControlPlane, startControlPlane } from './support/control-plane.ts';
+import { CHART, helmOk, type Manifest, manifestsIn, sets } from './support/helm.ts';
+import { OPERATOR_MAIN } from './support/operator-process.ts';
 import { StandIn } from './support/stand-in.ts';
 
 /** Where the operator runs, in both modes. */
@@ -115,9 +117,10 @@ describeWithControlPlane('an operator with the rights that the chart gives it', 
   let plane: ControlPlane;
   let admin: KubeClient;
   const folder = temporaryFolder('chart-rights');
+  const log = audit();
 
   beforeAll(async () => {
-    plane = await startControlPlane({ audited: true });
+    plane = await startControlPlane({ ...ALONE, flags: log.flags });
     admin = plane.client();
     for (const name of [HOME, 'all', 'one', 'other']) await admin.create(NAMESPACES, { metadata: { name } });
   });
@@ -169,7 +172,7 @@ describeWithControlPlane('an operator with the rights that the chart gives it', 
       ]) {
         await waitFor('the roles to count', () => may(client, access));
       }
-      first = plane.requests().length;
+      first = log.events().length;
       const [deployment] = manifests.filter(({ kind }) => kind === 'Deployment');
       const { args } = (
         deployment as unknown as { spec: { template: { spec: { containers: { args: string[] }[] } } } }
@@ -179,7 +182,7 @@ describeWithControlPlane('an operator with the rights that the chart gives it', 
       operator = start(
         process.execPath,
         [
-          ...[join(ROOT, args[0]!.replace(/js$/, 'ts')), ...args.slice(1)],
+          ...args.map((arg) => (arg === 'operator/main.js' ? OPERATOR_MAIN : arg)),
           ...['--kubeconfig', kubeconfig, '--own-namespace', HOME, '--health-port', `${port}`],
         ],
         join(folder, `${namespace}.log`),
@@ -261,8 +264,8 @@ describeWithControlPlane('an operator with the rights that the chart gives it', 
 
     /** What the process has asked, for as long as the test itself has not asked with the same token. */
     function ours(): AuditEvent[] {
-      return plane
-        .requests()
+      return log
+        .events()
         .slice(first)
         .filter(
           ({ user, objectRef }) =>

@@ -17,6 +17,7 @@ import { type ControlPlane, startControlPlane } from './support/control-plane.ts
 import { CRDS } from './support/crds.ts';
 import {
   CHART,
+  FOR,
   helm,
   helmOk,
   installForeignCrds,
@@ -71,9 +72,9 @@ const kindsOf = (manifests: readonly Manifest[]): string[] => [...new Set(manife
 describeWithControlPlane('the chart', () => {
   describe('without a cluster', () => {
     it('passes helm lint, with its own values and with all that can be chosen', async () => {
-      await helmOk('lint', '--strict', CHART);
+      await helmOk('lint', '--strict', ...FOR, CHART);
       const all = ['watchNamespace=mail', 'metrics.serviceMonitor.enabled=true', 'crds.keep=false'];
-      await helmOk('lint', '--strict', CHART, ...sets(all));
+      await helmOk('lint', '--strict', ...FOR, CHART, ...sets(all));
     });
 
     it.each([
@@ -96,10 +97,11 @@ describeWithControlPlane('the chart', () => {
       ['metrics.enabled=false,metrics.serviceMonitor.enabled=true', 'enabled'],
       ['resources.limits.memory=lots', 'memory'],
       ['resources.limit.memory=1Gi', 'limit'],
+      ['heapMiB=16', 'heapMiB'],
       ['priorityClassName=Very High', 'priorityClassName'],
       ['imagePullSecrets[0]=pull', 'imagePullSecrets'],
     ])('refuses %s, and says where it is wrong', async (value, says) => {
-      const { code, stderr } = await helm('template', 'postrider', CHART, '--set', value);
+      const { code, stderr } = await helm('template', 'postrider', CHART, ...FOR, '--set', value);
       expect(code).not.toBe(0);
       expect(stderr).toContain('schema');
       expect(stderr).toContain(says);
@@ -109,7 +111,13 @@ describeWithControlPlane('the chart', () => {
       const digest = `sha256:${'ab'.repeat(32)}`;
       const manifests = await rendered(
         ...['image.repository=registry.example/mail/postrider', 'image.tag=v7', `image.digest=${digest}`],
-        ...['replicas=3', 'logLevel=debug', 'image.pullPolicy=Never', 'priorityClassName=high'],
+        ...[
+          'replicas=3',
+          'heapMiB=512',
+          'logLevel=debug',
+          'image.pullPolicy=Never',
+          'priorityClassName=high',
+        ],
         ...['podLabels.team=mail', 'podLabels.app\\.kubernetes\\.io/name=other', 'podAnnotations.a=b'],
         ...['imagePullSecrets[0].name=pull', 'nodeSelector.disk=fast', 'metrics.serviceMonitor.enabled=true'],
         ...['metrics.serviceMonitor.labels.release=prometheus', 'serviceAccount.name=op'],
@@ -132,7 +140,8 @@ describeWithControlPlane('the chart', () => {
         },
       });
       expect(spec.template.spec.containers[0]!.args).toEqual([
-        ...['operator/main.js', `--image=${image}`, '--image-pull-policy=Never', '--log-level=debug'],
+        ...['--max-old-space-size=512', '--max-semi-space-size=8', 'operator/main.js', `--image=${image}`],
+        ...['--image-pull-policy=Never', '--log-level=debug'],
       ]);
       expect(named(manifests, 'ServiceAccount')?.metadata.name).toBe('op');
       expect(named(manifests, 'ServiceMonitor')?.metadata.labels).toMatchObject({ release: 'prometheus' });
@@ -324,6 +333,7 @@ describeWithControlPlane('the chart', () => {
       const { containers } = deploymentOf(manifests).spec.template.spec;
       expect(containers[0]!.image).toBe('registry.example/postrider:0.1.0');
       expect(containers[0]!.args).toEqual([
+        ...['--max-old-space-size=256', '--max-semi-space-size=8'],
         ...['operator/main.js', '--image=registry.example/postrider:0.1.0'],
         ...['--image-pull-policy=IfNotPresent', '--namespace=$(POD_NAMESPACE)', '--log-level=info'],
       ]);

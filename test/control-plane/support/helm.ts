@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import type { KubeObject } from '../../../operator/kube/resource.ts';
+import { OLDEST } from '../../../scripts/gen-deploy.ts';
 import { temporaryFolder } from '../../support/folders.ts';
 import { type Finished, run, runOk } from '../../support/processes.ts';
 import { waitFor } from '../../support/wait.ts';
@@ -17,6 +18,9 @@ export interface Manifest extends KubeObject {
 
 /** `--set` for each. */
 export const sets = (values: readonly string[]): string[] => values.flatMap((value) => ['--set', value]);
+
+/** The oldest that the chart takes. */
+export const FOR = ['--kube-version', OLDEST];
 
 /** Nothing of this machine's own Helm is used. */
 const home = temporaryFolder('helm');
@@ -49,4 +53,6 @@ export const manifestsIn = (text: string): Manifest[] =>
 
 /** What the chart makes of these values. */
 export const rendered = async (...values: readonly string[]): Promise<Manifest[]> =>
-  manifestsIn(await helmOk('template', 'postrider', CHART, '-n', 'postrider-system', ...sets(values)));
+  manifestsIn(
+    await helmOk('template', 'postrider', CHART, ...FOR, '-n', 'postrider-system', ...sets(values)),
+  );
