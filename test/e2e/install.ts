@@ -1,54 +1,26 @@
-/** The operator in the cluster, with all that it may need: which rights are enough is another test's. */
-import { kinds } from '../../crds/kinds.ts';
-import { renderCrd } from '../../crds/render.ts';
+/** The operator in the cluster, by its chart, in a namespace that enforces the Pod Security Standard `restricted`. */
+import { CHART, helmOk, sets } from '../control-plane/support/helm.ts';
 import type { Cluster } from './cluster/cluster.ts';
 
 export const OPERATOR_NAMESPACE = 'postrider';
 export const OPERATOR = 'postrider-operator';
 
-const labels = { 'app.kubernetes.io/name': 'postrider', 'app.kubernetes.io/component': 'operator' };
-const metadata = { namespace: OPERATOR_NAMESPACE, name: OPERATOR };
-
-const objects = (image: string): object[] => [
-  ...kinds.map((kind) => renderCrd(kind)),
-  { apiVersion: 'v1', kind: 'Namespace', metadata: { name: OPERATOR_NAMESPACE } },
-  { apiVersion: 'v1', kind: 'ServiceAccount', metadata },
-  {
-    ...{
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'ClusterRoleBinding',
-      metadata: { name: OPERATOR },
-    },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
-    subjects: [{ kind: 'ServiceAccount', ...metadata }],
+const NAMESPACE = {
+  ...{ apiVersion: 'v1', kind: 'Namespace' },
+  metadata: {
+    name: OPERATOR_NAMESPACE,
+    labels: { 'pod-security.kubernetes.io/enforce': 'restricted' },
   },
-  {
-    ...{ apiVersion: 'apps/v1', kind: 'Deployment', metadata },
-    spec: {
-      replicas: 1,
-      selector: { matchLabels: labels },
-      template: {
-        metadata: { labels },
-        spec: {
-          serviceAccountName: OPERATOR,
-          containers: [
-            {
-              ...{ name: 'operator', image },
-              command: ['/usr/bin/node', 'operator/main.ts', '--image', image],
-              env: [{ name: 'POD_NAMESPACE', value: OPERATOR_NAMESPACE }],
-              readinessProbe: { httpGet: { path: '/readyz', port: 8081 }, periodSeconds: 1 },
-            },
-          ],
-        },
-      },
-    },
-  },
-];
+};
 
 /** Resolves when the operator is ready. */
 export async function install(cluster: Cluster, image: string): Promise<void> {
-  await cluster.apply(objects(image), '--server-side');
-  await operatorReady(cluster);
+  await cluster.apply([NAMESPACE], '--server-side');
+  const [repository, tag] = image.split(':');
+  // No registry can be reached: the nodes have it.
+  const values = [`image.repository=${repository}`, `image.tag=${tag}`, 'image.pullPolicy=Never'];
+  const on = ['--kubeconfig', cluster.kubeconfig, '--namespace', OPERATOR_NAMESPACE];
+  await helmOk('install', 'postrider', CHART, ...on, ...sets(values), '--wait', '--timeout', '110s');
 }
 
 export async function operatorReady({ kubectl }: Cluster): Promise<void> {

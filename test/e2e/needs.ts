@@ -18,7 +18,7 @@ const BINARIES = [
     'kube-proxy',
     'kubectl',
   ],
-  ...['coredns', 'pause'],
+  ...['coredns', 'pause', 'helm'],
 ];
 const FILES = ['/dev/fuse', '/usr/lib/cni/bridge', '/usr/lib/cni/host-local'];
 

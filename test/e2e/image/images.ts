@@ -1,10 +1,12 @@
 /** The archives that a cluster of the tests starts with. */
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { binary } from '../../control-plane/support/binaries.ts';
 import { temporaryFolder } from '../../support/folders.ts';
+import { ROOT } from '../../support/mta.ts';
+import { runOk } from '../../support/processes.ts';
 import type { ImageStore } from '../cluster/images.ts';
-import { application, nodeRoot } from './files.ts';
+import { nodeRoot } from './files.ts';
 
 export interface Archive {
   readonly image: string;
@@ -20,14 +22,19 @@ export async function pauseImage(store: ImageStore, folder: string): Promise<Arc
   return save(store, folder, { context, file, image: 'localhost/pause:1' });
 }
 
-/** Operator and mta, as this checkout has them. */
+/** Operator and mta by the Dockerfile, on a base that is made of this machine's Node. */
 export async function productImage(store: ImageStore, folder: string): Promise<Archive> {
-  const context = temporaryFolder('image');
-  mkdirSync(join(context, 'app'));
+  const context = temporaryFolder('node');
+  const file = join(context, 'Containerfile');
   await nodeRoot(join(context, 'root'));
-  application(join(context, 'app'));
-  const file = join(import.meta.dirname, 'Containerfile');
-  return save(store, folder, { context, file, image: 'localhost/postrider:test' });
+  writeFileSync(file, 'FROM scratch\nCOPY root/ /\n');
+  const base = 'localhost/node:24';
+  await store.build({ context, file, image: base });
+  await runOk('sh', [join(ROOT, 'scripts/image-files.sh')], { timeoutMs: 300_000 });
+  return save(store, folder, {
+    ...{ context: ROOT, file: join(ROOT, 'Dockerfile'), image: 'localhost/postrider:test' },
+    arguments: { BASE: base },
+  });
 }
 
 async function save(

@@ -34,7 +34,7 @@ export function operatorIsAway(world: () => World): void {
       await waitFor('more mail', () => load.sent > before + 50 && performance.now() - began > AWAY_MS, {
         timeoutMs: 60_000,
       });
-      await scale(1);
+      await scale(2);
       await operatorReady(cluster);
     });
     expect(totals).toMatchObject({ missing: [], duplicates: 0, damaged: [] });
