@@ -96,9 +96,6 @@ const MADE = [
   ...OPTIONAL.keys(),
 ];
 
-/** Nothing follows from a write of ours to one of these: the fleet needn't be looked at again for it. */
-const QUIET: ReadonlySet<ResourceType> = new Set([CONFIG_MAPS, SECRETS]);
-
 export interface WatchedDeps {
   readonly client: KubeClient;
   readonly clock: Clock;
@@ -153,7 +150,7 @@ export class Watched {
 
   /** What the API server has answered to a write: known before the watch tells, so that nothing is written twice. */
   wrote(type: ResourceType, object: KubeObject): void {
-    this.#reflectors.find((reflector) => reflector.type === type)?.take(object, { quietly: QUIET.has(type) });
+    this.#reflectors.find((reflector) => reflector.type === type)?.take(object);
   }
 
   get madeTypes(): readonly ResourceType[] {

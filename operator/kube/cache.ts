@@ -29,14 +29,14 @@ export class Cache<T extends KubeObject> {
   }
 
   /** Not where there is a newer one already: what we wrote is known before the watch has come to what was there before. */
-  put(object: T, { quietly = false }: { readonly quietly?: boolean } = {}): void {
+  put(object: T): void {
     const key = keyOf(object.metadata);
     const before = this.#objects.get(key);
     if (before !== undefined && isOlder(object, before)) return;
     this.#objects.set(key, object);
     // The same object again: a watch that goes on from an older version than it has to.
     const isSame = before !== undefined && versionOf(before) === versionOf(object);
-    if (!isSame && !quietly) this.#tell({ before, after: object });
+    if (!isSame) this.#tell({ before, after: object });
   }
 
   remove(key: string): void {

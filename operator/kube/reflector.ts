@@ -78,14 +78,10 @@ export class Reflector<T extends KubeObject> {
     return this.#deps.clock.monotonic() - this.#lastSeen;
   }
 
-  /**
-   * As a write of ours has made it. One that isn't known (any more) is the watch's to tell: it may be gone by now.
-   *
-   * @param quietly nobody is told: who wrote it knows
-   */
-  take(object: T, { quietly = false }: { readonly quietly?: boolean } = {}): void {
+  /** As a write of ours has made it. One that isn't known (any more) is the watch's to tell: it may be gone by now. */
+  take(object: T): void {
     const seen = this.cache.get(keyOf(object.metadata));
-    if (seen?.metadata.uid === object.metadata.uid) this.cache.put(this.#kept(object), { quietly });
+    if (seen?.metadata.uid === object.metadata.uid) this.cache.put(this.#kept(object));
   }
 
   start(): void {
