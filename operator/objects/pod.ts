@@ -47,18 +47,35 @@ export function ownTemplate(
         ...{ fsGroup: POD_USER, fsGroupChangePolicy: 'OnRootMismatch' },
         seccompProfile: { type: 'RuntimeDefault' },
       },
-      // Spread as far as it goes: mail is rather served by two pods of one node than by one.
-      topologySpreadConstraints: ['topology.kubernetes.io/zone', 'kubernetes.io/hostname'].map(
-        (topologyKey) => ({
-          ...{ maxSkew: 1, topologyKey, whenUnsatisfiable: 'ScheduleAnyway' },
-          labelSelector: { matchLabels: selectorOf(fleet) },
-        }),
-      ),
+      ...spread(selectorOf(fleet)),
       containers: [container(fleet, settings)],
       volumes: volumes(fleet),
     },
   };
 }
+
+/**
+ * Over nodes and zones, as far as it goes: mail is rather served by two pods of one node than by one. Zones are an affinity: a constraint
+ * for them leaves nodes without a zone out of all constraints.
+ */
+const spread = (matchLabels: Record<string, string>) => ({
+  topologySpreadConstraints: [
+    {
+      ...{ maxSkew: 1, topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: 'ScheduleAnyway' },
+      labelSelector: { matchLabels },
+    },
+  ],
+  affinity: {
+    podAntiAffinity: {
+      preferredDuringSchedulingIgnoredDuringExecution: [
+        {
+          weight: 100,
+          podAffinityTerm: { topologyKey: 'topology.kubernetes.io/zone', labelSelector: { matchLabels } },
+        },
+      ],
+    },
+  },
+});
 
 function container(fleet: Fleet, settings: Pick<PodSettings, 'image' | 'imagePullPolicy'>): Container {
   const { control, health, peers } = POD_PORTS;
