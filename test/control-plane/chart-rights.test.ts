@@ -11,6 +11,7 @@ import { KubeClient } from '../../operator/kube/client.ts';
 import type { KubeObject } from '../../operator/kube/resource.ts';
 import {
   NAMESPACES,
+  OPTIONAL,
   OWN_KINDS,
   PODS,
   SECRETS,
@@ -39,8 +40,16 @@ const RBAC = { group: 'rbac.authorization.k8s.io', version: 'v1' } as const;
 const CLUSTER_ROLES = { ...RBAC, plural: 'clusterroles', kind: 'ClusterRole', namespaced: false };
 const ROLE_BINDINGS = { ...RBAC, plural: 'rolebindings', kind: 'RoleBinding', namespaced: true };
 
+const right = (group: string, resource: string, verb: string): string =>
+  `${group === '' ? '' : `${group}/`}${resource} ${verb}`;
+
 /** Rights that this test has no use for, or not each time, and what they are for. */
 const AHEAD: ReadonlyMap<string, string> = new Map([
+  ...Array.from(OPTIONAL, ([{ group, plural }, by]) =>
+    ['list', 'watch', 'create', 'patch', 'delete'].map(
+      (verb) => [right(group, plural, verb), `${by}, which is not installed here`] as const,
+    ),
+  ).flat(),
   ['postrider.dev/mtas/finalizers update', 'OwnerReferencesPermissionEnforcement, which is off by default'],
   ['persistentvolumeclaims get', 'a pod that was leaving, in mode PerReplica, and is to serve again'],
   ['pods delete', 'a pod that comes back to a volume that is being deleted'],
@@ -55,8 +64,6 @@ interface Rule {
   readonly verbs: readonly string[];
 }
 
-const right = (group: string, resource: string, verb: string): string =>
-  `${group === '' ? '' : `${group}/`}${resource} ${verb}`;
 const rightsIn = (rules: readonly Rule[]): string[] =>
   rules.flatMap(({ apiGroups, resources, verbs }) =>
     apiGroups.flatMap((group) =>

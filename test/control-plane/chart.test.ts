@@ -12,15 +12,15 @@ import { deployFiles } from '../../scripts/gen-deploy.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { waitFor } from '../support/wait.ts';
 import { isForbidden } from './support/accounts.ts';
-import { describeWithControlPlane, describeWithForeignCrds } from './support/binaries.ts';
+import { describeWithControlPlane } from './support/binaries.ts';
 import { type ControlPlane, startControlPlane } from './support/control-plane.ts';
 import { CRDS } from './support/crds.ts';
+import { describeWithForeignCrds, installForeignCrds } from './support/foreign-crds.ts';
 import {
   CHART,
   FOR,
   helm,
   helmOk,
-  installForeignCrds,
   kubectlOk,
   type Manifest,
   manifestsIn,
@@ -283,7 +283,7 @@ describeWithControlPlane('the chart', () => {
 
     describeWithForeignCrds('for Prometheus', () => {
       it('has a ServiceMonitor that finds the Service of the metrics', async () => {
-        await installForeignCrds(plane.kubeconfig(), 'monitoring.coreos.com_servicemonitors.yaml');
+        await installForeignCrds(client);
         await helmOk('upgrade', 'postrider', CHART, ...on, '--set', 'metrics.serviceMonitor.enabled=true');
         const monitor = await get<Monitor>(SERVICE_MONITORS, OPERATOR);
         const labels = Object.entries(monitor!.spec.selector.matchLabels).map((label) => label.join('='));

@@ -39,6 +39,13 @@ that it makes. Lists and watches can't be bounded by name, nor can what is made.
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch, delete]
+# By choice of an MTA, where cert-manager and the Prometheus operator are installed: certificates, metrics and alerts.
+- apiGroups: [cert-manager.io]
+  resources: [certificates]
+  verbs: [list, watch, create, patch, delete]
+- apiGroups: [monitoring.coreos.com]
+  resources: [podmonitors, prometheusrules]
+  verbs: [list, watch, create, patch, delete]
 # Its own, and those of others about a fleet's objects: why a pod or a volume can't be made.
 - apiGroups: [events.k8s.io]
   resources: [events]

@@ -1,6 +1,6 @@
 /** Programs of Kubernetes: scripts/kubernetes-binaries.sh builds them, once for all checkouts. */
 import { execFileSync } from 'node:child_process';
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { describeUnless } from '../../support/debian.ts';
 
@@ -35,16 +35,4 @@ export function describeWithControlPlane(
   others: readonly string[] = [],
 ): void {
   describeUnless(missingBinaries([...CONTROL_PLANE, ...others]), REMEDY, name, tests);
-}
-
-const CRDS_SCRIPT = join(import.meta.dirname, '../../../scripts/foreign-crds.sh');
-const CRDS = execFileSync('sh', [CRDS_SCRIPT, '--folder'], { encoding: 'utf8' }).trim();
-
-/** File of a CRD of somebody else's. */
-export const foreignCrd = (name: string): string => join(CRDS, name);
-
-/** A `describe` that has them. */
-export function describeWithForeignCrds(name: string, tests: () => void): void {
-  const missing = existsSync(foreignCrd('complete')) ? [] : ['CRDs of others'];
-  describeUnless(missing, 'scripts/foreign-crds.sh fetches them', name, tests);
 }

@@ -41,7 +41,11 @@ export interface ControlPlaneOptions {
   readonly flags?: readonly string[];
 }
 
-export const ALONE = { address: '127.0.0.1', services: '10.96.0.0/16,fd00:96::/108', isWhole: false } as const;
+export const ALONE = {
+  address: '127.0.0.1',
+  services: '10.96.0.0/16,fd00:96::/108',
+  isWhole: false,
+} as const;
 
 export interface ControlPlane {
   transport(user?: User): Transport;

@@ -17,7 +17,7 @@ const folder = (): string => execFileSync('sh', [SCRIPT, '--folder'], { encoding
 export function describeWithForeignCrds(name: string, tests: () => void): void {
   if (existsSync(folder())) describeWithControlPlane(name, tests);
   else {
-    const missing = ['the CRDs of cert-manager and the Prometheus operator'];
+    const missing = ['the CRDs of others'];
     describeUnless(missing, 'scripts/foreign-crds.sh fetches them', name, tests);
   }
 }

@@ -5,8 +5,7 @@ import type { KubeObject } from '../../../operator/kube/resource.ts';
 import { OLDEST } from '../../../scripts/gen-deploy.ts';
 import { temporaryFolder } from '../../support/folders.ts';
 import { type Finished, run, runOk } from '../../support/processes.ts';
-import { waitFor } from '../../support/wait.ts';
-import { binary, foreignCrd } from './binaries.ts';
+import { binary } from './binaries.ts';
 
 export const ROOT = join(import.meta.dirname, '../../..');
 export const CHART = join(ROOT, 'charts/postrider');
@@ -38,15 +37,6 @@ export const helmOk = (...args: readonly string[]): Promise<string> =>
 
 export const kubectlOk = (args: readonly string[], input?: string): Promise<string> =>
   runOk(binary('kubectl'), args, { timeoutMs: 120_000, ...(input !== undefined && { input }) });
-
-/** CRDs of others, by their files. */
-export async function installForeignCrds(kubeconfig: string, ...names: readonly string[]): Promise<void> {
-  const files = names.flatMap((name) => ['-f', foreignCrd(name)]);
-  await kubectlOk(['--kubeconfig', kubeconfig, 'apply', '--server-side', ...files]);
-  const wait = ['wait', '--for=condition=Established', '--timeout=60s', ...files];
-  // kubectl fails for one that has no status yet.
-  await waitFor('the CRDs to be served', () => kubectlOk(['--kubeconfig', kubeconfig, ...wait]));
-}
 
 export const manifestsIn = (text: string): Manifest[] =>
   parseAllDocuments(text).flatMap((document) => (document.toJS() as Manifest | null) ?? []);
