@@ -23,7 +23,7 @@ import { waitFor } from '../support/wait.ts';
 import { describeWithControlPlane } from './support/binaries.ts';
 import { type ControlPlane, startControlPlane } from './support/control-plane.ts';
 import { installCrds } from './support/crds.ts';
-import { conditionIn, domainSpec, OwnKinds, relaySpec } from './support/own-kinds.ts';
+import { conditionIn, domainSpec, OwnKinds, relaySpec, SLOW_MS } from './support/own-kinds.ts';
 import { StandIn } from './support/stand-in.ts';
 
 const FLEET = { namespace: 'mail', name: 'mta' };
@@ -89,6 +89,7 @@ describeWithControlPlane('what is wrong', () => {
       () =>
         pods.every(({ config }) => config?.domains.some((each) => each.domain === `${name}.example.test`)) ||
         undefined,
+      { timeoutMs: SLOW_MS },
     );
   }
 
@@ -158,10 +159,14 @@ describeWithControlPlane('what is wrong', () => {
     expect(message).toContain('mail/first');
     await own.told('MailDomain', 'second', 'Conflicted');
     await own.becomes('MailDomain', 'first', 'Ready=True');
-    await waitFor('the MTA to count it', async () => {
-      const { status } = (await own.get('MTA', 'mta'))!;
-      return (status!['attached'] as { refused: number }).refused === 1;
-    });
+    await waitFor(
+      'the MTA to count it',
+      async () => {
+        const { status } = (await own.get('MTA', 'mta'))!;
+        return (status!['attached'] as { refused: number }).refused === 1;
+      },
+      { timeoutMs: SLOW_MS },
+    );
     await flowsOn();
     await client.delete(OWN_KINDS.get('MailDomain')!, inNamespace('mail', 'second'));
   });
@@ -263,10 +268,14 @@ describeWithControlPlane('what is wrong', () => {
       message: '0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims.',
     };
     await podStatus('mta-1', { phase: 'Pending', conditions: [unplaced] });
-    const found = await waitFor('the reason of the claim', async () => {
-      const condition = conditionIn(await own.get('MTA', 'mta'), 'Ready');
-      return condition?.reason === 'VolumePending' && condition.message.includes('not found') && condition;
-    });
+    const found = await waitFor(
+      'the reason of the claim',
+      async () => {
+        const condition = conditionIn(await own.get('MTA', 'mta'), 'Ready');
+        return condition?.reason === 'VolumePending' && condition.message.includes('not found') && condition;
+      },
+      { timeoutMs: SLOW_MS },
+    );
     expect(found.message).toContain('PersistentVolumeClaim mta-queue has no volume yet (10Gi, ReadWriteMany');
     expect(found.message).toContain('storageclass.storage.k8s.io "nfs" not found: see that');
     await own.told('MTA', 'mta', 'VolumePending');
@@ -290,10 +299,14 @@ describeWithControlPlane('what is wrong', () => {
       ...{ reportingController: 'statefulset-controller', reportingInstance: 'statefulset-controller-1' },
       regarding: { apiVersion: 'apps/v1', kind: 'StatefulSet', ...FLEET },
     } as KubeObject);
-    const { message } = await waitFor('the reason of the StatefulSet', async () => {
-      const condition = conditionIn(await own.get('MTA', 'mta'), 'Ready');
-      return condition?.reason === 'PodsMissing' && condition.message.includes('quota') && condition;
-    });
+    const { message } = await waitFor(
+      'the reason of the StatefulSet',
+      async () => {
+        const condition = conditionIn(await own.get('MTA', 'mta'), 'Ready');
+        return condition?.reason === 'PodsMissing' && condition.message.includes('quota') && condition;
+      },
+      { timeoutMs: SLOW_MS },
+    );
     expect(message).toContain(
       '1 of 2 pods exist: create Pod mta-1 in StatefulSet mta failed error: exceeded quota',
     );

@@ -5,6 +5,9 @@ import type { KubeObject } from '../../../operator/kube/resource.ts';
 import { EVENTS, OWN_KINDS } from '../../../operator/kube/resources.ts';
 import { waitFor } from '../../support/wait.ts';
 
+/** A bound for what takes a second: machines may be slow, and shared by many. */
+export const SLOW_MS = 60_000;
+
 export interface SeenCondition {
   readonly type: string;
   readonly status: string;
@@ -61,7 +64,7 @@ export class OwnKinds {
   }
 
   /** @param wanted `Ready=False/SecretNotFound`, or without the reason; of the newest generation */
-  becomes(kind: string, name: string, wanted: string, timeoutMs = 30_000): Promise<SeenCondition> {
+  becomes(kind: string, name: string, wanted: string, timeoutMs = SLOW_MS): Promise<SeenCondition> {
     const [, type, status, reason] = /^(\w+)=(\w+)(?:\/(\w+))?$/.exec(wanted)!;
     let last: OwnObject | undefined;
     return waitFor(
@@ -85,8 +88,10 @@ export class OwnKinds {
 
   /** Waits for an event with that reason. */
   told(kind: string, name: string, reason: string): Promise<SeenEvent> {
-    return waitFor(`an event ${reason} of ${kind} ${name}`, async () =>
-      (await this.events(kind, name)).find((event) => event.reason === reason),
+    return waitFor(
+      `an event ${reason} of ${kind} ${name}`,
+      async () => (await this.events(kind, name)).find((event) => event.reason === reason),
+      { timeoutMs: SLOW_MS },
     );
   }
 }
