@@ -38,7 +38,7 @@ export async function startOperator(
           if (running.ended() !== undefined) throw new Error(running.output());
           return (await fetch(`http://127.0.0.1:${port}/readyz`)).status === 200;
         },
-        { timeoutMs: 60_000 },
+        { timeoutMs: 120_000 },
       );
     },
   };
