@@ -13,7 +13,7 @@ node scripts/image-programs.ts "$app"
 cp package.json package-lock.json LICENSE "$app"
 
 cd "$app"
-npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
+npm ci --prefer-offline --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
 npm sbom --package-lock-only --omit=dev --sbom-format=cyclonedx --sbom-type=application >sbom.cdx.json
 
 # What only compilers and people read. Licences stay.

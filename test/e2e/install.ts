@@ -4,6 +4,7 @@ import type { Cluster } from './cluster/cluster.ts';
 
 export const OPERATOR_NAMESPACE = 'postrider';
 export const OPERATOR = 'postrider-operator';
+const RELEASE = 'postrider';
 
 const NAMESPACE = {
   ...{ apiVersion: 'v1', kind: 'Namespace' },
@@ -19,9 +20,15 @@ export async function install(cluster: Cluster, image: string): Promise<void> {
   const [repository, tag] = image.split(':');
   // No registry can be reached: the nodes have it.
   const values = [`image.repository=${repository}`, `image.tag=${tag}`, 'image.pullPolicy=Never'];
-  const on = ['--kubeconfig', cluster.kubeconfig, '--namespace', OPERATOR_NAMESPACE];
-  await helmOk('install', 'postrider', CHART, ...on, ...sets(values), '--wait', '--timeout', '110s');
+  await helmOk('install', RELEASE, CHART, ...on(cluster), ...sets(values), '--wait', '--timeout', '110s');
 }
+
+/** CRDs, and with them all fleets, stay. */
+export async function uninstall(cluster: Cluster): Promise<void> {
+  await helmOk('uninstall', RELEASE, ...on(cluster), '--wait', '--timeout', '110s');
+}
+
+const on = ({ kubeconfig }: Cluster) => ['--kubeconfig', kubeconfig, '--namespace', OPERATOR_NAMESPACE];
 
 export async function operatorReady({ kubectl }: Cluster): Promise<void> {
   const which = ['--namespace', OPERATOR_NAMESPACE, `deployment/${OPERATOR}`];

@@ -26,6 +26,8 @@ import { makeSharedVolume } from './volumes.ts';
 export interface World {
   readonly cluster: Cluster;
   readonly servers: Servers;
+  /** Of the operator and the mta; each node has it. */
+  readonly image: string;
   /** Address of the fleet's Service. */
   readonly service: string;
   /** Clients of this machine come from here: through a node to a pod of another, or of its own. */
@@ -53,7 +55,8 @@ export async function startWorld(): Promise<World> {
     const { image, archive } = await productImage(cluster.images, cluster.places.folder);
     await cluster.load(archive);
     await install(cluster, image);
-    await cluster.client.create(NAMESPACES, { metadata: { name: NAMESPACE } });
+    const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
+    await cluster.client.create(NAMESPACES, { metadata: { name: NAMESPACE, labels } });
     await makeSharedVolume(cluster, 'queue');
     servers = await startServers(cluster, NAMESPACE);
     const clients = [cluster.places.network, cluster.places.pods];
@@ -66,7 +69,7 @@ export async function startWorld(): Promise<World> {
       relay('everything', '*', 'smart-host'),
     ]);
     await fleetReady(cluster);
-    return { cluster, servers, service: await serviceOf(cluster, FLEET), clients, stop };
+    return { cluster, servers, image, service: await serviceOf(cluster, FLEET), clients, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -3,8 +3,8 @@ import { expect, it } from 'vitest';
 import { SmtpClient } from '../../support/smtp-client.ts';
 import { waitFor } from '../../support/wait.ts';
 import { domain } from '../fleet.ts';
-import { OPERATOR, OPERATOR_NAMESPACE, operatorReady } from '../install.ts';
-import { fleetReady, podsOf, podsReady, underLoad, type World } from '../world.ts';
+import { install, OPERATOR, OPERATOR_NAMESPACE, operatorReady, uninstall } from '../install.ts';
+import { fleetReady, type Pod, podsOf, podsReady, underLoad, type World } from '../world.ts';
 
 const AWAY_MS = 20_000;
 
@@ -44,5 +44,23 @@ export function operatorIsAway(world: () => World): void {
     await client.command('MAIL FROM:<anna@sender.test>');
     expect((await client.command('RCPT TO:<bob@meanwhile.test>')).code).toBe(250);
     client.close();
+  });
+
+  it('the product is uninstalled and installed again, and fleets and their mail know nothing of it', async () => {
+    const { cluster, image } = world();
+    const before = await podsReady(cluster);
+    const totals = await underLoad(world(), async (load) => {
+      await uninstall(cluster);
+      expect(await cluster.kubectl('get', 'pods', '--namespace', OPERATOR_NAMESPACE, '--output=name')).toBe(
+        '',
+      );
+      const sent = load.sent;
+      await waitFor('more mail', () => load.sent > sent + 50, { timeoutMs: 60_000 });
+      await install(cluster, image);
+      await fleetReady(cluster);
+    });
+    expect(totals).toMatchObject({ missing: [], duplicates: 0, damaged: [] });
+    const uids = (pods: readonly Pod[]) => pods.map(({ metadata }) => metadata.uid);
+    expect(uids(await podsReady(cluster))).toEqual(uids(before));
   });
 }
