@@ -355,7 +355,9 @@ describeWithControlPlane('what is wrong', () => {
   it('is told once, also by an operator that is started anew', async () => {
     const credentials = { username: 'u', secretRef: { name: 'nowhere' } };
     await own.apply('MailRelay', 'out', relaySpec({ credentials }));
-    await own.told('MailRelay', 'out', 'SecretNotFound');
+    await waitFor('it to be told', async () =>
+      (await own.events('MailRelay', 'out')).some(({ note = '' }) => note.includes('Secret nowhere')),
+    );
     const seen = async () =>
       (await own.events('MailRelay', 'out'))
         .map(({ metadata, series }) => `${metadata.name} ${series?.count ?? 1}`)
