@@ -101,10 +101,18 @@ async function strike(pods: readonly Mta[], fraction: () => number): Promise<num
       victims.map(async (pod) => {
         await sleep(fraction() * 100);
         await pod.kill9();
-        await pod.restart();
+        // One that is being emptied remembers that, and is never ready.
+        await pod.restart({ wait: pod !== leaving });
       }),
     );
-    left.push((await queue(leaving)).messages);
+    const { messages } = await waitFor(
+      'the pod that leaves to answer',
+      () => queue(leaving).catch(() => undefined),
+      {
+        timeoutMs: 60_000,
+      },
+    );
+    left.push(messages);
   }
   return left;
 }
