@@ -97,7 +97,10 @@ describe('a fleet of three', () => {
       return report?.refusal && report;
     });
     expect(revision).toBe(2);
-    expect(refusal).toEqual({ revision: 3, reason: "log can't change while the process runs" });
+    expect(refusal).toEqual({
+      revision: 3,
+      reason: "log can't change while the process runs: restart it with the new config",
+    });
     push.push(shared(4));
     await waitFor('revision 4', () => push.reports.get('mta-0')?.revision === 4);
     expect(push.reports.get('mta-0')?.refusal).toBeUndefined();
