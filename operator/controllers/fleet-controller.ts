@@ -21,7 +21,7 @@ import { SECRETS } from '../kube/resources.ts';
 import type { SeenPod } from '../life/facts.ts';
 import type { LifePlan } from '../life/plan.ts';
 import { type LifeState, lifeState } from '../life/state.ts';
-import { type Fleet, names, POD_PORTS, type PodSettings, selectorOf } from '../objects/fleet.ts';
+import { type Fleet, isOf, names, POD_PORTS, type PodSettings } from '../objects/fleet.ts';
 import { objectsOf } from '../objects/objects.ts';
 import { ConfigPush, type PodReport } from '../pods/config-push.ts';
 import { ControlClient, type PodAddress } from '../pods/control-client.ts';
@@ -348,12 +348,7 @@ export class FleetController {
   }
 
   #pods(fleet: { readonly namespace: string; readonly name: string }): PodObject[] {
-    const selector = Object.entries(selectorOf(fleet));
-    return [...this.#deps.watched.pods.values()].filter(
-      ({ metadata }) =>
-        metadata.namespace === fleet.namespace &&
-        selector.every(([label, value]) => metadata.labels?.[label] === value),
-    );
+    return [...this.#deps.watched.pods.values()].filter(({ metadata }) => isOf(fleet, metadata));
   }
 
   #addressesOf(pods: readonly PodObject[]): PodAddress[] {

@@ -5,7 +5,7 @@ import { keyOf } from '../kube/resource.ts';
 import { OWN_KINDS, PODS, VOLUME_CLAIMS } from '../kube/resources.ts';
 import { claimOf, factsOf, PROOF, proofIn, type SeenPod, type VolumeClaimObject } from '../life/facts.ts';
 import { type LifePlan, planLife } from '../life/plan.ts';
-import { type Fleet, names, selectorOf } from '../objects/fleet.ts';
+import { type Fleet, isOf, isOurs, names } from '../objects/fleet.ts';
 import type { OwnObject, Watched } from './watched.ts';
 
 /** On an MTA, from before its first pod until its mail is taken care of. */
@@ -19,11 +19,6 @@ export const isPaused = ({ metadata }: OwnObject): boolean =>
 export class FleetLife {
   readonly #client: KubeClient;
   readonly #watched: Watched;
-  /** Claims that were written and have not come by the watch yet, with the version that they were written over. */
-  readonly #written = new Map<
-    string,
-    { readonly watched: string | undefined; readonly claim: VolumeClaimObject }
-  >();
 
   constructor(client: KubeClient, watched: Watched) {
     this.#client = client;
@@ -38,10 +33,7 @@ export class FleetLife {
   }
 
   plan(fleet: Fleet, pods: readonly SeenPod[]): LifePlan {
-    const claims = Array.from(
-      this.#watched.made(VOLUME_CLAIMS).values(),
-      ({ metadata }) => this.#claim(keyOf(metadata))!,
-    );
+    const claims = this.#watched.made(VOLUME_CLAIMS).values() as Iterable<VolumeClaimObject>;
     return planLife(factsOf(fleet, { replicas: this.replicas(fleet), pods, claims }));
   }
 
@@ -53,15 +45,12 @@ export class FleetLife {
   /** Before the StatefulSet is written: what is proven is written down, on the volume as it was seen. */
   async before({ namespace }: Fleet, plan: LifePlan): Promise<void> {
     for (const [name, proof] of plan.proven) {
-      const key = keyOf({ namespace, name });
-      const resourceVersion = this.#claim(key)?.metadata.resourceVersion;
+      const resourceVersion = this.#claim(namespace, name)?.metadata.resourceVersion;
       const metadata = { resourceVersion, annotations: { [PROOF]: proof } };
-      const claim = await this.#client.patch<VolumeClaimObject>(
+      this.#watched.wrote(
         VOLUME_CLAIMS,
-        { namespace, name },
-        { metadata },
+        await this.#client.patch(VOLUME_CLAIMS, { namespace, name }, { metadata }),
       );
-      this.#wrote(key, claim);
     }
   }
 
@@ -92,11 +81,12 @@ export class FleetLife {
   /** After it: volumes that nobody has any more. */
   async after({ namespace }: Fleet, { removed }: LifePlan): Promise<void> {
     for (const name of removed) {
-      const seen = this.#claim(keyOf({ namespace, name }));
+      const seen = this.#claim(namespace, name);
       if (seen === undefined || seen.metadata.deletionTimestamp !== undefined) continue;
       const { uid, resourceVersion } = seen.metadata;
       await this.#client.delete(VOLUME_CLAIMS, { namespace, name }, { uid, resourceVersion });
-      this.#wrote(keyOf({ namespace, name }), {
+      // So that it isn't deleted twice; what the watch tells is newer.
+      this.#watched.wrote(VOLUME_CLAIMS, {
         ...seen,
         metadata: { ...seen.metadata, deletionTimestamp: 'now' },
       });
@@ -105,16 +95,11 @@ export class FleetLife {
 
   /** Everything that was made for an MTA goes, but for volumes; then the MTA itself. */
   async end(fleet: Fleet, { metadata }: OwnObject): Promise<void> {
-    const selector = Object.entries(selectorOf(fleet));
     for (const type of this.#watched.madeTypes) {
       if (type === VOLUME_CLAIMS) continue;
-      for (const made of this.#watched.made(type).values()) {
-        const { namespace, labels = {}, deletionTimestamp } = made.metadata;
-        const isOurs =
-          labels['app.kubernetes.io/managed-by'] === 'postrider' &&
-          selector.every(([label, value]) => labels[label] === value);
-        if (namespace !== fleet.namespace || !isOurs || deletionTimestamp !== undefined) continue;
-        await this.#client.delete(type, made.metadata);
+      for (const { metadata: made } of this.#watched.made(type).values()) {
+        if (!isOurs(made) || !isOf(fleet, made) || made.deletionTimestamp !== undefined) continue;
+        await this.#client.delete(type, made);
       }
     }
     const left = await this.#client.get(OWN_KINDS.get('MTA')!, metadata);
@@ -131,18 +116,7 @@ export class FleetLife {
     } as OwnObject);
   }
 
-  #wrote(key: string, claim: VolumeClaimObject): void {
-    const watched = this.#watched.made(VOLUME_CLAIMS).get(key)?.metadata.resourceVersion;
-    this.#written.set(key, { watched, claim });
-  }
-
-  /** As it is watched, or as it was written since. */
-  #claim(key: string): VolumeClaimObject | undefined {
-    const seen = this.#watched.made(VOLUME_CLAIMS).get(key) as VolumeClaimObject | undefined;
-    const written = this.#written.get(key);
-    if (seen === undefined || written === undefined) return seen;
-    if (seen.metadata.resourceVersion === written.watched) return written.claim;
-    this.#written.delete(key);
-    return seen;
+  #claim(namespace: string, name: string): VolumeClaimObject | undefined {
+    return this.#watched.made(VOLUME_CLAIMS).get(keyOf({ namespace, name }));
   }
 }

@@ -86,6 +86,14 @@ export const MANAGED_BY = 'app.kubernetes.io/managed-by=postrider';
 export const isOurs = ({ labels }: { readonly labels?: Readonly<Record<string, string>> }): boolean =>
   labels?.['app.kubernetes.io/managed-by'] === 'postrider';
 
+/** Whether it was made for this fleet, or is a pod of it. */
+export const isOf = (
+  fleet: Pick<Fleet, 'namespace' | 'name'>,
+  { namespace, labels }: { readonly namespace?: string; readonly labels?: Readonly<Record<string, string>> },
+): boolean =>
+  namespace === fleet.namespace &&
+  Object.entries(selectorOf(fleet)).every(([label, value]) => labels?.[label] === value);
+
 const labelsOf = (fleet: Fleet): Record<string, string> => ({
   ...selectorOf(fleet),
   'app.kubernetes.io/managed-by': 'postrider',
