@@ -46,6 +46,20 @@ afterEach(async () => {
   await stopped;
 });
 
+/** Of a kind that needn't be there. Returns the resources that it has told to be there by now. */
+function optional(): string[] {
+  const installed: string[] = [];
+  reflector = new Reflector(
+    {
+      client: new KubeClient({ transport: server.transport, clock, fieldManager: 'test' }),
+      ...{ clock, random: seeded(1), onFailure: (error) => failures.push(error) },
+      onInstalled: ({ plural }) => installed.push(plural),
+    },
+    ...([SECRETS, {}, undefined, true] as const),
+  );
+  return installed;
+}
+
 const names = () => [...reflector.cache.values()].map(({ metadata }) => metadata.name).sort();
 
 /** The next request, which must be a list; answers it. */
@@ -194,15 +208,7 @@ describe('a reflector', () => {
   });
 
   it("has none of a kind that needn't be there, until it is", async () => {
-    const installed: string[] = [];
-    reflector = new Reflector(
-      {
-        client: new KubeClient({ transport: server.transport, clock, fieldManager: 'test' }),
-        ...{ clock, random: seeded(1), onFailure: (error) => failures.push(error) },
-        onInstalled: ({ plural }) => installed.push(plural),
-      },
-      ...([SECRETS, {}, undefined, true] as const),
-    );
+    const installed = optional();
     reflector.start();
     for (const [i, code] of [404, 403].entries()) {
       (await server.request(next)).answer(code, statusOf(code, code === 404 ? 'NotFound' : 'Forbidden'));
@@ -224,6 +230,19 @@ describe('a reflector', () => {
     next += 1;
     await waitFor('the kind to be gone', () => names().length === 0);
     expect(failures).toHaveLength(1);
+  });
+
+  it('asks for a kind that was not there as soon as a write has shown that it is', async () => {
+    const installed = optional();
+    reflector.start();
+    (await server.request(next)).answer(404, statusOf(404, 'NotFound'));
+    next += 1;
+    await waitFor('the answer', () => reflector.synced);
+    await settleDown();
+    reflector.take(objectOf('a', '1'));
+    await list('5', objectOf('a', '1'));
+    await watch('5');
+    expect([...installed, ...names()]).toEqual(['secrets', 'a']);
   });
 
   it('lists again after an hour', async () => {

@@ -78,8 +78,12 @@ export class Reflector<T extends KubeObject> {
     return this.#deps.clock.monotonic() - this.#lastSeen;
   }
 
-  /** As a write of ours has made it. One that isn't known (any more) is the watch's to tell: it may be gone by now. */
+  /**
+   * As a write of ours has made it. One that isn't known (any more) is the watch's to tell: it may be gone by now. A write also shows that
+   * the kind is there: where it wasn't, it is asked for at once.
+   */
   take(object: T): void {
+    if (this.#isAbsent) this.#endPause();
     const seen = this.cache.get(keyOf(object.metadata));
     if (seen?.metadata.uid === object.metadata.uid) this.cache.put(this.#kept(object));
   }
