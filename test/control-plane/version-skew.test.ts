@@ -108,7 +108,7 @@ describeWithControlPlane('pods of another version', () => {
     await waitFor('the first to have it', () => first!.revision > revision, { timeoutMs: 30_000 });
     expect(second!.revision).toBe(revision);
     expect(await stored()).toEqual(before);
-    expect(programmed(1).message).toContain('Pod mta-1 ');
+    await waitFor('the other to be named', () => programmed(1).message.includes('Pod mta-1 '));
   });
 
   it('all is as it should be when the last one is replaced', async () => {
