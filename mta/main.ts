@@ -68,8 +68,8 @@ async function supervise({ config: file, name, identity: folder }: Flags): Promi
   );
   const logger = createLogger(config.log.level, 'supervisor', destination);
   warnOfMount(config.queue.path, logger);
-  const supervisor = new Supervisor(config, {
-    spawn: () => spawnWorker(config.log.level),
+  const supervisor: Supervisor = new Supervisor(config, {
+    spawn: () => spawnWorker(supervisor.config.log.level),
     clock: systemClock,
     logger,
     verifier: createVerifier({ clock: systemClock, random: systemRandom }),

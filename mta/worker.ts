@@ -19,8 +19,7 @@ import { Flow } from './flow.ts';
 import { heloName } from './helo.ts';
 import { Listeners } from './listeners.ts';
 import type { LogDestination } from './log/destination.ts';
-import { openMailLog } from './log/open.ts';
-import type { MailLog } from './log/types.ts';
+import { type OpenMailLog, openMailLog } from './log/open.ts';
 import { createMoving, type Moving } from './moving.ts';
 import { createVerifier } from './policy/verifier.ts';
 import { nodeDisk } from './queue/disk.ts';
@@ -43,7 +42,7 @@ import { within } from './within.ts';
 /** What exists once a worker has started. */
 interface Parts {
   readonly queue: LaneQueue;
-  readonly log: MailLog;
+  readonly log: OpenMailLog;
   readonly flow: Flow;
   readonly sessions: Sessions;
   readonly scheduler: Scheduler;
@@ -201,9 +200,12 @@ export function createWorker(
   async function load(config: MtaConfig, place: Place): Promise<void> {
     const before = loaded;
     try {
-      const { listeners, scheduler } = running();
+      const { listeners, scheduler, log } = running();
       loaded = compile(config, place);
+      const changeLog = await log.prepare(config.log);
       if (!leaving) await listeners.load(config, 1 / place.workers);
+      changeLog();
+      logger.level = config.log.level;
       await wakeRerouted(scheduler, before.setup, loaded.setup);
     } catch (error) {
       metrics.configRefused();

@@ -43,7 +43,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 const writerOf = (writer: string, days = 7, path = folder): HistoryWriter =>
-  createHistoryWriter({ path, days, writer, clock, onError: (error) => errors.push(error) });
+  createHistoryWriter({ path, days: () => days, writer, clock, onError: (error) => errors.push(error) });
 
 const record = (id: string, more: Partial<HistoryRecord> = {}): HistoryRecord => ({
   time: new Date(now).toISOString(),

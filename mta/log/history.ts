@@ -22,7 +22,8 @@ export interface HistoryWriter {
 export interface HistoryOptions {
   /** Folder; made where it doesn't exist. */
   readonly path: string;
-  readonly days: number;
+  /** 0 where none is to be kept. Asked whenever it matters: it may change. */
+  readonly days: () => number;
   /** Names this process among those that write to the folder: letters, digits, `-` and `_`. */
   readonly writer: string;
   readonly clock: Clock;
@@ -119,7 +120,7 @@ export function createHistoryWriter({ path, days, writer, clock, onError }: Hist
   async function startDay(day: string): Promise<void> {
     await mkdir(path, { recursive: true });
     // A file that can't be removed is no reason to write no more.
-    await expireHistory(path, days, clock.now()).catch(onError);
+    await expireHistory(path, days(), clock.now()).catch(onError);
     unsure.clear();
     expiredOn = day;
   }
@@ -138,6 +139,7 @@ export function createHistoryWriter({ path, days, writer, clock, onError }: Hist
 
   return {
     append(record) {
+      if (days() === 0) return;
       const line = `${JSON.stringify(record)}\n`;
       waiting.push({ day: record.time.slice(0, 10), line });
       length += line.length;

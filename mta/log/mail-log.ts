@@ -19,8 +19,7 @@ export interface MailLogOptions {
   readonly destination: LogDestination;
   readonly clock: Clock;
   readonly redact: Redact;
-  /** Absent where none is kept. */
-  readonly history: HistoryWriter | undefined;
+  readonly history: HistoryWriter;
 }
 
 export function createMailLog({ destination, clock, redact, history }: MailLogOptions): MailLog {
@@ -101,7 +100,6 @@ export function createMailLog({ destination, clock, redact, history }: MailLogOp
       const fields = attemptFields(event);
       const { outcome, member, movedAs, firstId } = event;
       logger.info({ ...fields, outcome, member, movedAs }, 'ended');
-      if (history === undefined) return;
       const record: HistoryRecord = {
         time: isoTime(clock.now()),
         id: event.id,
@@ -126,7 +124,6 @@ export function createMailLog({ destination, clock, redact, history }: MailLogOp
         { id, firstId, from, to: addressList(here, redact), recipients: here.length, size, member },
         'taken',
       );
-      if (history === undefined) return;
       const now = clock.now();
       for (const job of jobs) {
         for (const recipient of job.recipients) {
@@ -146,7 +143,7 @@ export function createMailLog({ destination, clock, redact, history }: MailLogOp
       }
     },
     async close() {
-      await Promise.all([destination.flush(), history?.close()]);
+      await Promise.all([destination.flush(), history.close()]);
     },
   };
 }

@@ -75,6 +75,21 @@ describe('openMailLog', () => {
     expect(lines).toHaveLength(2);
   });
 
+  it('takes what another config says while it is written to', async () => {
+    const log = await open({ historyDays: 0 });
+    log.ended(ended);
+    const change = await log.prepare(config({ redactAddresses: true }));
+    log.ended(ended);
+    change();
+    log.ended(ended);
+    await log.close();
+    expect(lines.map((line) => line.includes('anna'))).toEqual([true, true, false]);
+    const everything = { limit: 10 };
+    const found = await Array.fromAsync(searchHistory(join(folder, 'history'), everything, (each) => each));
+    expect(found).toHaveLength(1);
+    expect(JSON.stringify(found)).not.toContain('anna');
+  });
+
   it('says that the folder can’t be used, and what to do', async () => {
     const historyPath = join(folder, 'a-file');
     writeFileSync(historyPath, '');

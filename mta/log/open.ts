@@ -1,6 +1,6 @@
 /**
- * Opens the mail log that a config describes: redaction, history and destination together. Rejects where the folder
- * of the history can't be made, read or written, with what to do about it.
+ * Opens the mail log that a config describes: redaction, history and destination together. What a later config says of it is taken while
+ * it is written to. Both reject where the folder of the history can't be made, read or written, with what to do about it.
  */
 import { access, constants, mkdir } from 'node:fs/promises';
 import type { Clock } from '../clock.ts';
@@ -24,8 +24,36 @@ export interface OpenMailLogOptions {
   readonly onHistoryError: (error: Error) => void;
 }
 
-export async function openMailLog(options: OpenMailLogOptions): Promise<MailLog> {
-  const { config, destination, writer, clock, random, onHistoryError } = options;
+export interface OpenMailLog extends MailLog {
+  /** Makes ready what another config says, of the same folder. It is so from the call of the result on. */
+  prepare(config: MtaConfig['log']): Promise<() => void>;
+}
+
+export async function openMailLog(options: OpenMailLogOptions): Promise<OpenMailLog> {
+  const { destination, writer, clock, random, onHistoryError } = options;
+  let now = await ready(options.config, clock, random);
+  const history = createHistoryWriter({
+    ...{ path: options.config.historyPath, days: () => now.days },
+    ...{ writer, clock, onError: onHistoryError },
+  });
+  const log = createMailLog({ destination, clock, redact: (address) => now.redact(address), history });
+  return {
+    ...log,
+    async prepare(config) {
+      const next = await ready(config, clock, random);
+      return () => {
+        now = next;
+      };
+    },
+  };
+}
+
+interface Ready {
+  readonly redact: Redact;
+  readonly days: number;
+}
+
+async function ready(config: MtaConfig['log'], clock: Clock, random: Random): Promise<Ready> {
   const redact = await openRedact(config, random);
   const { historyPath: path, historyDays: days } = config;
   try {
@@ -37,9 +65,7 @@ export async function openMailLog(options: OpenMailLogOptions): Promise<MailLog>
   } catch (error) {
     throw unusable(path, error);
   }
-  const history =
-    days > 0 ? createHistoryWriter({ path, days, writer, clock, onError: onHistoryError }) : undefined;
-  return createMailLog({ destination, clock, redact, history });
+  return { redact, days };
 }
 
 /** What the log replaces addresses by, for those who search its history. */

@@ -18,6 +18,11 @@ describe('a running process', () => {
     ['other members of a list', member, { peers: { ...peers, members: { source: 'list', list: [] } } }],
     ['another name of the fleet, where nobody else is in it', base, { fleet: renamed }],
     ['another name in Received', member, { fleet: { ...base.fleet, hostname: 'mx2.ours.test' } }],
+    [
+      'all of the log but its folder',
+      base,
+      { log: { ...base.log, level: 'debug', redactAddresses: true, historyDays: 9 } },
+    ],
     ['that an empty folder may be made a queue', base, { queue: { ...base.queue, initialize: false } }],
   ])('takes %s', (_what, old, change) => {
     expect(() => checkChange(old, { ...old, ...change })).not.toThrow();

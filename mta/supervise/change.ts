@@ -3,7 +3,15 @@ import { isDeepStrictEqual } from 'node:util';
 import type { MtaConfig } from '../config.ts';
 import { PostriderError } from '../errors.ts';
 
-/** What a running process can't change. */
+/** What a running process can't change, and what of it. */
+const FIXED: Readonly<Record<string, (config: MtaConfig) => unknown>> = {
+  control: ({ control: { access, address, port } }) => [access, address, port],
+  // What becomes of an empty folder is asked at the start alone.
+  queue: ({ queue }) => ({ ...queue, initialize: false }),
+  health: ({ health }) => health,
+  'log.historyPath': ({ log }) => log.historyPath,
+};
+
 export function checkChange(old: MtaConfig, config: MtaConfig): void {
   if (config.revision < old.revision) {
     throw new PostriderError(
@@ -12,12 +20,6 @@ export function checkChange(old: MtaConfig, config: MtaConfig): void {
       { hint: 'revisions only go up: write the content that you want with a higher one' },
     );
   }
-  const fixed = ['queue', 'health', 'log'] as const;
-  // What becomes of an empty folder is asked at the start alone.
-  const settled = ({ queue, ...rest }: MtaConfig): MtaConfig => ({
-    ...rest,
-    queue: { ...queue, initialize: false },
-  });
   const ends = ({ peers, fleet }: MtaConfig) =>
     peers && [peers.address, peers.port, peers.members.source, fleet.namespace, fleet.name].join(' ');
   if (ends(old) !== ends(config)) {
@@ -25,11 +27,7 @@ export function checkChange(old: MtaConfig, config: MtaConfig): void {
       hint: 'restart it with the new config; members in a list may change',
     });
   }
-  const place = ({ access, address, port }: MtaConfig['control']) => `${access} ${address} ${port}`;
-  const changed =
-    place(old.control) === place(config.control)
-      ? fixed.find((part) => !isDeepStrictEqual(settled(old)[part], settled(config)[part]))
-      : 'control';
+  const changed = Object.entries(FIXED).find(([, part]) => !isDeepStrictEqual(part(old), part(config)))?.[0];
   if (changed !== undefined) {
     throw new PostriderError('ConfigInvalid', `${changed} can't change while the process runs`, {
       hint: 'restart it with the new config',

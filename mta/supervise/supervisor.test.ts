@@ -160,7 +160,7 @@ describe('load', () => {
     for (const [config, reason] of [
       [next(4), /older/],
       [next(6, { queue: { ...old.queue, path: '/elsewhere' } }), /queue can't change/],
-      [next(6, { log: { ...old.log, historyDays: 3 } }), /log can't change/],
+      [next(6, { log: { ...old.log, historyPath: '/elsewhere' } }), /log.historyPath can't change/],
       [next(6, { control: { ...old.control, port: 1 } }), /control can't change/],
       [next(6, { delivery: { ...old.delivery, defaultTls: 'gone' } }), /TLS policy/],
     ] as const) {
@@ -168,6 +168,13 @@ describe('load', () => {
       expect(supervisor.status().refused?.revision).toBe(config.revision);
     }
     expect(processes.flatMap(({ asked }) => asked)).toEqual(['start 5', 'start 5']);
+  });
+
+  it('writes the lines of its own log that the config wants', async () => {
+    const { supervisor, logger } = world();
+    await supervisor.start();
+    await supervisor.load(next(2, { log: { ...testConfig().log, level: 'debug' } }));
+    expect(logger.level).toBe('debug');
   });
 
   it('takes one config after the other', async () => {

@@ -210,6 +210,7 @@ export class Supervisor {
     this.pod.load(config);
     this.#onLoaded(config);
     this.#refused = undefined;
+    this.#deps.logger.level = config.log.level;
     this.#resize();
     this.#deps.logger.info({ revision: config.revision }, 'config loaded');
     return this.status();

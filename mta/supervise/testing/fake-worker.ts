@@ -113,7 +113,8 @@ export const never = () => new Promise<never>(() => {});
 export function world(change: Partial<MtaConfig> = {}, behave: (process: number) => Behaviour = () => ({})) {
   const clock = new TestClock();
   const processes: FakeWorker[] = [];
-  const logger = pino({ enabled: false });
+  // Another config may say that it is to write more.
+  const logger = pino({ level: 'info' }, { write: () => {} });
   const verifier = {} as Verifier;
   const spawn = () => {
     const worker = new FakeWorker(1000 + processes.length, behave(processes.length));
@@ -128,7 +129,7 @@ export function world(change: Partial<MtaConfig> = {}, behave: (process: number)
     name: 'mta',
   });
   const living = () => processes.filter(({ ended }) => ended === undefined);
-  return { clock, processes, supervisor, living };
+  return { clock, processes, supervisor, logger, living };
 }
 
 export const next = (revision: number, change: Partial<MtaConfig> = {}) =>
