@@ -123,7 +123,7 @@ export class ConfigPush {
     const newest = this.#newest;
     const before = this.#reports.get(pod.name);
     if (newest === undefined || revision >= newest.revision) {
-      this.#note(pod, { ...loaded, refusal: newest && before?.refusal });
+      this.#note(pod, { ...loaded, refusal: undefined });
     } else if (!reads.includes(newest.version)) {
       this.#note(pod, {
         ...loaded,
