@@ -18,17 +18,11 @@ import { waitFor } from '../support/wait.ts';
 import { describeWithControlPlane } from './support/binaries.ts';
 import { type ControlPlane, startControlPlane } from './support/control-plane.ts';
 import { installCrds } from './support/crds.ts';
+import { conditionIn } from './support/own-kinds.ts';
 import { StandIn } from './support/stand-in.ts';
 
 const MTA = OWN_KINDS.get('MTA')!;
 const LISTENERS = [{ name: 'smtp', role: 'SMTP', port: 2525, tls: { mode: 'None' } }];
-
-interface Condition {
-  readonly type: string;
-  readonly status: string;
-  readonly reason: string;
-  readonly message: string;
-}
 
 describeWithControlPlane('the life of a fleet', () => {
   let plane: ControlPlane;
@@ -75,14 +69,8 @@ describeWithControlPlane('the life of a fleet', () => {
     });
   const conditionIs = (fleet: string, type: string, status: string, reason: string, text = '') =>
     waitFor(`${fleet} to be ${type}=${status}, ${reason}: ${text}`, async () => {
-      const conditions = (await client.get<OwnObject>(MTA, name(fleet)))?.status?.['conditions'];
-      return ((conditions ?? []) as readonly Condition[]).find(
-        (each) =>
-          each.type === type &&
-          each.status === status &&
-          each.reason === reason &&
-          each.message.includes(text),
-      );
+      const found = conditionIn(await client.get<OwnObject>(MTA, name(fleet)), type);
+      return found?.status === status && found.reason === reason && found.message.includes(text) && found;
     });
   const claim = (volume: string) => client.get<KubeObject>(VOLUME_CLAIMS, name(volume));
   /** As the controllers of volumes do it, when no pod has it any more. */
