@@ -28,14 +28,24 @@ const storage = z.strictObject({
     .describe("StorageClass of the volumes; the cluster's default where absent. Cluster only."),
   leaseTerm: duration()
     .default('10s')
-    .describe('How long a pod may be silent before the others take its mail over.'),
+    .describe(
+      'How long a pod may be silent before the others take its mail over. A change replaces the pods, one after the other.',
+    ),
   inlineMessageSize: quantity()
     .default('256Ki')
-    .describe('Messages up to this size are kept in the journal itself, larger ones in a file each.'),
-  segmentSize: quantity().default('64Mi').describe('Size at which the journal goes on in a new file.'),
+    .describe(
+      'Messages up to this size are kept in the journal itself, larger ones in a file each. A change replaces the pods, one after the other.',
+    ),
+  segmentSize: quantity()
+    .default('64Mi')
+    .describe(
+      'Size at which the journal goes on in a new file. A change replaces the pods, one after the other.',
+    ),
   minFree: quantity()
     .default('256Mi')
-    .describe('Free space below which new mail is answered 452 4.3.1, until there is more.'),
+    .describe(
+      'Free space below which new mail is answered 452 4.3.1, until there is more. A change replaces the pods, one after the other.',
+    ),
 });
 
 const shape = z.strictObject({

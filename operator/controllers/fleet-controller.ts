@@ -23,6 +23,7 @@ import type { LifePlan } from '../life/plan.ts';
 import { type LifeState, lifeState } from '../life/state.ts';
 import { type Fleet, isOf, names, POD_PORTS, type PodSettings } from '../objects/fleet.ts';
 import { objectsOf } from '../objects/objects.ts';
+import { isToBeReplaced } from '../objects/queue-settings.ts';
 import { ConfigPush, type PodReport } from '../pods/config-push.ts';
 import { ControlClient, type PodAddress } from '../pods/control-client.ts';
 import { Drains, type Wish } from '../pods/drains.ts';
@@ -227,14 +228,17 @@ export class FleetController {
     const pods = this.#pods({ namespace, name });
     const serving = pods.filter(isServing);
     const reports = serving.map(({ metadata }) => push.reports.get(metadata.name)?.revision);
-    const refusing = [...push.reports].find(([, { refusal }]) => refusal !== undefined);
+    const refusing = this.#staying({ namespace, name }, pods).find(
+      (pod) => push.reports.get(pod)?.refusal !== undefined,
+    );
     return {
       generations,
       findings,
       fragments: config.fragments,
       loaded: reports.length === 0 ? undefined : Math.min(...reports.map((revision = 0) => revision)),
       isAsking: serving.some(({ metadata }) => push.isAsking(metadata.name)),
-      refusal: refusing && { pod: refusing[0], ...refusing[1].refusal! },
+      refusal:
+        refusing === undefined ? undefined : { pod: refusing, ...push.reports.get(refusing)!.refusal! },
       life,
       ...{ pods, refused: applier.refused, queue: queue.shown },
     };
@@ -349,6 +353,15 @@ export class FleetController {
 
   #pods(fleet: { readonly namespace: string; readonly name: string }): PodObject[] {
     return [...this.#deps.watched.pods.values()].filter(({ metadata }) => isOf(fleet, metadata));
+  }
+
+  /** Names of those that a change of the queue's settings does not replace anyway. */
+  #staying(fleet: { readonly namespace: string; readonly name: string }, pods: readonly PodObject[]) {
+    const { namespace } = fleet;
+    const set = this.#deps.watched.statefulSets.get(keyOf({ namespace, name: names.statefulSet(fleet) }));
+    return pods.flatMap(({ metadata }) =>
+      isToBeReplaced(metadata, set?.spec?.template?.metadata) ? [] : [metadata.name],
+    );
   }
 
   #addressesOf(pods: readonly PodObject[]): PodAddress[] {

@@ -4,7 +4,7 @@ import type { Random } from '../../mta/random.ts';
 import type { Cache } from '../kube/cache.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { Reflector } from '../kube/reflector.ts';
-import { type KubeObject, keyOf, type ResourceType } from '../kube/resource.ts';
+import { type KubeObject, keyOf, type ObjectMeta, type ResourceType } from '../kube/resource.ts';
 import {
   CONFIG_MAPS,
   DISRUPTION_BUDGETS,
@@ -80,7 +80,10 @@ export interface ClaimObject extends KubeObject {
 }
 
 export interface StatefulSetObject extends KubeObject {
-  readonly spec?: { readonly replicas?: number };
+  readonly spec?: {
+    readonly replicas?: number;
+    readonly template?: { readonly metadata?: Pick<ObjectMeta, 'annotations'> };
+  };
   readonly status?: {
     readonly replicas?: number;
     readonly updatedReplicas?: number;

@@ -87,7 +87,7 @@ describe('an override', () => {
       'spec.containers[name=mta].volumeMounts',
       ofMta('volumeMounts: [{mountPath: /etc/postrider/config, $patch: delete}]'),
     ],
-    ['another port', 'spec.containers[name=mta].ports', ofMta('ports: [{containerPort: 2525, name: mail}]')],
+    ['another port', 'spec.containers[name=mta].ports', ofMta('ports: [{containerPort: 2580, name: mail}]')],
     [
       'another probe',
       'spec.containers[name=mta].readinessProbe.httpGet',

@@ -48,6 +48,12 @@ const guards: readonly Guard[] = [
       Object.keys(ours.metadata?.labels ?? {}).map((name) => metadata?.labels?.[name]),
     instead: 'pods are found by these labels: choose other names for yours',
   },
+  {
+    path: 'metadata.annotations',
+    of: ({ metadata }, ours) =>
+      Object.keys(ours.metadata?.annotations ?? {}).map((name) => metadata?.annotations?.[name]),
+    instead: 'what the operator writes down there is its own: choose other names for yours',
+  },
   ...(['serviceAccountName', 'serviceAccount'] as const).map(
     (member): Guard => ({
       path: `spec.${member}`,

@@ -6,7 +6,6 @@ import { parseDuration } from '../../crds/units.ts';
 import type { Container, PodTemplate, Volume } from '../kube/types.ts';
 import {
   type Fleet,
-  listenerPortName,
   MOST_PARTS,
   metadataToKeep,
   names,
@@ -17,6 +16,7 @@ import {
   selectorOf,
 } from './fleet.ts';
 import { MTA_CONTAINER, withOverride } from './pod-override.ts';
+import { queueSettings } from './queue-settings.ts';
 
 /** The image has both programs, and runs node: Dockerfile. */
 const MTA_MAIN = 'mta/main.js';
@@ -35,7 +35,7 @@ export function ownTemplate(
   const { labels } = metadataToKeep(fleet, '');
   const { pullSecrets } = fleet.spec.image;
   return {
-    metadata: { labels },
+    metadata: { labels, annotations: queueSettings(fleet) },
     spec: {
       serviceAccountName: names.serviceAccount(fleet),
       automountServiceAccountToken: false,
@@ -93,10 +93,8 @@ function container(fleet: Fleet, settings: Pick<PodSettings, 'image' | 'imagePul
       ...['--identity', POD_PATHS.identity],
     ],
     env: [{ name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
+    // Not those of listeners, which come and go while it runs: Services name them by number.
     ports: [
-      ...fleet.spec.listeners.map((listener) => ({
-        ...{ name: listenerPortName(listener), containerPort: listener.port, protocol: 'TCP' },
-      })),
       { name: 'control', containerPort: control, protocol: 'TCP' },
       { name: 'health', containerPort: health, protocol: 'TCP' },
       { name: 'peers', containerPort: peers, protocol: 'TCP' },

@@ -10,7 +10,7 @@ export const USERNAME = 'app@sender.test';
 export const OWN_VOLUMES = 'own';
 const mtaRefs = [{ name: FLEET }];
 
-const resource = (kind: string, name: string, spec: object) => ({
+const resource = <Spec extends object>(kind: string, name: string, spec: Spec) => ({
   ...{ apiVersion: API_VERSION, kind, metadata: { namespace: NAMESPACE, name }, spec },
 });
 

@@ -3,6 +3,7 @@ import type { KubeObject } from '../../operator/kube/resource.ts';
 import { NAMESPACES, PODS, SERVICES } from '../../operator/kube/resources.ts';
 import type { Totals } from '../chaos/account.ts';
 import { type Load, startLoad } from '../chaos/load.ts';
+import { OwnKinds } from '../control-plane/support/own-kinds.ts';
 import { selfSigned } from '../support/tls.ts';
 import { sleep, waitFor } from '../support/wait.ts';
 import { type Cluster, startCluster } from './cluster/cluster.ts';
@@ -26,6 +27,8 @@ import { makeSharedVolume } from './volumes.ts';
 export interface World {
   readonly cluster: Cluster;
   readonly servers: Servers;
+  /** Of the namespace of the tests. */
+  readonly kinds: OwnKinds;
   /** Of the operator and the mta; each node has it. */
   readonly image: string;
   /** Address of the fleet's Service. */
@@ -69,7 +72,8 @@ export async function startWorld(): Promise<World> {
       relay('everything', '*', 'smart-host'),
     ]);
     await fleetReady(cluster);
-    return { cluster, servers, image, service: await serviceOf(cluster, FLEET), clients, stop };
+    const kinds = new OwnKinds(cluster.client);
+    return { cluster, servers, kinds, image, service: await serviceOf(cluster, FLEET), clients, stop };
   } catch (error) {
     await stop();
     throw error;

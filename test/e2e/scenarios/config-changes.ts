@@ -3,19 +3,18 @@ import { expect, it } from 'vitest';
 import type { OwnObject } from '../../../operator/controllers/watched.ts';
 import type { KubeObject } from '../../../operator/kube/resource.ts';
 import { OWN_KINDS } from '../../../operator/kube/resources.ts';
+import { conditionIn } from '../../control-plane/support/own-kinds.ts';
 import { SmtpClient } from '../../support/smtp-client.ts';
 import { waitFor } from '../../support/wait.ts';
-import { domain, NAMESPACE } from '../fleet.ts';
-import { underLoad, type World } from '../world.ts';
+import { domain, FLEET, mta, NAMESPACE } from '../fleet.ts';
+import { type Pod, podsReady, underLoad, type World } from '../world.ts';
 
 const CHANGES = 50;
 const P99_MS = 5000;
 
-interface Condition {
-  readonly type: string;
-  readonly status: string;
-  readonly observedGeneration: number;
-}
+/** Another start of the same container, or of another pod, is another. */
+const whichStart = ({ metadata, status }: Pod): string =>
+  `${metadata.uid} ${status.containerStatuses?.[0]?.containerID}`;
 
 export function configChanges(world: () => World): void {
   const type = OWN_KINDS.get('MailDomain')!;
@@ -33,8 +32,7 @@ export function configChanges(world: () => World): void {
       `${alias} to be programmed`,
       async () => {
         const found = await client.get<OwnObject>(type, name);
-        const conditions = (found?.status?.['conditions'] ?? []) as readonly Condition[];
-        const programmed = conditions.find((each) => each.type === 'Programmed');
+        const programmed = conditionIn(found, 'Programmed');
         return programmed?.status === 'True' && programmed.observedGeneration === metadata.generation;
       },
       { timeoutMs: 30_000, everyMs: 10 },
@@ -74,6 +72,28 @@ export function configChanges(world: () => World): void {
     open.write('Subject: across changes\r\n\r\nhello\r\n');
     expect((await open.command('.')).code).toBe(250);
     open.close();
+  });
+
+  it('of what is logged, of workers and of listeners restarts nothing', async () => {
+    const { cluster, clients, kinds, service } = world();
+    const before = await podsReady(cluster);
+    const fleet = mta(clients);
+    const second = { name: 'second', role: 'SMTP', port: 2526, tls: { mode: 'None' } };
+    await cluster.apply([
+      mta(clients, {
+        ...{ log: { level: 'debug', redactAddresses: true, historyDays: 1 }, workers: 2 },
+        listeners: [...fleet.spec.listeners, second],
+      }),
+    ]);
+    await kinds.becomes('MTA', FLEET, 'Programmed=True');
+    await waitFor('the second listener', async () => {
+      const { client, greeting } = await SmtpClient.connect(2526, service);
+      client.close();
+      return greeting.code === 220;
+    });
+    await cluster.apply([fleet]);
+    await kinds.becomes('MTA', FLEET, 'Programmed=True');
+    expect((await podsReady(cluster)).map(whichStart)).toEqual(before.map(whichStart));
   });
 
   it('is what every pod goes by', async () => {

@@ -2,8 +2,10 @@
 import { expect, it } from 'vitest';
 import type { KubeObject } from '../../../operator/kube/resource.ts';
 import { STATEFUL_SETS } from '../../../operator/kube/resources.ts';
+import { conditionIn } from '../../control-plane/support/own-kinds.ts';
 import { waitFor } from '../../support/wait.ts';
 import { FLEET, mta, NAMESPACE } from '../fleet.ts';
+import { STORAGE_CLASS } from '../volumes.ts';
 import { nodeOf, type Pod, podsOf, podsReady, underLoad, type World } from '../world.ts';
 
 interface StatefulSet extends KubeObject {
@@ -70,15 +72,18 @@ export function podsComeAndGo(world: () => World): void {
   });
 
   it('a rolling update loses and doubles nothing, and one pod serves at any time', async () => {
-    const { cluster, clients } = world();
+    const { cluster, clients, kinds } = world();
     const before = await podsReady(cluster);
     let leastServing = before.length;
+    const reasons = new Set<string | undefined>();
     const totals = await underLoad(world(), async () => {
-      // The grace period of the pods follows from it, so each is made anew.
-      await cluster.apply([mta(clients, { drain: { timeout: '31s' } })]);
+      // Settings of the queue are taken at the start alone, so each is made anew.
+      const storage = { mode: 'Shared', storageClassName: STORAGE_CLASS, leaseTerm: '8s' };
+      await cluster.apply([mta(clients, { storage })]);
       await waitFor(
         'all pods to be new and ready',
         async () => {
+          reasons.add(conditionIn(await kinds.get('MTA', FLEET), 'Ready')?.reason);
           const pods = await podsOf(cluster);
           const serving = pods.filter(
             ({ status, metadata }) =>
@@ -100,6 +105,7 @@ export function podsComeAndGo(world: () => World): void {
       );
     });
     expect(leastServing).toBeGreaterThanOrEqual(1);
+    expect(reasons).not.toContain('ConfigRefused');
     expect(totals).toMatchObject({ missing: [], duplicates: 0, damaged: [] });
   });
 }
