@@ -14,6 +14,13 @@ export interface Column {
   readonly wide?: true;
 }
 
+export interface NameRule {
+  /** For CEL and for JavaScript; anchored. */
+  readonly pattern: string;
+  /** What is wrong, and what to write instead. */
+  readonly message: string;
+}
+
 export interface Kind<S extends z.ZodType = z.ZodType> {
   readonly kind: string;
   readonly plural: string;
@@ -22,8 +29,8 @@ export interface Kind<S extends z.ZodType = z.ZodType> {
   readonly spec: S;
   readonly status: z.ZodType;
   readonly columns: readonly Column[];
-  /** Longest metadata.name: objects that are named after the resource have less room than a resource. */
-  readonly maxNameLength?: number;
+  /** What metadata.name has to be besides: objects that are named after the resource have less room than a resource. */
+  readonly nameRule?: NameRule;
   readonly scale?: {
     readonly specReplicasPath: string;
     readonly statusReplicasPath: string;

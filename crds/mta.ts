@@ -238,8 +238,12 @@ export const mta = {
     'A fleet of mail servers: what they listen on, where their shared queue is, how they deliver, and who may attach domains, relays, policies and users to them.',
   spec,
   status,
-  // Pods are named after it, and a pod's name with its ordinal is a DNS label.
-  maxNameLength: 52,
+  // A Service's name is a DNS label that begins with a letter, and so is that of a pod, with its ordinal.
+  nameRule: {
+    pattern: '^[a-z]([-a-z0-9]{0,50}[a-z0-9])?$',
+    message:
+      'the name must begin with a letter, have no dots and not be longer than 52 characters: pods and Services are named after it',
+  },
   scale: {
     specReplicasPath: '.spec.replicas',
     statusReplicasPath: '.status.replicas',

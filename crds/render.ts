@@ -97,11 +97,11 @@ export function renderCrd(kind: Kind): JsonSchema {
       spec: { ...openApiSchema(kind.spec), description: 'What is wanted.' },
       status: { ...openApiSchema(kind.status), description: 'What is the case. Written by the operator.' },
     },
-    ...(kind.maxNameLength !== undefined && {
+    ...(kind.nameRule !== undefined && {
       'x-kubernetes-validations': [
         {
-          rule: `size(self.metadata.name) <= ${kind.maxNameLength}`,
-          message: `the name must not be longer than ${kind.maxNameLength} characters: pods are named after it`,
+          rule: `self.metadata.name.matches('${kind.nameRule.pattern}')`,
+          message: kind.nameRule.message,
         },
       ],
     }),

@@ -117,3 +117,6 @@ export const brokenRules: readonly BrokenRule[] = rows.map(([kind, message, spec
   message,
   spec,
 }));
+
+/** Too long by one; with a dot, as names of other objects may be; and what no Service may be called. */
+export const badMtaNames = ['m'.repeat(53), 'mx.example', '1mta'];

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { badMtaNames } from '../../crds/testing/broken-rules.ts';
 import { compile } from './compile.ts';
 import { inputFrom } from './testing/manifests.ts';
 
@@ -44,8 +45,8 @@ describe('manifests', () => {
     expect(message.slice(-end.length)).toBe(end);
   });
 
-  it('have names that leave room for those of pods', () => {
-    const yaml = `apiVersion: postrider.dev/v1alpha1\nkind: MTA\nmetadata: {name: ${'a'.repeat(53)}, namespace: mail}\nspec: {}\n`;
+  it.each(badMtaNames)('have names that those of pods can be made of, not %s', (name) => {
+    const yaml = `apiVersion: postrider.dev/v1alpha1\nkind: MTA\nmetadata: {name: ${name}, namespace: mail}\nspec: {}\n`;
     expect(refused(yaml)).toMatchObject([{ path: 'metadata.name', reason: 'Invalid' }]);
   });
 });

@@ -82,13 +82,8 @@ function readOne(manifest: Manifest, ref: ObjectRef, report: Report): Resource<u
     );
     return undefined;
   }
-  if (kind.maxNameLength !== undefined && ref.name.length > kind.maxNameLength) {
-    report.refuse(
-      ref,
-      reasons.Invalid,
-      `The name must not be longer than ${kind.maxNameLength} characters: pods are named after it`,
-      'metadata.name',
-    );
+  if (kind.nameRule !== undefined && !new RegExp(kind.nameRule.pattern).test(ref.name)) {
+    report.refuse(ref, reasons.Invalid, `metadata.name: ${kind.nameRule.message}`, 'metadata.name');
     return undefined;
   }
   const { spec, problems } = parse(kind, manifest.spec ?? {});

@@ -5,7 +5,7 @@ import { parseAllDocuments } from 'yaml';
 import { GROUP } from '../../crds/kind.ts';
 import { kinds } from '../../crds/kinds.ts';
 import { renderCrd } from '../../crds/render.ts';
-import { brokenRules } from '../../crds/testing/broken-rules.ts';
+import { badMtaNames, brokenRules } from '../../crds/testing/broken-rules.ts';
 import type { KubeClient } from '../../operator/kube/client.ts';
 import type { KubeObject } from '../../operator/kube/resource.ts';
 import { NAMESPACES, OWN_KINDS } from '../../operator/kube/resources.ts';
@@ -96,10 +96,12 @@ describeWithControlPlane('the API server', () => {
     expect(created.spec).toEqual(JSON.parse(JSON.stringify(spec.parse(manifest.spec))));
   });
 
-  it('refuses an MTA whose pods would have names that are too long', async () => {
+  it('refuses an MTA of whose name those of pods and Services could not be made', async () => {
     const [, good] = goodManifests().find(([, { kind }]) => kind === 'MTA')!;
-    const refused = client.create(OWN_KINDS.get('MTA')!, objectOf('MTA', good.spec, 'm'.repeat(53)));
-    await expect(refused).rejects.toThrow('must not be longer than 52 characters');
+    for (const name of badMtaNames) {
+      const refused = client.create(OWN_KINDS.get('MTA')!, objectOf('MTA', good.spec, name));
+      await expect(refused).rejects.toThrow('the name must begin with a letter, have no dots');
+    }
     await client.create(OWN_KINDS.get('MTA')!, objectOf('MTA', good.spec, 'm'.repeat(52)));
   });
 
