@@ -39,7 +39,8 @@ export class FleetLife {
 
   /** Before there may be mail. */
   async hold({ metadata }: OwnObject): Promise<void> {
-    if (metadata.finalizers?.includes(FINALIZER) !== true) await this.#applyMta(metadata, [FINALIZER]);
+    const { finalizers = [] } = metadata;
+    if (!finalizers.includes(FINALIZER)) await this.#setFinalizers(metadata, [...finalizers, FINALIZER]);
   }
 
   /** Before the StatefulSet is written: what is proven is written down, on the volume as it was seen. */
@@ -103,17 +104,20 @@ export class FleetLife {
       }
     }
     const left = await this.#client.get(OWN_KINDS.get('MTA')!, metadata);
-    if (left?.metadata.uid === metadata.uid) await this.#applyMta(metadata, []);
+    if (left === undefined || left.metadata.uid !== metadata.uid) return;
+    const others = left.metadata.finalizers?.filter((each) => each !== FINALIZER) ?? [];
+    await this.#setFinalizers(left.metadata, others);
   }
 
-  /** Of this MTA, and no other of its name: none is made by this. */
-  async #applyMta(
-    { namespace, name, uid }: OwnObject['metadata'],
-    finalizers: readonly string[],
-  ): Promise<void> {
-    await this.#client.apply(OWN_KINDS.get('MTA')!, {
-      metadata: { namespace, name, uid, finalizers },
-    } as OwnObject);
+  /**
+   * Of this MTA as it was seen, and no other of its name. Not by apply: whoever applies MTAs under our field manager's name would lose what
+   * the spec says.
+   */
+  async #setFinalizers(seen: OwnObject['metadata'], finalizers: readonly string[]): Promise<void> {
+    const { uid, resourceVersion } = seen;
+    const type = OWN_KINDS.get('MTA')!;
+    const metadata = { uid, resourceVersion, finalizers };
+    this.#watched.wrote(type, await this.#client.patch(type, seen, { metadata }));
   }
 
   #claim(namespace: string, name: string): VolumeClaimObject | undefined {

@@ -1,12 +1,14 @@
 /** What an MTA says of its pods and Services, as the operator makes it so, and what it says where that can't be had. */
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { systemClock } from '../../mta/clock.ts';
 import { systemRandom } from '../../mta/random.ts';
 import { decide, issue } from '../../operator/certificates/authorities.ts';
 import type { SecretObject } from '../../operator/controllers/watched.ts';
-import type { KubeClient } from '../../operator/kube/client.ts';
+import { KubeClient } from '../../operator/kube/client.ts';
 import type { KubeObject } from '../../operator/kube/resource.ts';
 import {
   CERTIFICATES,
+  OWN_KINDS,
   POD_MONITORS,
   PROMETHEUS_RULES,
   SECRETS,
@@ -21,6 +23,7 @@ import { describeWithForeignCrds, installForeignCrds } from './support/foreign-c
 import { Operated, SMTP_LISTENER, WELL } from './support/operated.ts';
 
 const NAMESPACE = 'mail';
+const MTA = OWN_KINDS.get('MTA')!;
 
 describeWithForeignCrds('the shape of a fleet', () => {
   let plane: ControlPlane;
@@ -49,6 +52,16 @@ describeWithForeignCrds('the shape of a fleet', () => {
     const { spec } = (await operated.get<StatefulSet>(STATEFUL_SETS, name))!;
     return spec!.template.spec!.containers.map((container) => container.name);
   };
+
+  it('is what it says, also where it is applied under the name of the operator', async () => {
+    const deps = { transport: plane.transport(), clock: systemClock, fieldManager: 'postrider' };
+    const spec = { hostname: 'mail.example.test', listeners: [SMTP_LISTENER], workers: 2 };
+    await new KubeClient(deps).apply(MTA, { metadata: { namespace: NAMESPACE, name }, spec } as KubeObject);
+    await operated.there(STATEFUL_SETS, name);
+    expect(await operated.get(MTA, name)).toMatchObject({
+      ...{ spec: { workers: 2 }, metadata: { finalizers: ['postrider.dev/mail'] } },
+    });
+  });
 
   it('has the Services that it names, and no longer the ones that it does not', async () => {
     await apply({});
