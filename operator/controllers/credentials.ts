@@ -6,8 +6,9 @@
 import { memberHost, operatorHost } from '../../mta/fleet/hosts.ts';
 import type { Random } from '../../mta/random.ts';
 import { type Decision, decide, isStale, issue, type Pem } from '../certificates/authorities.ts';
+import { decoded, encoded } from '../kube/secret-data.ts';
 import type { Secret } from '../kube/types.ts';
-import { encoded, identities } from '../objects/config.ts';
+import { identities } from '../objects/config.ts';
 import { type Fleet, metadataToKeep, names } from '../objects/fleet.ts';
 import type { ClientIdentity } from '../pods/control-client.ts';
 import type { SecretObject } from './watched.ts';
@@ -99,8 +100,5 @@ function authoritiesIn(secret: SecretObject | undefined): Pem[] {
 
 function pairIn(secret: SecretObject | undefined, name: string): Pem | undefined {
   const [certificate, key] = ['crt', 'key'].map((kind) => secret?.data?.[`${name}.${kind}`]);
-  if (certificate === undefined || key === undefined) return undefined;
-  return { certificate: decoded(certificate), key: decoded(key) };
+  return certificate === undefined || key === undefined ? undefined : decoded({ certificate, key });
 }
-
-const decoded = (text: string): string => Buffer.from(text, 'base64').toString('utf8');

@@ -3,6 +3,7 @@ import { API_VERSION } from '../../crds/kind.ts';
 import { idOf } from '../compile/report.ts';
 import type { CompileInput, Manifest, SecretValues } from '../compile/types.ts';
 import { OWN_KINDS } from '../kube/resources.ts';
+import { decoded } from '../kube/secret-data.ts';
 import type { SecretObject, Watched } from './watched.ts';
 
 export type Observed = Pick<CompileInput, 'manifests' | 'secrets' | 'namespaces'>;
@@ -43,9 +44,7 @@ function valuesOf({ metadata, data = {} }: SecretObject): SecretValues {
     name,
     version: `${metadata.uid} ${metadata.resourceVersion}`,
     get values() {
-      return Object.fromEntries(
-        Object.entries(data).map(([key, text]) => [key, Buffer.from(text, 'base64').toString('utf8')]),
-      );
+      return decoded(data);
     },
   };
 }

@@ -6,7 +6,7 @@ import { ApiError } from '../kube/api-error.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { keyOf } from '../kube/resource.ts';
 import { SECRETS } from '../kube/resources.ts';
-import { encoded } from '../objects/config.ts';
+import { encoded } from '../kube/secret-data.ts';
 import type { OwnObject, SecretObject, Watched } from './watched.ts';
 
 /** 144 bits. */

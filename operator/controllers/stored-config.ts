@@ -4,6 +4,7 @@ import { joinConfig } from '../../mta/config-parts.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { keyOf, type ResourceType } from '../kube/resource.ts';
 import { CONFIG_MAPS, SECRETS } from '../kube/resources.ts';
+import { decoded } from '../kube/secret-data.ts';
 import { configObjects } from '../objects/config.ts';
 import { type Fleet, isOurs, MOST_PARTS, names } from '../objects/fleet.ts';
 import type { Applier } from './applier.ts';
@@ -28,9 +29,7 @@ export class StoredConfig {
       for (const [name, text] of Object.entries((map as { data?: Record<string, string> })?.data ?? {})) {
         files.set(name, text);
       }
-      for (const [name, text] of Object.entries(secret?.data ?? {})) {
-        files.set(name, Buffer.from(text, 'base64').toString('utf8'));
-      }
+      for (const [name, text] of Object.entries(decoded(secret?.data ?? {}))) files.set(name, text);
     }
     try {
       return joinConfig((name) => files.get(name)) as MtaConfig;

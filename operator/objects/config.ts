@@ -2,6 +2,7 @@
 import type { MtaConfig } from '../../mta/config.ts';
 import { splitConfig } from '../../mta/config-parts.ts';
 import type { Pem } from '../certificates/authorities.ts';
+import { encoded } from '../kube/secret-data.ts';
 import type { ConfigMap, Secret } from '../kube/types.ts';
 import { type Fleet, MOST_PARTS, metadataOf, names } from './fleet.ts';
 
@@ -63,9 +64,3 @@ export function identities(fleet: Fleet, members: ReadonlyMap<string, Pem>, auth
     data: encoded({ ...Object.fromEntries(files), 'ca.crt': authority }),
   };
 }
-
-/** As a Secret has its values. */
-export const encoded = (data: Readonly<Record<string, string>>): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(data).map(([name, text]) => [name, Buffer.from(text).toString('base64')]),
-  );
