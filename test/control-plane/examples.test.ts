@@ -11,19 +11,17 @@ import { Operator } from '../../operator/controllers/operator.ts';
 import type { OwnObject } from '../../operator/controllers/watched.ts';
 import { KubeClient } from '../../operator/kube/client.ts';
 import { type KubeObject, keyOf } from '../../operator/kube/resource.ts';
-import { CONFIG_MAPS, NAMESPACES, OWN_KINDS, SECRETS } from '../../operator/kube/resources.ts';
-import { certificateAuthority } from '../support/authority.ts';
+import { CONFIG_MAPS, NAMESPACES, OWN_KINDS } from '../../operator/kube/resources.ts';
 import { describeWith } from '../support/debian.ts';
 import { waitFor } from '../support/wait.ts';
 import { describeWithControlPlane } from './support/binaries.ts';
 import { type ControlPlane, startControlPlane } from './support/control-plane.ts';
 import { installCrds } from './support/crds.ts';
+import { bringSecrets, EXAMPLES } from './support/examples.ts';
 import { describeWithForeignCrds, installForeignCrds } from './support/foreign-crds.ts';
 import { argoHealth, fluxChecks, fluxHealth } from './support/gitops.ts';
-import { kubectlOk, type Manifest, manifestsIn, ROOT } from './support/helm.ts';
+import { kubectlOk, type Manifest, manifestsIn } from './support/helm.ts';
 import { StandIn } from './support/stand-in.ts';
-
-const EXAMPLES = join(ROOT, 'examples');
 
 interface Condition {
   readonly type: string;
@@ -32,16 +30,6 @@ interface Condition {
 }
 
 type Fleet = Manifest & { readonly spec: { readonly replicas: number } };
-
-/** Secrets that the README of an example asks for, by its command lines. */
-function secretsOf(example: string): { namespace: string; kind: string; name: string; keys: string[] }[] {
-  const text = readFileSync(join(EXAMPLES, example, 'README.md'), 'utf8');
-  const lines = text.matchAll(/kubectl -n (\S+) create secret (generic|tls) (\S+) (.*)/g);
-  return Array.from(lines, ([, namespace = '', kind = '', name = '', rest = '']) => ({
-    ...{ namespace, kind, name },
-    keys: Array.from(rest.matchAll(/--from-literal=([\w.-]+)=/g), ([, key = '']) => key),
-  }));
-}
 
 it('every example is in the list, with a README and a kustomization', () => {
   const list = readFileSync(join(EXAMPLES, 'README.md'), 'utf8');
@@ -85,22 +73,6 @@ describeWithControlPlane('the examples', () => {
     await plane?.stop();
   });
 
-  async function bring(example: string): Promise<void> {
-    const issued = await (await certificateAuthority()).issue('mail.example.test');
-    for (const { namespace, kind, name, keys } of secretsOf(example)) {
-      await client.apply(NAMESPACES, { metadata: { name: namespace } });
-      const files = kind === 'tls' ? ['tls.crt', 'tls.key'] : keys;
-      const data = Object.fromEntries(
-        files.map((key) => {
-          const value = kind === 'tls' ? readFileSync(join(issued, key)) : Buffer.from('geheim');
-          return [key, value.toString('base64')];
-        }),
-      );
-      const type = kind === 'tls' ? 'kubernetes.io/tls' : 'Opaque';
-      await client.apply(SECRETS, { metadata: { namespace, name }, type, data } as KubeObject);
-    }
-  }
-
   const applied = async (example: string): Promise<Manifest[]> => {
     const folder = join(EXAMPLES, example);
     await kubectlOk(['--kubeconfig', plane.kubeconfig(), 'apply', '--server-side', '-k', folder]);
@@ -138,7 +110,7 @@ describeWithControlPlane('the examples', () => {
     ['inbound-lmtp', 3],
     ['many-tenants', 7],
   ])('%s: all of it is accepted, programmed and ready', async (example, count) => {
-    await bring(example);
+    await bringSecrets(client, example);
     const manifests = await applied(example);
     const own = manifests.filter(({ apiVersion }) => apiVersion === API_VERSION);
     expect(own).toHaveLength(count);

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import { describeWithCluster } from './needs.ts';
 import { configChanges } from './scenarios/config-changes.ts';
 import { delivery } from './scenarios/delivery.ts';
+import { examples } from './scenarios/examples.ts';
 import { killedRun } from './scenarios/killed-run.ts';
 import { life } from './scenarios/life.ts';
 import { nodeDies } from './scenarios/node-dies.ts';
@@ -20,6 +21,7 @@ describeWithCluster('on a cluster of two nodes', () => {
   afterAll(() => started?.stop());
 
   describe('mail', () => delivery(world));
+  describe('an example', () => examples(world));
   describe('a change of config', () => configChanges(world));
   describe('a Secret', () => secretsChange(world));
   describe('pods', () => podsComeAndGo(world));

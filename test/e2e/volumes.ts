@@ -7,10 +7,25 @@ import type { ClusterNode } from './cluster/node.ts';
 const VOLUMES: ResourceType = {
   ...{ group: '', version: 'v1', plural: 'persistentvolumes', kind: 'PersistentVolume', namespaced: false },
 };
+const STORAGE_CLASSES: ResourceType = {
+  ...{ group: 'storage.k8s.io', version: 'v1', plural: 'storageclasses', kind: 'StorageClass' },
+  namespaced: false,
+};
 export const STORAGE_CLASS = 'shared';
 export const LOCAL_CLASS = 'local';
 /** Where each node has mounted it: node.sh. */
 const MOUNT = '/run/volumes/shared';
+
+/** Claims that name no class are for volumes that pods of all nodes may write to. */
+export async function makeDefaultClass({ client }: Cluster): Promise<void> {
+  await client.apply(STORAGE_CLASSES, {
+    metadata: {
+      name: STORAGE_CLASS,
+      annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' },
+    },
+    provisioner: 'kubernetes.io/no-provisioner',
+  } as KubeObject);
+}
 
 /** A volume that pods of all nodes may write to at the same time. */
 export async function makeSharedVolume({ client, nodes }: Cluster, name: string): Promise<void> {
@@ -34,7 +49,7 @@ const volume = (name: string, storageClassName: string, mode: string, place: obj
   ({
     metadata: { name },
     spec: {
-      ...{ capacity: { storage: '10Gi' }, accessModes: [mode], storageClassName },
+      ...{ capacity: { storage: '20Gi' }, accessModes: [mode], storageClassName },
       persistentVolumeReclaimPolicy: 'Retain',
       ...place,
     },

@@ -87,9 +87,9 @@ export async function fleetReady({ kubectl }: Cluster, kind = 'mta', name = FLEE
 }
 
 /** Address of a fleet's Service. */
-export async function serviceOf({ client }: Cluster, name: string): Promise<string> {
+export async function serviceOf({ client }: Cluster, name: string, namespace = NAMESPACE): Promise<string> {
   type Service = KubeObject & { readonly spec: { readonly clusterIP: string } };
-  return (await client.get<Service>(SERVICES, { namespace: NAMESPACE, name }))!.spec.clusterIP;
+  return (await client.get<Service>(SERVICES, { namespace, name }))!.spec.clusterIP;
 }
 
 export async function podsOf({ client }: Cluster, fleet = FLEET): Promise<Pod[]> {
