@@ -252,7 +252,8 @@ function bodies(dice: Dice): Scene {
 /** A worker that stops is paused while it writes its last group, and goes on when another has the lane. */
 function lateRelease(dice: Dice): Scene {
   const at = dice.between(300, 1500);
-  const letter = letters(dice, 0, dice.between(2, 5), 40);
+  // Enough for a group that waits behind the one that is being written.
+  const letter = letters(dice, 0, dice.between(3, 9), 40);
   return {
     ...fleet(
       dice,
@@ -273,9 +274,18 @@ function lateRelease(dice: Dice): Scene {
         restartAfter: dice.between(100, 1500),
         setsOff: [
           fault('pause', {
-            state: dice.pick(['writing', 'syncing', 'renewing', 'snapshot', 'releasing']),
+            state: dice.pick([
+              'writing',
+              'syncing',
+              'renewing',
+              'renewing',
+              'renewing',
+              'snapshot',
+              'releasing',
+            ]),
             process: 0,
-            lasts: dice.between(5200, 8500),
+            // Mostly until it has been adopted.
+            lasts: dice.between(5800, 8500),
           }),
           fault('kill', {
             at: dice.between(8000, 10_000),
