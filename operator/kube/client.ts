@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../../mta/clock.ts';
 import { ApiError, isNotFound } from './api-error.ts';
+import { withDeadline } from './deadline.ts';
 import { apiVersionOf, type KubeObject, type ObjectName, pathOf, type ResourceType } from './resource.ts';
 import type { ApiRequest, ApiResponse, Transport } from './transport.ts';
 
@@ -190,19 +191,15 @@ export class KubeClient {
   async #call<T>(verb: string, type: ResourceType, request: Omit<ApiRequest, 'signal'>): Promise<T> {
     const { clock } = this.#deps;
     for (let tries = 1; ; tries += 1) {
-      const abort = new AbortController();
-      const late = () => abort.abort(new Error(`the API server has not answered for ${TIMEOUT_MS / 1000} s`));
-      const cancel = clock.after(TIMEOUT_MS, late);
       try {
-        const { body } = await this.#answer(verb, type, { ...request, signal: abort.signal });
-        return JSON.parse(await textOf(body)) as T;
+        return await withDeadline(clock, TIMEOUT_MS, 'the API server', async (signal) => {
+          const { body } = await this.#answer(verb, type, { ...request, signal });
+          return JSON.parse(await textOf(body)) as T;
+        });
       } catch (error) {
-        if (abort.signal.aborted) throw abort.signal.reason;
         if (!(error instanceof ApiError && error.status === 429) || tries === PATIENCE) throw error;
         const wait = error.retryAfterMs ?? BUSY_MS;
         await new Promise<void>((resolve) => void clock.after(wait, resolve));
-      } finally {
-        cancel();
       }
     }
   }

@@ -10,6 +10,7 @@ import type { Clock } from '../../mta/clock.ts';
 import type { Random } from '../../mta/random.ts';
 import { isConflict } from './api-error.ts';
 import type { KubeClient } from './client.ts';
+import { Pause } from './pause.ts';
 import { type KubeObject, microTime, type ObjectName } from './resource.ts';
 import { LEASES } from './resources.ts';
 
@@ -47,11 +48,12 @@ export class Leader {
   readonly #times: LeaderTimes;
   #seen: { readonly version: string | undefined; readonly at: number } | undefined;
   #holder = '';
-  #endPause: () => void = () => undefined;
+  readonly #pause: Pause;
   #stopped = false;
 
   constructor(options: LeaderOptions) {
     this.#options = options;
+    this.#pause = new Pause(options.clock);
     this.#times = options.times ?? LEADER_TIMES;
   }
 
@@ -65,7 +67,7 @@ export class Leader {
    * The signal tells `lead` to end, and it must before the promise that it gave resolves.
    */
   async run(lead: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    while (!this.#stopped && !(await this.#try())) await this.#pause(this.#times.retryMs);
+    while (!this.#stopped && !(await this.#try())) await this.#wait(this.#times.retryMs);
     if (this.#stopped) return;
     const over = new AbortController();
     const work = lead(over.signal).finally(() => this.stop());
@@ -80,7 +82,7 @@ export class Leader {
   /** Ends the waiting, or the leading. */
   stop(): void {
     this.#stopped = true;
-    this.#endPause();
+    this.#pause.close();
   }
 
   /** Renews until `stop`, or until it has failed for too long. */
@@ -89,7 +91,7 @@ export class Leader {
     const { termMs, retryMs } = this.#times;
     let renewed = clock.monotonic();
     while (!this.#stopped) {
-      await this.#pause(retryMs);
+      await this.#wait(retryMs);
       if (this.#stopped) return;
       const began = clock.monotonic();
       const held = await Promise.race([this.#try(), this.#after(renewed + (termMs * 2) / 3 - began)]);
@@ -168,16 +170,8 @@ export class Leader {
     }
   }
 
-  async #pause(ms: number): Promise<void> {
-    const { clock, random } = this.#options;
-    await new Promise<void>((resolve) => {
-      const cancel = clock.after(ms * (0.9 + random.fraction() / 5), resolve);
-      this.#endPause = () => {
-        cancel();
-        resolve();
-      };
-      if (this.#stopped) this.#endPause();
-    });
+  #wait(ms: number): Promise<void> {
+    return this.#pause.for(ms * (0.9 + this.#options.random.fraction() / 5));
   }
 }
 

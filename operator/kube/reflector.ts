@@ -9,6 +9,7 @@ import { isForbidden, isGone, isNotFound } from './api-error.ts';
 import { backOff } from './back-off.ts';
 import { Cache } from './cache.ts';
 import type { KubeClient, Listed, Scope, WatchEvent } from './client.ts';
+import { Pause } from './pause.ts';
 import { type KubeObject, keyOf, type ResourceType } from './resource.ts';
 
 /** The server ends a watch after this, up to twice as long: so that not all come back at once. */
@@ -40,6 +41,7 @@ export class Reflector<T extends KubeObject> {
   readonly #reduce: (object: T) => T;
   readonly #isOptional: boolean;
   readonly #stop = new AbortController();
+  readonly #pause: Pause;
   #running: Promise<void> | undefined;
   #synced = false;
   #isAbsent = false;
@@ -47,7 +49,6 @@ export class Reflector<T extends KubeObject> {
   #resourceVersion = '';
   #listedAt = -Infinity;
   #failures = 0;
-  #endPause: () => void = () => undefined;
 
   /**
    * @param reduce what of an object is kept: a cache of all Secrets needn't hold what nobody reads
@@ -66,6 +67,7 @@ export class Reflector<T extends KubeObject> {
     this.#reduce = reduce;
     this.#isOptional = isOptional;
     this.#lastSeen = deps.clock.monotonic();
+    this.#pause = new Pause(deps.clock);
   }
 
   /** Whether there has been a whole list. */
@@ -83,7 +85,7 @@ export class Reflector<T extends KubeObject> {
    * the kind is there: where it wasn't, it is asked for at once.
    */
   take(object: T): void {
-    if (this.#isAbsent) this.#endPause();
+    if (this.#isAbsent) this.#pause.end();
     const seen = this.cache.get(keyOf(object.metadata));
     if (seen?.metadata.uid === object.metadata.uid) this.cache.put(this.#kept(object));
   }
@@ -94,7 +96,7 @@ export class Reflector<T extends KubeObject> {
 
   async stop(): Promise<void> {
     this.#stop.abort(new Error('stopped'));
-    this.#endPause();
+    this.#pause.close();
     await this.#running;
   }
 
@@ -179,7 +181,7 @@ export class Reflector<T extends KubeObject> {
     if (isGone(error)) this.#listedAt = -Infinity;
     const wait = backOff(PAUSES, this.#failures, random);
     this.#failures += 1;
-    await this.#pause(wait);
+    await this.#pause.for(wait);
   }
 
   /** The kind is not installed, or not any more. Who asks for one of it will hear why there is none. */
@@ -189,17 +191,6 @@ export class Reflector<T extends KubeObject> {
     this.#listedAt = -Infinity;
     this.#synced = true;
     this.#isAbsent = true;
-    await this.#pause(ABSENT_MS);
-  }
-
-  async #pause(ms: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const cancel = this.#deps.clock.after(ms, resolve);
-      this.#endPause = () => {
-        cancel();
-        resolve();
-      };
-      if (this.#stop.signal.aborted) this.#endPause();
-    });
+    await this.#pause.for(ABSENT_MS);
   }
 }

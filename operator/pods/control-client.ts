@@ -5,6 +5,7 @@
 import { Agent, request } from 'node:https';
 import type { Clock } from '../../mta/clock.ts';
 import { type FleetName, memberHost } from '../../mta/fleet/hosts.ts';
+import { withDeadline } from '../kube/deadline.ts';
 import type { Claim } from '../life/plan.ts';
 import type { PodQueue } from '../status/fleet-queue.ts';
 
@@ -119,36 +120,33 @@ export class ControlClient {
     path: string,
     body?: string,
   ): Promise<unknown> {
-    const abort = new AbortController();
-    const late = () => abort.abort(new Error(`pod ${name} has not answered for ${TIMEOUT_MS / 1000} s`));
-    const cancel = this.#clock.after(TIMEOUT_MS, late);
-    try {
-      const { status, text } = await new Promise<{ status: number; text: string }>((resolve, reject) => {
-        const asked = request(
-          {
-            ...{ agent: this.#agent, host, port, servername: memberHost(name, this.#fleet), method, path },
-            ...(body !== undefined && { headers: { 'content-type': 'application/json' } }),
-            signal: abort.signal,
-          },
-          (response) => {
-            const chunks: Buffer[] = [];
-            response.on('data', (chunk: Buffer) => chunks.push(chunk));
-            response.on('error', reject);
-            response.on('end', () =>
-              resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }),
-            );
-          },
-        );
-        asked.on('error', reject);
-        asked.end(body);
-      });
-      if (status === 200) return JSON.parse(text) as unknown;
-      throw refusalOf(status, text);
-    } catch (error) {
-      throw abort.signal.aborted ? abort.signal.reason : error;
-    } finally {
-      cancel();
-    }
+    const { status, text } = await withDeadline(
+      this.#clock,
+      TIMEOUT_MS,
+      `pod ${name}`,
+      (signal) =>
+        new Promise<{ status: number; text: string }>((resolve, reject) => {
+          const asked = request(
+            {
+              ...{ agent: this.#agent, host, port, servername: memberHost(name, this.#fleet), method, path },
+              ...(body !== undefined && { headers: { 'content-type': 'application/json' } }),
+              signal,
+            },
+            (response) => {
+              const chunks: Buffer[] = [];
+              response.on('data', (chunk: Buffer) => chunks.push(chunk));
+              response.on('error', reject);
+              response.on('end', () =>
+                resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }),
+              );
+            },
+          );
+          asked.on('error', reject);
+          asked.end(body);
+        }),
+    );
+    if (status === 200) return JSON.parse(text) as unknown;
+    throw refusalOf(status, text);
   }
 }
 
