@@ -3,23 +3,21 @@
  * user who may do everything in one namespace, on a real API server; what the pods are told about the other's mail must
  * stay as it was, by the functions that the mta asks.
  */
-import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { systemClock } from '../../mta/clock.ts';
 import type { MtaConfig } from '../../mta/config.ts';
 import { compilePolicy } from '../../mta/policy/policy.ts';
-import { systemRandom } from '../../mta/random.ts';
 import { compileRoutes } from '../../mta/route/destination.ts';
 import { compileTlsPolicies } from '../../mta/route/tls-policy.ts';
-import { Operator } from '../../operator/controllers/operator.ts';
+import type { Operator } from '../../operator/controllers/operator.ts';
 import type { OwnObject } from '../../operator/controllers/watched.ts';
-import { KubeClient } from '../../operator/kube/client.ts';
+import type { KubeClient } from '../../operator/kube/client.ts';
 import type { KubeObject, ResourceType } from '../../operator/kube/resource.ts';
 import { NAMESPACES, OWN_KINDS, SECRETS } from '../../operator/kube/resources.ts';
 import { waitFor } from '../support/wait.ts';
 import { describeWithControlPlane } from './support/binaries.ts';
 import { type ControlPlane, startControlPlane } from './support/control-plane.ts';
 import { installCrds } from './support/crds.ts';
+import { runOperator } from './support/run-operator.ts';
 import { StandIn } from './support/stand-in.ts';
 
 const FLEET = { namespace: 'mail', name: 'mta' };
@@ -229,17 +227,10 @@ describeWithControlPlane('one namespace and another’s mail', () => {
       domain: 'blue.example',
       target: target('inbox.blue.example'),
     });
-    operator = new Operator({
-      client: new KubeClient({
-        ...{ transport: plane.transport(), clock: systemClock, fieldManager: 'postrider' },
-      }),
-      ...{ clock: systemClock, random: systemRandom, logger: pino({ enabled: false }) },
-      settings: { image: 'mta', operator: { namespace: 'postrider', labels: { app: 'operator' } } },
+    pod = new StandIn(client, FLEET, 'mta-0');
+    operator = await runOperator(plane.transport(), {
       addressOf: () => pod.address,
     });
-    pod = new StandIn(client, FLEET, 'mta-0');
-    operator.watch();
-    await operator.lead();
     await pod.start();
     for (const kind of Object.keys(red)) {
       await verdictOf(kind, 'red', kind === 'MailTLSPolicy' ? 'strict' : 'red', 'Ready');

@@ -1,15 +1,12 @@
 /** Each folder of examples/, applied as its README says, on a control plane with pods that are stand-ins. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { API_VERSION } from '../../crds/kind.ts';
-import { systemClock } from '../../mta/clock.ts';
-import { systemRandom } from '../../mta/random.ts';
-import { Operator } from '../../operator/controllers/operator.ts';
+import type { Operator } from '../../operator/controllers/operator.ts';
 import type { OwnObject } from '../../operator/controllers/watched.ts';
-import { KubeClient } from '../../operator/kube/client.ts';
+import type { KubeClient } from '../../operator/kube/client.ts';
 import { type KubeObject, keyOf } from '../../operator/kube/resource.ts';
 import { CONFIG_MAPS, NAMESPACES, OWN_KINDS } from '../../operator/kube/resources.ts';
 import { describeWith } from '../support/debian.ts';
@@ -21,6 +18,7 @@ import { bringSecrets, EXAMPLES } from './support/examples.ts';
 import { describeWithForeignCrds, installForeignCrds } from './support/foreign-crds.ts';
 import { argoHealth, fluxChecks, fluxHealth } from './support/gitops.ts';
 import { kubectlOk, type Manifest, manifestsIn } from './support/helm.ts';
+import { runOperator } from './support/run-operator.ts';
 import { StandIn } from './support/stand-in.ts';
 
 interface Condition {
@@ -55,17 +53,9 @@ describeWithControlPlane('the examples', () => {
     plane = await startControlPlane();
     client = plane.client();
     await installCrds(client);
-    operator = new Operator({
-      client: new KubeClient({
-        ...{ transport: plane.transport(), clock: systemClock, fieldManager: 'postrider' },
-      }),
-      ...{ clock: systemClock, random: systemRandom },
-      logger: pino({ enabled: false }),
-      settings: { image: 'mta', operator: { namespace: 'postrider-system', labels: { app: 'operator' } } },
+    operator = await runOperator(plane.transport(), {
       addressOf: ({ metadata }) => pods.get(keyOf(metadata))?.address,
     });
-    operator.watch();
-    await operator.lead();
   });
   afterAll(async () => {
     await operator?.stop();

@@ -1,11 +1,8 @@
 /** How pods and volumes of a fleet come and go, against a real API server. A test plays the StatefulSet's controller, and the pods. */
-import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../mta/clock.ts';
-import { systemRandom } from '../../mta/random.ts';
-import { Operator } from '../../operator/controllers/operator.ts';
+import type { Operator } from '../../operator/controllers/operator.ts';
 import type { OwnObject, StatefulSetObject } from '../../operator/controllers/watched.ts';
-import { KubeClient } from '../../operator/kube/client.ts';
+import type { KubeClient } from '../../operator/kube/client.ts';
 import type { KubeObject } from '../../operator/kube/resource.ts';
 import {
   NAMESPACES,
@@ -19,6 +16,7 @@ import { describeWithControlPlane } from './support/binaries.ts';
 import { type ControlPlane, startControlPlane } from './support/control-plane.ts';
 import { installCrds } from './support/crds.ts';
 import { conditionIn } from './support/own-kinds.ts';
+import { runOperator } from './support/run-operator.ts';
 import { StandIn } from './support/stand-in.ts';
 
 const MTA = OWN_KINDS.get('MTA')!;
@@ -35,20 +33,9 @@ describeWithControlPlane('the life of a fleet', () => {
     client = plane.client();
     await installCrds(client);
     await client.create(NAMESPACES, { metadata: { name: 'mail' } });
-    operator = new Operator({
-      client: new KubeClient({
-        ...{ transport: plane.transport(), clock: systemClock, fieldManager: 'postrider' },
-      }),
-      ...{
-        clock: systemClock,
-        random: systemRandom,
-        logger: pino({ enabled: false }),
-      },
-      settings: { image: 'mta', operator: { namespace: 'postrider', labels: { app: 'operator' } } },
+    operator = await runOperator(plane.transport(), {
       addressOf: ({ metadata }) => pods.get(metadata.name)?.address,
     });
-    operator.watch();
-    await operator.lead();
   });
   afterAll(async () => {
     await operator?.stop();

@@ -1,10 +1,7 @@
 /** The operator's controllers against a real API server, with pods that are stand-ins behind real control ports. */
-import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { systemClock } from '../../mta/clock.ts';
-import { systemRandom } from '../../mta/random.ts';
-import { Operator } from '../../operator/controllers/operator.ts';
-import { KubeClient } from '../../operator/kube/client.ts';
+import type { Operator } from '../../operator/controllers/operator.ts';
+import type { KubeClient } from '../../operator/kube/client.ts';
 import type { KubeObject } from '../../operator/kube/resource.ts';
 import {
   CONFIG_MAPS,
@@ -19,6 +16,7 @@ import { describeWithControlPlane } from './support/binaries.ts';
 import { type ControlPlane, startControlPlane } from './support/control-plane.ts';
 import { installCrds } from './support/crds.ts';
 import { conditionIn, domainSpec, mtaRefs, OwnKinds, relaySpec } from './support/own-kinds.ts';
+import { runOperator } from './support/run-operator.ts';
 import { StandIn } from './support/stand-in.ts';
 
 const FLEET = { namespace: 'mail', name: 'mta' };
@@ -66,19 +64,10 @@ describeWithControlPlane('the operator', () => {
 
   async function start(): Promise<void> {
     writes = [];
-    operator = new Operator({
-      client: new KubeClient({
-        ...{ transport: plane.transport(), clock: systemClock, fieldManager: 'postrider' },
-        onRequest(verb, { plural }) {
-          if (!['get', 'list', 'watch'].includes(verb)) writes.push(`${verb} ${plural}`);
-        },
-      }),
-      ...{ clock: systemClock, random: systemRandom, logger: pino({ enabled: false }) },
-      settings: { image: 'mta', operator: { namespace: 'postrider', labels: { app: 'operator' } } },
+    operator = await runOperator(plane.transport(), {
+      onWrite: (write) => writes.push(write),
       addressOf: ({ metadata }) => pods.find(({ name }) => name === metadata.name)?.address,
     });
-    operator.watch();
-    await operator.lead();
   }
 
   /** No write for a while: everything that was to be done has been. */

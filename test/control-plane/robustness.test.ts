@@ -1,10 +1,8 @@
 /** An operator whose API server, or the way to it, is unwell: whatever happened, everything is as the resources say in the end. */
-import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { systemClock } from '../../mta/clock.ts';
-import { systemRandom } from '../../mta/random.ts';
 import { seeded } from '../../mta/testing/seeded.ts';
-import { Operator } from '../../operator/controllers/operator.ts';
+import type { Operator } from '../../operator/controllers/operator.ts';
 import type { OwnObject } from '../../operator/controllers/watched.ts';
 import { KubeClient } from '../../operator/kube/client.ts';
 import type { KubeObject } from '../../operator/kube/resource.ts';
@@ -21,6 +19,7 @@ import {
   tenantOf,
 } from './support/large-fleet.ts';
 import { type ApiProxy, type Passing, startProxy } from './support/proxy.ts';
+import { runOperator } from './support/run-operator.ts';
 import { nothingIsWritten, settled } from './support/settled.ts';
 import { writesBetween, writesSoFar } from './support/writes.ts';
 
@@ -54,13 +53,7 @@ describeWithControlPlane('an operator', () => {
 
   async function start(): Promise<void> {
     const transport = loadCluster(proxy.kubeconfig);
-    operator = new Operator({
-      client: new KubeClient({ transport, clock: systemClock, fieldManager: 'postrider' }),
-      ...{ clock: systemClock, random: systemRandom, logger: pino({ enabled: false }) },
-      settings: { image: 'mta', operator: { namespace: 'postrider', labels: { app: 'operator' } } },
-    });
-    operator.watch();
-    await operator.lead();
+    operator = await runOperator(transport);
   }
   const any = (count: number): number => Math.floor(random.fraction() * count);
   /** Edits, each while the one before may still be on its way; not through the proxy. */
@@ -148,10 +141,15 @@ describeWithControlPlane('an operator', () => {
       } as OwnObject,
       { subresource: 'status' },
     );
-    await waitFor('the Service to be ours again', async () => {
-      const found = await other.get<Service>(SERVICES, service);
-      return found?.spec.selector['app.kubernetes.io/instance'] === LARGE_FLEET.name;
-    });
+    // Its watch may still pause after the one that was killed before this test.
+    await waitFor(
+      'the Service to be ours again',
+      async () => {
+        const found = await other.get<Service>(SERVICES, service);
+        return found?.spec.selector['app.kubernetes.io/instance'] === LARGE_FLEET.name;
+      },
+      { timeoutMs: 60_000 },
+    );
     await settled(fleet);
     expect((await other.get<Service>(SERVICES, service))?.metadata.annotations).toMatchObject({
       'example.org/team': 'mail',

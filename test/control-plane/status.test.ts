@@ -1,13 +1,9 @@
 /** Statuses as who is on call sees them: the columns of `kubectl get`, the queue of the fleet, and that it is quiet where nothing happens. */
 import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
-import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { GROUP } from '../../crds/kind.ts';
-import { systemClock } from '../../mta/clock.ts';
-import { systemRandom } from '../../mta/random.ts';
-import { Operator } from '../../operator/controllers/operator.ts';
-import { KubeClient } from '../../operator/kube/client.ts';
+import type { Operator } from '../../operator/controllers/operator.ts';
 import { NAMESPACES } from '../../operator/kube/resources.ts';
 import { OperatorMetrics } from '../../operator/metrics.ts';
 import { waitFor } from '../support/wait.ts';
@@ -15,6 +11,7 @@ import { describeWithControlPlane } from './support/binaries.ts';
 import { type ControlPlane, startControlPlane } from './support/control-plane.ts';
 import { installCrds } from './support/crds.ts';
 import { conditionIn, domainSpec, OwnKinds } from './support/own-kinds.ts';
+import { runOperator } from './support/run-operator.ts';
 import { StandIn } from './support/stand-in.ts';
 
 const FLEET = { namespace: 'mail', name: 'mta' };
@@ -54,20 +51,11 @@ describeWithControlPlane('statuses', () => {
     pods[1]!.queue = { ...pods[0]!.queue, messages: 12, oldestAt: new Date().toISOString() };
     await own.apply('MTA', 'mta', MTA);
     await own.apply('MailDomain', 'one', domain());
-    operator = new Operator({
-      client: new KubeClient({
-        ...{ transport: plane.transport(), clock: systemClock, fieldManager: 'postrider' },
-        onRequest(verb, type, status, seconds) {
-          metrics.request(verb, type, status, seconds);
-          if (!['get', 'list', 'watch'].includes(verb)) writes.push(`${verb} ${type.plural}`);
-        },
-      }),
-      ...{ clock: systemClock, random: systemRandom, logger: pino({ enabled: false }), metrics },
-      settings: { image: 'mta', operator: { namespace: 'postrider', labels: { app: 'operator' } } },
+    operator = await runOperator(plane.transport(), {
+      metrics,
+      onWrite: (write) => writes.push(write),
       addressOf: ({ metadata }) => pods.find(({ name }) => name === metadata.name)?.address,
     });
-    operator.watch();
-    await operator.lead();
     await Promise.all(pods.map((pod) => pod.start()));
     for (const [kind, name] of [
       ['MTA', 'mta'],

@@ -1,12 +1,8 @@
 /** Pods that are a version older or newer than their operator: the stand-ins say which versions of a config they read, and take no other. */
-import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { systemClock } from '../../mta/clock.ts';
 import { CONFIG_VERSION, type MtaConfig } from '../../mta/config.ts';
-import { systemRandom } from '../../mta/random.ts';
-import { Operator } from '../../operator/controllers/operator.ts';
+import type { Operator } from '../../operator/controllers/operator.ts';
 import type { OwnObject } from '../../operator/controllers/watched.ts';
-import { KubeClient } from '../../operator/kube/client.ts';
 import type { KubeObject } from '../../operator/kube/resource.ts';
 import { CONFIG_MAPS, SECRETS } from '../../operator/kube/resources.ts';
 import { configObjects } from '../../operator/objects/config.ts';
@@ -21,6 +17,7 @@ import {
   startLargeFleet,
   tenantOf,
 } from './support/large-fleet.ts';
+import { runOperator } from './support/run-operator.ts';
 import { settled } from './support/settled.ts';
 
 const SIZE: Size = {
@@ -44,15 +41,7 @@ describeWithControlPlane('pods of another version', () => {
   });
 
   async function start(): Promise<void> {
-    operator = new Operator({
-      client: new KubeClient({
-        ...{ transport: fleet.plane.transport(), clock: systemClock, fieldManager: 'postrider' },
-      }),
-      ...{ clock: systemClock, random: systemRandom, logger: pino({ enabled: false }) },
-      settings: { image: 'mta', operator: { namespace: 'postrider', labels: { app: 'operator' } } },
-    });
-    operator.watch();
-    await operator.lead();
+    operator = await runOperator(fleet.plane.transport());
   }
   /** Who reads what, from pod 0 on. */
   function read(...versions: readonly (readonly number[])[]): void {

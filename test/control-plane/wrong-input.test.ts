@@ -2,13 +2,10 @@
  * What people get wrong, each in its way: it ends in a condition and an event that say what to do, and everybody else's mail flows on, by
  * the config that pods have. Pods are stand-ins; what the kubelet, the scheduler and other controllers would say is written by the test.
  */
-import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { systemClock } from '../../mta/clock.ts';
-import { systemRandom } from '../../mta/random.ts';
-import { Operator } from '../../operator/controllers/operator.ts';
+import type { Operator } from '../../operator/controllers/operator.ts';
 import type { PodObject } from '../../operator/controllers/watched.ts';
-import { KubeClient } from '../../operator/kube/client.ts';
+import type { KubeClient } from '../../operator/kube/client.ts';
 import { type KubeObject, microTime, type ResourceType } from '../../operator/kube/resource.ts';
 import {
   EVENTS,
@@ -24,6 +21,7 @@ import { describeWithControlPlane } from './support/binaries.ts';
 import { type ControlPlane, startControlPlane } from './support/control-plane.ts';
 import { installCrds } from './support/crds.ts';
 import { conditionIn, domainSpec, OwnKinds, relaySpec, SLOW_MS } from './support/own-kinds.ts';
+import { runOperator } from './support/run-operator.ts';
 import { StandIn } from './support/stand-in.ts';
 
 const FLEET = { namespace: 'mail', name: 'mta' };
@@ -61,16 +59,9 @@ describeWithControlPlane('what is wrong', () => {
   });
 
   async function start(): Promise<void> {
-    operator = new Operator({
-      client: new KubeClient({
-        ...{ transport: plane.transport(), clock: systemClock, fieldManager: 'postrider' },
-      }),
-      ...{ clock: systemClock, random: systemRandom, logger: pino({ enabled: false }), instance: 'test' },
-      settings: { image: 'mta', operator: { namespace: 'postrider', labels: { app: 'operator' } } },
+    operator = await runOperator(plane.transport(), {
       addressOf: ({ metadata }) => pods.find(({ name }) => name === metadata.name)?.address,
     });
-    operator.watch();
-    await operator.lead();
   }
 
   const secret = (name: string, key: string, value: string) =>
@@ -343,10 +334,10 @@ describeWithControlPlane('what is wrong', () => {
     await own.becomes('MailDomain', 'struck', 'Ready=True');
   });
 
-  it('a change that no running pod can take, with what to do', async () => {
-    await own.apply('MTA', 'mta', { ...MTA, workers: 2, log: { level: 'warn' } });
+  it('a change that no running pod can take, and for which nobody replaces them, with what to do', async () => {
+    await own.apply('MTA', 'mta', { ...MTA, workers: 2, storage: { leaseTerm: '20s' } });
     const { message } = await own.becomes('MTA', 'mta', 'Ready=False/ConfigRefused');
-    expect(message).toMatch(/log can't change while the process runs: restart it with the new config$/);
+    expect(message).toMatch(/queue can't change while the process runs: restart it with the new config$/);
     await own.apply('MTA', 'mta', { ...MTA, workers: 2 });
     await own.becomes('MTA', 'mta', 'Ready=True');
     await flowsOn();

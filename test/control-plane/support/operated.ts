@@ -1,15 +1,13 @@
 /** MTAs of one namespace with the operator at work on them, in this process, and what a test asks of them. */
-import { pino } from 'pino';
-import { systemClock } from '../../../mta/clock.ts';
-import { systemRandom } from '../../../mta/random.ts';
-import { Operator } from '../../../operator/controllers/operator.ts';
-import { KubeClient } from '../../../operator/kube/client.ts';
+import type { Operator } from '../../../operator/controllers/operator.ts';
+import type { KubeClient } from '../../../operator/kube/client.ts';
 import type { KubeObject, ResourceType } from '../../../operator/kube/resource.ts';
 import { NAMESPACES } from '../../../operator/kube/resources.ts';
 import { waitFor } from '../../support/wait.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { installCrds } from './crds.ts';
 import { OwnKinds, type SeenCondition } from './own-kinds.ts';
+import { runOperator } from './run-operator.ts';
 
 export const SMTP_LISTENER = { name: 'smtp', role: 'SMTP', port: 2525, tls: { mode: 'None' } };
 
@@ -45,19 +43,9 @@ export class Operated {
     await this.stop();
     const writes: string[] = [];
     this.writes = writes;
-    const operator = new Operator({
-      client: new KubeClient({
-        ...{ transport: this.#plane.transport(), clock: systemClock, fieldManager: 'postrider' },
-        onRequest(verb, { plural }) {
-          if (!['get', 'list', 'watch'].includes(verb)) writes.push(`${verb} ${plural}`);
-        },
-      }),
-      ...{ clock: systemClock, random: systemRandom, logger: pino({ enabled: false }), instance: 'test' },
-      settings: { image: 'mta', operator: { namespace: 'postrider', labels: { app: 'operator' } } },
+    this.#operator = await runOperator(this.#plane.transport(), {
+      onWrite: (write) => writes.push(write),
     });
-    this.#operator = operator;
-    operator.watch();
-    await operator.lead();
   }
 
   async stop(): Promise<void> {
