@@ -29,9 +29,29 @@ function openQueue(concurrency = 2) {
 }
 
 describe('a work queue', () => {
+  it('lets the event loop turn between two turns of a key that is added again and again', async () => {
+    let [turns, hasTurned] = [0, false];
+    const queue = new WorkQueue({
+      ...{ clock: new TestClock(), random: seeded(1), concurrency: 1, onFailure: () => undefined },
+      async work() {
+        turns += 1;
+        if (!hasTurned && turns < 1000) queue.add('a');
+        return undefined;
+      },
+    });
+    queue.add('a');
+    queue.start();
+    setImmediate(() => {
+      hasTurned = true;
+    });
+    await settleDown();
+    expect(turns).toBeLessThan(5);
+  });
+
   it('works on a key once, however often it was added before', async () => {
     const { queue, keys, jobs } = openQueue(1);
     for (const key of ['a', 'b', 'a', 'b']) queue.add(key);
+    await settleDown();
     jobs[0]!.end();
     await settleDown();
     expect(keys()).toEqual(['a', 'b']);
@@ -40,6 +60,7 @@ describe('a work queue', () => {
   it('works on a key again that is added meanwhile, and not before the first has ended', async () => {
     const { queue, keys, jobs } = openQueue();
     queue.add('a');
+    await settleDown();
     queue.add('a');
     await settleDown();
     expect(keys()).toEqual(['a']);
@@ -62,6 +83,7 @@ describe('a work queue', () => {
   it('tries again what failed, later each time, and from the start once it went well', async () => {
     const { queue, clock, keys, jobs, failures } = openQueue();
     queue.add('a');
+    await settleDown();
     const waited: number[] = [];
     for (let i = 0; i < 4; i += 1) {
       const began = clock.monotonic();
@@ -88,6 +110,7 @@ describe('a work queue', () => {
   it('comes back when the work asked for it, or earlier when the key is added', async () => {
     const { queue, clock, keys, jobs } = openQueue();
     queue.add('a');
+    await settleDown();
     jobs[0]!.end(60_000);
     await settleDown();
     await clock.advance(59_000);
@@ -97,6 +120,7 @@ describe('a work queue', () => {
     jobs[1]!.end(60_000);
     await settleDown();
     queue.add('a');
+    await settleDown();
     expect(keys()).toHaveLength(3);
     jobs[2]!.end();
     await clock.advance(120_000);
@@ -107,8 +131,10 @@ describe('a work queue', () => {
     const { queue, clock, jobs, turns } = openQueue(1);
     queue.add('a');
     queue.add('b');
+    await settleDown();
     await clock.advance(1000);
     queue.add('b');
+    await settleDown();
     jobs[0]!.end();
     await settleDown();
     await clock.advance(500);
@@ -125,6 +151,7 @@ describe('a work queue', () => {
     queue.add('a');
     queue.add('b');
     queue.addAfter('c', 1000);
+    await settleDown();
     let stopped = false;
     void queue.stop().then(() => {
       stopped = true;
@@ -135,6 +162,7 @@ describe('a work queue', () => {
     await clock.advance(5000);
     expect(stopped).toBe(true);
     queue.add('d');
+    await settleDown();
     expect(keys()).toEqual(['a']);
   });
 });

@@ -40,6 +40,7 @@ export class WorkQueue {
   readonly #later = new Map<string, { readonly at: number; readonly cancel: () => void }>();
   readonly #failures = new Map<string, number>();
   #started = false;
+  #beginsSoon = false;
   #stopped = false;
   #idle: () => void = () => undefined;
 
@@ -95,8 +96,20 @@ export class WorkQueue {
     this.#later.set(key, { at, cancel: clock.after(ms, () => this.add(key)) });
   }
 
+  /**
+   * In a turn of the event loop of its own. Work that finds nothing to write never waits for one, and news that were read in one piece come
+   * one by one: each would have the whole fleet looked at, and nobody else, not even the lease, would have a turn until then.
+   */
   #pump(): void {
-    if (!this.#started) return;
+    if (!this.#started || this.#beginsSoon) return;
+    this.#beginsSoon = true;
+    this.#options.clock.soon(() => {
+      this.#beginsSoon = false;
+      this.#begin();
+    });
+  }
+
+  #begin(): void {
     for (const [key, since] of this.#waiting) {
       if (this.#running.size >= this.#options.concurrency) return;
       this.#waiting.delete(key);

@@ -92,7 +92,7 @@ export async function measureOperator(options: BenchOptions): Promise<OperatorFi
     const began = performance.now();
     let operator = await begin();
     await fleet.startPods();
-    await allTrue(fleet);
+    await allTrue(fleet, operator);
     const coldStartSeconds = (performance.now() - began) / 1000;
     const coldStart = { stall: operator.stallMs(), cpu: operator.cpuSeconds() };
     await quiet(fleet);
@@ -112,7 +112,7 @@ export async function measureOperator(options: BenchOptions): Promise<OperatorFi
 
     const usersBegan = performance.now();
     await fleet.addUsers(options.users);
-    await allTrue(fleet);
+    await allTrue(fleet, operator);
     const usersSeconds = (performance.now() - usersBegan) / 1000;
     const usersStall = operator.stallMs();
     const memory = operator.memory();
@@ -145,10 +145,13 @@ export async function measureOperator(options: BenchOptions): Promise<OperatorFi
   }
 }
 
-async function allTrue(fleet: LargeFleet): Promise<void> {
-  await waitFor('all conditions to be True', () => fleet.lacking().length === 0, {
+async function allTrue(fleet: LargeFleet, { process: { running } }: Measured): Promise<void> {
+  const hasEnded = () => running.ended() !== undefined;
+  await waitFor('all conditions to be True', () => hasEnded() || fleet.lacking().length === 0, {
     ...{ timeoutMs: COLD_START_TIMEOUT_MS, everyMs: 50 },
   });
+  // As where the whole machine stood still for longer than its lease.
+  if (hasEnded()) throw new Error(`the operator has ended:\n${running.output()}`);
 }
 
 async function startMeasured(fleet: LargeFleet): Promise<Measured> {
