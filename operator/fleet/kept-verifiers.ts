@@ -1,5 +1,5 @@
 /**
- * Verifiers of a fleet's passwords. One takes 60 ms of a processor and 32 MiB, so they are made beside the event loop, one at a time, and compile
+ * Verifiers of a fleet's passwords. One takes 60 ms of a processor and 32 MiB, so they are made beside the event loop, two at a time, and compile
  * goes on meanwhile: who is new comes into the config when all are there; who has a new password keeps the one before until then.
  *
  * None is made twice. The salt tells which version of which Secret the password is from, so that the verifiers of a stored config are
@@ -12,7 +12,7 @@ import type { Environment } from '../compile/types.ts';
 import { prefixOf, saltOf } from '../compile/verifier.ts';
 import { WorkQueue } from '../kube/work-queue.ts';
 
-const CONCURRENCY = 1;
+const CONCURRENCY = 2;
 const LONGEST_PAUSE_MS = 30_000;
 
 export interface KeptVerifiersDeps {

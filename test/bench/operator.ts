@@ -58,7 +58,7 @@ interface Memory {
 const COLD_START_TIMEOUT_MS = 900_000;
 const CHANGE_TIMEOUT_MS = 120_000;
 /** As the chart starts it: V8 would rather let garbage lie than collect it where there is memory. */
-const HEAP = ['--max-old-space-size=256', '--max-semi-space-size=8'];
+const HEAP = ['--max-old-space-size=256', '--max-semi-space-size=2'];
 const PROBE = join(import.meta.dirname, 'loop-probe.ts');
 /** For as long nothing was written: everything that was to be done has been. */
 const QUIET_MS = 5000;

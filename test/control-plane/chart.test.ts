@@ -140,7 +140,7 @@ describeWithControlPlane('the chart', () => {
         },
       });
       expect(spec.template.spec.containers[0]!.args).toEqual([
-        ...['--max-old-space-size=512', '--max-semi-space-size=8', 'operator/main.js', `--image=${image}`],
+        ...['--max-old-space-size=512', '--max-semi-space-size=2', 'operator/main.js', `--image=${image}`],
         ...['--image-pull-policy=Never', '--log-level=debug'],
       ]);
       expect(named(manifests, 'ServiceAccount')?.metadata.name).toBe('op');
@@ -333,7 +333,7 @@ describeWithControlPlane('the chart', () => {
       const { containers } = deploymentOf(manifests).spec.template.spec;
       expect(containers[0]!.image).toBe('registry.example/postrider:0.1.0');
       expect(containers[0]!.args).toEqual([
-        ...['--max-old-space-size=256', '--max-semi-space-size=8'],
+        ...['--max-old-space-size=256', '--max-semi-space-size=2'],
         ...['operator/main.js', '--image=registry.example/postrider:0.1.0'],
         ...['--image-pull-policy=IfNotPresent', '--namespace=$(POD_NAMESPACE)', '--log-level=info'],
       ]);
