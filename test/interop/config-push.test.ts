@@ -89,9 +89,10 @@ describe('a fleet of three', () => {
 
   it('serves on with the last good config where one refuses, which is named with its reason', async () => {
     push.name(addresses.slice(0, 1));
-    push.push(shared(2));
+    const { log, queue } = pods[0]!.config;
+    push.push(shared(2, { log: { ...log, level: 'debug', redactAddresses: true, historyDays: 3 } }));
     await waitFor('revision 2', () => push.reports.get('mta-0')?.revision === 2);
-    push.push(shared(3, { log: { ...pods[0]!.config.log, level: 'debug' } }));
+    push.push(shared(3, { queue: { ...queue, minFreeBytes: queue.minFreeBytes + 1 } }));
     const { refusal, revision } = await waitFor('the refusal', () => {
       const report = push.reports.get('mta-0');
       return report?.refusal && report;
@@ -99,7 +100,7 @@ describe('a fleet of three', () => {
     expect(revision).toBe(2);
     expect(refusal).toEqual({
       revision: 3,
-      reason: "log can't change while the process runs: restart it with the new config",
+      reason: "queue can't change while the process runs: restart it with the new config",
     });
     push.push(shared(4));
     await waitFor('revision 4', () => push.reports.get('mta-0')?.revision === 4);
