@@ -59,6 +59,11 @@ const COLD_START_TIMEOUT_MS = 900_000;
 const CHANGE_TIMEOUT_MS = 120_000;
 /** As the chart starts it: V8 would rather let garbage lie than collect it where there is memory. */
 const HEAP = ['--max-old-space-size=256', '--max-semi-space-size=2'];
+const MALLOC = {
+  MALLOC_ARENA_MAX: '1',
+  MALLOC_MMAP_THRESHOLD_: '131072',
+  MALLOC_TRIM_THRESHOLD_: '131072',
+};
 const PROBE = join(import.meta.dirname, 'loop-probe.ts');
 /** For as long nothing was written: everything that was to be done has been. */
 const QUIET_MS = 5000;
@@ -160,7 +165,7 @@ async function allTrue(fleet: LargeFleet, { process: { running } }: Measured): P
 async function startMeasured(fleet: LargeFleet): Promise<Measured> {
   const file = join(temporaryFolder('bench-operator'), 'stalls');
   // The process inherits it: one is started at a time.
-  process.env['BENCH_LOOP_PROBE'] = file;
+  Object.assign(process.env, MALLOC, { BENCH_LOOP_PROBE: file });
   const operator = await startOperator(fleet.plane.kubeconfig('operator'), [...HEAP, '--import', PROBE]);
   const { pid } = operator.running;
   let seen = 0;
