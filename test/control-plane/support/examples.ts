@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { KubeClient } from '../../../operator/kube/client.ts';
 import type { KubeObject } from '../../../operator/kube/resource.ts';
 import { NAMESPACES, SECRETS } from '../../../operator/kube/resources.ts';
+import { encoded } from '../../../operator/kube/secret-data.ts';
 import { certificateAuthority } from '../../support/authority.ts';
 import { ROOT } from './helm.ts';
 
@@ -28,11 +29,10 @@ export async function bringSecrets(client: KubeClient, example: string): Promise
   for (const { namespace, kind, name, keys } of secretsOf(example)) {
     await client.apply(NAMESPACES, { metadata: { name: namespace } });
     const files = kind === 'tls' ? ['tls.crt', 'tls.key'] : keys;
-    const data = Object.fromEntries(
-      files.map((key) => {
-        const value = kind === 'tls' ? readFileSync(join(issued, key)) : Buffer.from(LITERAL);
-        return [key, value.toString('base64')];
-      }),
+    const data = encoded(
+      Object.fromEntries(
+        files.map((key) => [key, kind === 'tls' ? readFileSync(join(issued, key), 'utf8') : LITERAL]),
+      ),
     );
     const type = kind === 'tls' ? 'kubernetes.io/tls' : 'Opaque';
     await client.apply(SECRETS, { metadata: { namespace, name }, type, data } as KubeObject);
