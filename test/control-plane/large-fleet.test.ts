@@ -7,7 +7,7 @@ import { waitFor } from '../support/wait.ts';
 import { describeWithControlPlane } from './support/binaries.ts';
 import { type LargeFleet, type Size, startLargeFleet } from './support/large-fleet.ts';
 import { type OperatorProcess, startOperator } from './support/operator-process.ts';
-import { settled } from './support/settled.ts';
+import { nothingIsWritten, settled } from './support/settled.ts';
 import { writesBetween, writesSoFar } from './support/writes.ts';
 
 const SIZE: Size = {
@@ -48,6 +48,8 @@ describeWithControlPlane('over a large fleet', () => {
       return length < SIZE.domains - 20;
     });
     await first.running.kill9();
+    // What it had asked for last is done by the API server all the same.
+    await nothingIsWritten(fleet);
     const ask = fleet.plane.transport();
     const before = await writesSoFar(ask);
     const left = fleet.lacking().filter((id) => id.startsWith('MailDomain/')).length;

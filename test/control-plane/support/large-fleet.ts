@@ -47,9 +47,9 @@ export interface LargeFleet {
   readonly pods: readonly StandIn[];
   /** Of one of our kinds, as a watch of the test's own sees them. */
   own(kind: string, name: string, namespace?: string): OwnObject | undefined;
-  /** Resources that are not as they are to be: a condition that is not True, or that speaks of another generation. */
+  /** Resources that are not as they are to be: a condition that is not True, or that speaks of another generation than the newest. */
   lacking(): string[];
-  /** Of each resource, as compile names it. */
+  /** Of each resource, as compile names it: with each edit of this test, though the watch may not have shown it yet. */
   generations(): Record<string, number>;
   /** How many objects the config takes. */
   parts(): Promise<{ readonly configMaps: number; readonly secrets: number }>;
@@ -99,6 +99,16 @@ export async function startLargeFleet(size: Size): Promise<LargeFleet> {
   };
   const own = (kind: string, name: string, namespace = LARGE_FLEET.namespace) =>
     watches.get(kind)!.cache.get(keyOf({ namespace, name }));
+  // A watch pauses where the API server was away. What it shows then is settled, and old.
+  const edited = new Map<string, number>();
+  const all = () =>
+    [...watches].flatMap(([kind, { cache }]) =>
+      Array.from(cache.values(), (object) => {
+        const id = `${kind}/${keyOf(object.metadata)}`;
+        const generation = Math.max(object.metadata.generation ?? 0, edited.get(id) ?? 0);
+        return { id, object, generation };
+      }),
+    );
   try {
     await installCrds(client);
     await everybodyMay(client);
@@ -112,18 +122,10 @@ export async function startLargeFleet(size: Size): Promise<LargeFleet> {
   return {
     ...{ plane, client, pods, own, stop },
     lacking: () =>
-      [...watches].flatMap(([kind, { cache }]) =>
-        [...cache.values()].filter(isLacking).map(({ metadata }) => `${kind}/${keyOf(metadata)}`),
-      ),
-    generations: () =>
-      Object.fromEntries(
-        [...watches].flatMap(([kind, { cache }]) =>
-          Array.from(cache.values(), ({ metadata }) => [
-            `${kind}/${keyOf(metadata)}`,
-            metadata.generation ?? 0,
-          ]),
-        ),
-      ),
+      all()
+        .filter(({ object, generation }) => isLacking(object, generation))
+        .map(({ id }) => id),
+    generations: () => Object.fromEntries(all().map(({ id, generation }) => [id, generation])),
     async parts() {
       const count = async (type: ResourceType, prefix: string): Promise<number> => {
         const { items } = await client.list(type, { namespace: LARGE_FLEET.namespace });
@@ -147,12 +149,14 @@ export async function startLargeFleet(size: Size): Promise<LargeFleet> {
         { namespace, name },
         { spec: { recipients } },
       );
-      return { id: `MailDomain/${namespace}/${name}`, generation: metadata.generation! };
+      const id = `MailDomain/${keyOf(metadata)}`;
+      edited.set(id, metadata.generation!);
+      return { id, generation: metadata.generation! };
     },
   };
 }
 
-function isLacking({ metadata: { generation }, status }: OwnObject): boolean {
+function isLacking({ status }: OwnObject, generation: number): boolean {
   const conditions = (status?.['conditions'] ?? []) as readonly Condition[];
   const isAmiss = (each: Condition) =>
     each.status !== 'True' || each.observedGeneration !== generation || NEGATIVE.has(each.type);
