@@ -6,10 +6,10 @@ import type { FleetState } from './fleet-controller.ts';
 
 const fragment = (revision: number): Fragment => ({ generation: 1, digest: 'd', revision });
 const base = {
-  generations: new Map([
-    ['MailDomain/a/one', 1],
-    ['MailDomain/a/two', 1],
-    ['MailDomain/a/out', 1],
+  specs: new Map([
+    ['MailDomain/a/one', 'u 1'],
+    ['MailDomain/a/two', 'u 1'],
+    ['MailDomain/a/out', 'u 1'],
   ]),
   findings: new Map(),
   fragments: new Map([
@@ -58,14 +58,12 @@ describe('whose status may be another', () => {
   });
 
   it('are those that are looked at anew, or of which something else was found', () => {
-    const generations = new Map([...base.generations, ['MailDomain/a/out', 2] as const]);
-    expect(of(base, { ...base, generations })).toEqual(['out']);
+    const specs = new Map([...base.specs, ['MailDomain/a/out', 'u 2'] as const]);
+    expect(of(base, { ...base, specs })).toEqual(['out']);
     expect(of(base, { ...base, findings: new Map([['MailDomain/a/out', [found('x')]]]) })).toEqual(['out']);
-    expect(of({ ...base, generations }, { ...base, generations: new Map(base.generations) })).toEqual([
-      'out',
-    ]);
-    const fewer = new Map([...base.generations].slice(1));
-    expect(of(base, { ...base, generations: fewer })).toEqual(['one']);
+    expect(of({ ...base, specs }, { ...base, specs: new Map(base.specs) })).toEqual(['out']);
+    const fewer = new Map([...base.specs].slice(1));
+    expect(of(base, { ...base, specs: fewer })).toEqual(['one']);
   });
 });
 

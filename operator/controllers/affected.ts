@@ -16,11 +16,11 @@ export function* affected(before: FleetState | undefined, after: FleetState | un
 }
 
 const idsOf = (...states: readonly (FleetState | undefined)[]): Set<string> =>
-  new Set(states.flatMap((state) => [...(state?.generations.keys() ?? [])]));
+  new Set(states.flatMap((state) => [...(state?.specs.keys() ?? [])]));
 
 function isSame(id: string, before: FleetState, after: FleetState): boolean {
   return (
-    before.generations.get(id) === after.generations.get(id) &&
+    before.specs.get(id) === after.specs.get(id) &&
     before.findings.get(id) === after.findings.get(id) &&
     before.fragments.get(id) === after.fragments.get(id) &&
     standing(id, before) === standing(id, after)

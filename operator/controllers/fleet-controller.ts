@@ -35,7 +35,7 @@ import { keepSame } from './affected.ts';
 import { Applier } from './applier.ts';
 import { credentialsOf } from './credentials.ts';
 import { FINALIZER, FleetLife, isPaused } from './fleet-life.ts';
-import { generationsOf, type Observed, observe } from './observe.ts';
+import { type Observed, observe, specsOf } from './observe.ts';
 import { StoredConfig } from './stored-config.ts';
 import type { PodObject, Watched } from './watched.ts';
 
@@ -60,8 +60,8 @@ export interface FleetControllerDeps {
 
 /** What is known of a fleet, for those who write statuses. */
 export interface FleetState {
-  /** Generation of each resource that it was looked at with. */
-  readonly generations: ReadonlyMap<string, number>;
+  /** Which spec of each resource it was looked at with. */
+  readonly specs: ReadonlyMap<string, string>;
   /** By resource. */
   readonly findings: ReadonlyMap<string, readonly Diagnostic[]>;
   readonly fragments: Fragments;
@@ -93,7 +93,7 @@ interface Running {
   stored: number | undefined;
   /** It is not replaced yet: a pod could not read the version that is written now. */
   isHeld: boolean;
-  generations: FleetState['generations'];
+  specs: FleetState['specs'];
   findings: FleetState['findings'];
   /** As it was worked out last, until something of it is another. */
   state: FleetState | undefined;
@@ -210,7 +210,7 @@ export class FleetController {
   #look(fleet: Fleet, running: Running): MtaConfig | undefined {
     const observed = observe(this.#deps.watched);
     const { config, diagnostics } = this.#compile(fleet, observed, running);
-    running.generations = generationsOf(observed);
+    running.specs = specsOf(this.#deps.watched);
     running.findings = keepSame(running.findings, diagnostics, ({ resource }) => idOf(resource));
     running.state = undefined;
     return config;
@@ -223,7 +223,7 @@ export class FleetController {
     return running?.state;
   }
 
-  #stateOf(key: string, { config, push, queue, applier, findings, generations, life }: Running): FleetState {
+  #stateOf(key: string, { config, push, queue, applier, findings, specs, life }: Running): FleetState {
     const { namespace = '', name } = nameOf(key);
     const pods = this.#pods({ namespace, name });
     const serving = pods.filter(isServing);
@@ -232,7 +232,7 @@ export class FleetController {
       (pod) => push.reports.get(pod)?.refusal !== undefined,
     );
     return {
-      generations,
+      specs,
       findings,
       fragments: config.fragments,
       loaded: reports.length === 0 ? undefined : Math.min(...reports.map((revision = 0) => revision)),
@@ -300,7 +300,7 @@ export class FleetController {
       life: undefined,
       stored: stored?.version,
       isHeld: false,
-      generations: new Map(),
+      specs: new Map(),
       findings: new Map(),
       state: undefined,
     };

@@ -2,6 +2,7 @@
 import { API_VERSION } from '../../crds/kind.ts';
 import { idOf } from '../compile/report.ts';
 import type { CompileInput, Manifest, SecretValues } from '../compile/types.ts';
+import type { ObjectMeta } from '../kube/resource.ts';
 import { OWN_KINDS } from '../kube/resources.ts';
 import { decoded } from '../kube/secret-data.ts';
 import type { SecretObject, Watched } from './watched.ts';
@@ -27,14 +28,19 @@ export function observe(watched: Watched): Observed {
   };
 }
 
-/** By resource, as compile names it. */
-export const generationsOf = ({ manifests }: Observed): ReadonlyMap<string, number> =>
+/** Which spec each resource has now, by its name as compile has it. */
+export const specsOf = (watched: Watched): ReadonlyMap<string, string> =>
   new Map(
-    manifests.map(({ kind, metadata: { namespace = '', name, generation = 0 } }) => [
-      idOf({ kind, namespace, name }),
-      generation,
-    ]),
+    [...OWN_KINDS.keys()].flatMap((kind) =>
+      Array.from(watched.own(kind).values(), ({ metadata }) => {
+        const { namespace = '', name } = metadata;
+        return [idOf({ kind, namespace, name }), specVersion(metadata)] as const;
+      }),
+    ),
   );
+
+/** One that was deleted and made again begins with generation 1, too: what was said of the one isn't so of the other. */
+export const specVersion = ({ uid, generation }: ObjectMeta): string => `${uid} ${generation}`;
 
 /** Decoded when they are looked at: most are not. */
 function valuesOf({ metadata, data = {} }: SecretObject): SecretValues {

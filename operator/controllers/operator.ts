@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../mta/clock.ts';
 import type { Random } from '../../mta/random.ts';
 import { News } from '../events/news.ts';
+import { isConflict } from '../kube/api-error.ts';
 import type { Change } from '../kube/cache.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { type KubeObject, keyOf } from '../kube/resource.ts';
@@ -81,8 +82,11 @@ export class Operator {
       heardOf: (fleet, of) => news.heardOf(fleet, of),
       onWritten: (kind, before, status) => news.tell(kind, before, status),
     });
+    // Somebody was faster: the watch tells what they did.
+    const levelOf = (error: unknown, failures: number) =>
+      failures === 1 && isConflict(error) ? 'debug' : 'warn';
     const onFailure = (error: unknown, key: string, failures: number): void =>
-      logger.warn({ key, failures, err: error }, 'reconcile failed');
+      logger[levelOf(error, failures)]({ key, failures, err: error }, 'reconcile failed');
     this.#fleets = new WorkQueue({
       ...{ clock, random, concurrency: FLEETS_AT_ONCE, onFailure },
       onTurn: (turn) => metrics.turn('fleet', turn),

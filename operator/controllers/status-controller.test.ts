@@ -17,7 +17,7 @@ const domain = (resourceVersion: string, more: Partial<OwnObject> = {}): OwnObje
   ...more,
 });
 const state = (loaded: number): FleetState => ({
-  generations: new Map([[KEY, 1]]),
+  specs: new Map([[KEY, 'u 1']]),
   findings: new Map([[KEY, [found('Accepted'), found('ResolvedRefs')]]]),
   fragments: new Map([[KEY, { generation: 1, digest: '', revision: 2 }]]),
   ...{
@@ -91,6 +91,12 @@ describe('the status of a resource', () => {
     await controller.reconcile(KEY);
     expect(written).toHaveLength(2);
     expect(told.map(([before]) => before)).toEqual([undefined, written[0]]);
+  });
+
+  it('that was found of a namesake which is gone is not that of the one after it', async () => {
+    cache.put(domain('5', { metadata: { ...domain('5').metadata, uid: 'another' } }));
+    await controller.reconcile(KEY);
+    expect(written).toEqual([]);
   });
 
   it('that somebody else has changed is mended', async () => {

@@ -19,6 +19,7 @@ import { timeOf } from '../status/mta-rules.ts';
 import { invalidMtaStatus, mtaStatus, pausedStatus } from '../status/mta-status.ts';
 import { conditionsOf } from '../status/rules.ts';
 import type { FleetState } from './fleet-controller.ts';
+import { specVersion } from './observe.ts';
 import { fleetsOf, type OwnObject, type Watched } from './watched.ts';
 
 export interface StatusControllerDeps {
@@ -65,11 +66,12 @@ export class StatusController {
     if (kind !== 'MTA' && object.metadata.deletionTimestamp !== undefined) return undefined;
     const { status, again } = kind === 'MTA' ? this.#ofMta(object) : this.#ofAttached(kind, object);
     if (status === undefined || isSameStatus(status, object.status)) return again;
-    const { namespace, name } = object.metadata;
+    const { namespace = '', name, resourceVersion = '' } = object.metadata;
     const type = OWN_KINDS.get(kind)!;
+    // Of the object as it was looked at: one of its name that was made meanwhile is a conflict. (A uid would be ignored in a status.)
     const written = await this.#deps.client.apply(
       type,
-      { metadata: { name, namespace: namespace! }, status } as OwnObject,
+      { metadata: { namespace, name, resourceVersion }, status } as OwnObject,
       { subresource: 'status' },
     );
     // The watch may be late: it would be written again, with another time.
@@ -80,6 +82,7 @@ export class StatusController {
 
   #ofAttached(kind: string, object: OwnObject): Found {
     const { namespace = '', name, generation = 0 } = object.metadata;
+    const spec = specVersion(object.metadata);
     const id = idOf({ kind, namespace, name });
     const named = fleetsOf(object);
     const fleets = new Map<string, Verdicts>();
@@ -87,7 +90,7 @@ export class StatusController {
       const state = this.#deps.stateOf(fleet);
       if (state === undefined && this.#deps.watched.own('MTA').get(fleet) === undefined) continue;
       // What there is of the status stays until the fleet has been looked at, with the resource as it is now.
-      if (state === undefined || state.isAsking || state.generations.get(id) !== generation) return NOTHING;
+      if (state === undefined || state.isAsking || state.specs.get(id) !== spec) return NOTHING;
       fleets.set(fleet, verdictsOf(id, state));
     }
     const before = (object.status ?? {}) as {
@@ -116,11 +119,11 @@ export class StatusController {
 
   #ofMta(object: OwnObject): Found {
     const { watched, clock, stateOf, heardOf } = this.#deps;
-    const { namespace = '', name, generation = 0 } = object.metadata;
+    const { namespace = '', name } = object.metadata;
     const fleet = keyOf({ namespace, name });
     const state = stateOf(fleet);
     const now = clock.now();
-    const isKnown = state?.generations.get(idOf({ kind: 'MTA', namespace, name })) === generation;
+    const isKnown = state?.specs.get(idOf({ kind: 'MTA', namespace, name })) === specVersion(object.metadata);
     if (state === undefined || state.isAsking || !isKnown) {
       const status = pausedStatus(object, now) ?? (state ? undefined : invalidMtaStatus(object, now));
       return { status, again: undefined };

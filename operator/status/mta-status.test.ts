@@ -32,7 +32,7 @@ const pod = (name: string): PodObject => ({
 });
 const fragment = { generation: 3, digest: '', revision: 1 };
 const state: FleetState = {
-  generations: new Map(),
+  specs: new Map(),
   findings: new Map([[idOf(self), well(self)]]),
   fragments: new Map([[idOf(self), fragment]]),
   ...{ loaded: 1, isAsking: false, refusal: undefined, pods: ['mta-0', 'mta-1'].map(pod), refused: [] },

@@ -167,6 +167,20 @@ describeWithControlPlane('statuses', () => {
     expect(after!.status!['programmedGeneration']).toBe(2);
   });
 
+  it('are never those of a namesake that is gone', async () => {
+    for (let round = 0; round < 30; round += 1) {
+      const isGood = round % 2 === 0;
+      await own.apply('MailDomain', 'anew', domain(isGood ? { domain: 'anew.example.test' } : {}));
+      const { status } = await waitFor('it to be looked at', async () => {
+        const accepted = conditionIn(await own.get('MailDomain', 'anew'), 'Accepted');
+        return accepted?.reason === 'Pending' ? undefined : accepted;
+      });
+      // The other one has the domain of another.
+      expect(`${round}: ${status}`).toBe(`${round}: ${isGood ? 'True' : 'False'}`);
+      await own.delete('MailDomain', 'anew');
+    }
+  });
+
   it('say that an MTA is paused, and that it goes on', async () => {
     await own.apply('MTA', 'mta', { ...MTA, workers: 2 }, { 'postrider.dev/paused': 'true' });
     await own.becomes('MTA', 'mta', 'Paused=True/Paused');

@@ -63,6 +63,10 @@ export class OwnKinds {
     return this.#client.get<OwnObject>(OWN_KINDS.get(kind)!, { namespace: 'mail', name });
   }
 
+  delete(kind: string, name: string): Promise<void> {
+    return this.#client.delete(OWN_KINDS.get(kind)!, { namespace: 'mail', name });
+  }
+
   /** @param wanted `Ready=False/SecretNotFound`, or without the reason; of the newest generation */
   becomes(kind: string, name: string, wanted: string, timeoutMs = SLOW_MS): Promise<SeenCondition> {
     const [, type, status, reason] = /^(\w+)=(\w+)(?:\/(\w+))?$/.exec(wanted)!;
