@@ -48,6 +48,14 @@ describe('a config in pieces', () => {
     }
   });
 
+  it('is not taken with the secrets of another writer, though they have its revision', () => {
+    const [ours, theirs] = ['ours', 'theirs'].map((id) => splitConfig({ ...configOf(7), id }, 100));
+    expect(join(filesOf(ours!))).toMatchObject({ revision: 7, id: 'ours' });
+    expect(() => join(filesOf({ config: ours!.config, secrets: theirs!.secrets }))).toThrow(
+      expect.objectContaining({ code: 'ConfigIncomplete' }),
+    );
+  });
+
   it('has the same pieces where a change is not', () => {
     const domains = Array.from({ length: 2000 }, (_, i) => ({
       ...{

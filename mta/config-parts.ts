@@ -15,6 +15,7 @@ type Kind = (typeof KINDS)[number];
 
 interface Index {
   readonly revision: number;
+  readonly id?: string | undefined;
   readonly parts: number;
   /** Of the whole, in hex. */
   readonly sha256: string;
@@ -34,11 +35,11 @@ const indexName = (kind: Kind): string => `${kind}.json`;
 const partName = (kind: Kind, part: number): string => `${kind}.${String(part).padStart(3, '0')}`;
 
 /** @param most bytes of one piece */
-export function splitConfig({ secrets, revision, ...config }: MtaConfig, most: number): ConfigParts {
+export function splitConfig({ secrets, revision, id, ...config }: MtaConfig, most: number): ConfigParts {
   const split = (kind: Kind, document: object): Files[] => {
     const whole = Buffer.from(JSON.stringify(document));
     const pieces = piecesOf(whole, most);
-    const index: Index = { revision, parts: pieces.length, sha256: digest(whole) };
+    const index: Index = { revision, id, parts: pieces.length, sha256: digest(whole) };
     return [
       { [indexName(kind)]: JSON.stringify(index) },
       ...pieces.map((piece, i) => ({ [partName(kind, i)]: piece })),
@@ -60,18 +61,21 @@ export function joinConfig(read: (name: string) => string | undefined): unknown 
       `the config is of revision ${config.revision}, its secrets are of revision ${secrets.revision}`,
     );
   }
-  return { ...(config.document as object), revision: config.revision, secrets: secrets.document };
+  const { revision, id } = config;
+  if (id !== secrets.id) throw incomplete(`the config and its secrets are of two revisions ${revision}`);
+  return { ...(config.document as object), revision, ...(id && { id }), secrets: secrets.document };
 }
 
 interface Whole {
   readonly revision: number;
+  readonly id: string | undefined;
   readonly document: unknown;
 }
 
 function join(kind: Kind, read: (name: string) => string | undefined): Whole {
   const index = read(indexName(kind));
   if (index === undefined) throw incomplete(`there is no ${indexName(kind)}`);
-  const { revision, parts, sha256 } = JSON.parse(index) as Index;
+  const { revision, id, parts, sha256 } = JSON.parse(index) as Index;
   const pieces = Array.from({ length: parts }, (_, part) => {
     const piece = read(partName(kind, part));
     if (piece === undefined) throw incomplete(`there is no ${partName(kind, part)} of ${parts}`);
@@ -79,7 +83,7 @@ function join(kind: Kind, read: (name: string) => string | undefined): Whole {
   });
   const whole = Buffer.from(pieces.join(''));
   if (digest(whole) !== sha256) throw incomplete(`the pieces of ${kind} are not all of revision ${revision}`);
-  return { revision, document: JSON.parse(whole.toString()) };
+  return { revision, id, document: JSON.parse(whole.toString()) };
 }
 
 /** None but the last is smaller than two thirds of `most`. */

@@ -281,6 +281,8 @@ export const mtaConfigSchema = z.strictObject({
   version: z.literal(CONFIG_VERSION),
   /** Monotonic; what a pod reports as loaded. */
   revision: z.int().nonnegative(),
+  /** Of this very document: one of the same revision that somebody else has written has another. */
+  id: z.string().min(1).optional(),
   /** Resources that this document holds, and the generation of each: what `Programmed` is proved with. */
   resources: z.record(resourceRef, z.int().nonnegative()),
   fleet: z.strictObject({

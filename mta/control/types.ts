@@ -67,6 +67,8 @@ export type QueueAction = 'hold' | 'release' | 'retry' | 'remove';
 export interface ConfigStatus {
   /** Lowest revision that the workers have loaded. */
   readonly revision: number;
+  /** The config's own, where it has one. */
+  readonly id?: string;
   readonly resources: Readonly<Record<string, number>>;
   /** Versions of the document that this program can read. */
   readonly reads: readonly number[];

@@ -115,9 +115,10 @@ export class Supervisor {
   }
 
   status(): ConfigStatus {
-    const { revision, resources } = this.#config;
+    const { revision, id, resources } = this.#config;
     return {
       revision,
+      ...(id === undefined ? {} : { id }),
       resources,
       reads: READABLE_VERSIONS,
       ...(this.#refused === undefined ? {} : { refused: this.#refused }),

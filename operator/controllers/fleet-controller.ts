@@ -194,7 +194,7 @@ export class FleetController {
     const before = running.config.current;
     const config = running.config.next(
       isClosing ? { ...compiled, listeners: [] } : compiled,
-      highest(running.push.reports),
+      taken(running.push.reports),
     );
     if (config !== before) running.programming.made(config.revision);
     await this.#life.before(fleet, plan);
@@ -227,7 +227,10 @@ export class FleetController {
     const { namespace = '', name } = nameOf(key);
     const pods = this.#pods({ namespace, name });
     const serving = pods.filter(isServing);
-    const reports = serving.map(({ metadata }) => push.reports.get(metadata.name)?.revision);
+    const reports = serving.map(({ metadata }) => {
+      const { revision = 0, isForeign } = push.reports.get(metadata.name) ?? {};
+      return isForeign ? 0 : revision;
+    });
     const refusing = this.#staying({ namespace, name }, pods).find(
       (pod) => push.reports.get(pod)?.refusal !== undefined,
     );
@@ -235,7 +238,7 @@ export class FleetController {
       specs,
       findings,
       fragments: config.fragments,
-      loaded: reports.length === 0 ? undefined : Math.min(...reports.map((revision = 0) => revision)),
+      loaded: reports.length === 0 ? undefined : Math.min(...reports),
       isAsking: serving.some(({ metadata }) => push.isAsking(metadata.name)),
       refusal:
         refusing === undefined ? undefined : { pod: refusing, ...push.reports.get(refusing)!.refusal! },
@@ -263,12 +266,11 @@ export class FleetController {
       logger.info({ fleet: key, pod, err: error }, 'pod could not be asked');
     const stored = this.#stored.read(fleet);
     const running: Running = {
-      config: new FleetConfig(stored),
+      config: new FleetConfig(stored, random),
       push: new ConfigPush({
         ...{ clock, random },
-        onReport: (_, { revision }) => {
-          // Ahead of all that is known: our record of it is gone, and what the pod has loaded may be anything.
-          if (running.isHeld || revision > (running.config.current?.revision ?? 0)) onStale(key);
+        onReport: (_, { isForeign }) => {
+          if (running.isHeld || isForeign) onStale(key);
           this.#changed(key);
         },
         onUnreachable: () => {
@@ -392,5 +394,6 @@ function podAddress({ metadata, status }: PodObject): PodAddress | undefined {
     : { name: metadata.name, host: status.podIP, port: POD_PORTS.control };
 }
 
-const highest = (reports: ReadonlyMap<string, PodReport>): number =>
-  Math.max(0, ...Array.from(reports.values(), ({ revision }) => revision));
+/** Highest revision that is another operator's. */
+const taken = (reports: ReadonlyMap<string, PodReport>): number =>
+  Math.max(0, ...Array.from(reports.values(), ({ revision, isForeign }) => (isForeign ? revision : 0)));

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { reasons } from '../../crds/conditions.ts';
 import type { MtaConfig } from '../../mta/config.ts';
+import { seeded } from '../../mta/testing/seeded.ts';
 import { compile } from '../compile/compile.ts';
 import { inputFrom } from '../compile/testing/manifests.ts';
 import { podEnvironment } from './environment.ts';
@@ -34,25 +35,29 @@ describe('the config for a pod', () => {
 
 describe('the revisions of a fleet', () => {
   it('begin with 1, and go up where something differs', () => {
-    const config = new FleetConfig(undefined);
+    const config = new FleetConfig(undefined, seeded(1));
     const first = config.next(base, 0);
     expect(first.revision).toBe(1);
-    expect(config.next({ ...base }, 1)).toBe(first);
-    expect(config.next(changed, 1).revision).toBe(2);
+    expect(config.next({ ...base }, 0)).toBe(first);
+    const second = config.next(changed, 0);
+    expect(second.revision).toBe(2);
+    expect(second.id).not.toBe(first.id);
     expect(config.fragments.get('MTA/mail/mta')?.revision).toBe(2);
     expect([...config.fragments.values()].filter(({ revision }) => revision === 1).length).toBeGreaterThan(3);
   });
 
   it('go on where an operator before had left them', () => {
     const stored = { ...base, revision: 41 };
-    const config = new FleetConfig(stored);
-    expect(config.next(base, 41)).toBe(stored);
-    expect(config.next(changed, 41).revision).toBe(42);
+    const config = new FleetConfig(stored, seeded(1));
+    expect(config.next(base, 0)).toBe(stored);
+    expect(config.next(changed, 0).revision).toBe(42);
   });
 
-  it('are higher than what any pod has loaded, with the same content too', () => {
-    const config = new FleetConfig({ ...base, revision: 41 });
+  it('are higher than what any pod has of another operator, with the same content too', () => {
+    const config = new FleetConfig({ ...base, revision: 41 }, seeded(1));
     expect(config.next(base, 50).revision).toBe(51);
-    expect(config.next(base, 51).revision).toBe(51);
+    expect(config.next(base, 0).revision).toBe(51);
+    // Of the same number is not the same.
+    expect(config.next(base, 51).revision).toBe(52);
   });
 });

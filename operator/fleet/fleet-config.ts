@@ -4,15 +4,18 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { CONFIG_VERSION, type MtaConfig } from '../../mta/config.ts';
+import type { Random } from '../../mta/random.ts';
 import { type Fragments, fragmentsOf } from '../status/fragments.ts';
 
 export class FleetConfig {
+  readonly #random: Random;
   #config: MtaConfig | undefined;
   #fragments: Fragments = new Map();
   #lowest = 0;
 
   /** @param stored what the fleet's objects have, from an operator before this one; of another version, its revision alone counts */
-  constructor(stored: Pick<MtaConfig, 'version' | 'revision'> | undefined) {
+  constructor(stored: Pick<MtaConfig, 'version' | 'revision'> | undefined, random: Random) {
+    this.#random = random;
     if (stored?.version === CONFIG_VERSION) this.#take(stored as MtaConfig);
     else this.#lowest = stored?.revision ?? 0;
   }
@@ -30,13 +33,16 @@ export class FleetConfig {
    * The config that there is to be now; the same object as before where nothing differs.
    *
    * @param compiled its revision doesn't matter
-   * @param loaded highest revision that a pod has reported; 0 where none has
+   * @param taken highest revision that a pod has of another config than those of this; 0 where none has
    */
-  next(compiled: MtaConfig, loaded: number): MtaConfig {
-    const { revision = this.#lowest } = this.#config ?? {};
-    const isSame = this.#config !== undefined && isDeepStrictEqual({ ...compiled, revision }, this.#config);
-    if (isSame && loaded <= revision) return this.#config!;
-    return this.#take({ ...compiled, revision: Math.max(revision, loaded) + 1 });
+  next(compiled: MtaConfig, taken: number): MtaConfig {
+    const { revision = this.#lowest, id } = this.#config ?? {};
+    const isSame =
+      this.#config !== undefined &&
+      isDeepStrictEqual({ ...compiled, revision, ...(id && { id }) }, this.#config);
+    if (isSame && taken < revision) return this.#config!;
+    const next = Math.max(revision, taken) + 1;
+    return this.#take({ ...compiled, revision: next, id: this.#random.bytes(9).toString('base64url') });
   }
 
   #take(config: MtaConfig): MtaConfig {

@@ -7,11 +7,12 @@ import { type ControlClient, PodRefused } from './control-client.ts';
 
 let clock: TestClock;
 let push: ConfigPush;
-/** Revision that the pod runs with. */
+/** Revision that the pod runs with, and the id of that config. */
 let running: number;
+let id: string | undefined;
 
 const client = {
-  config: async () => ({ revision: running, reads: [1] }),
+  config: async () => ({ revision: running, reads: [1], ...(id && { id }) }),
   load: async () => {
     throw new PodRefused(422, 'ConfigInvalid', "queue can't change while the process runs");
   },
@@ -20,7 +21,7 @@ const client = {
 
 beforeEach(() => {
   clock = new TestClock();
-  running = 1;
+  [running, id] = [1, undefined];
   push = new ConfigPush({
     ...{ clock, random: seeded(1) },
     ...{ onReport: () => undefined, onFailure: () => undefined, onUnreachable: () => undefined },
@@ -38,5 +39,21 @@ it('takes back that a pod refuses a config when it has been started with it', as
   running = 2;
   await clock.advance(10_000);
   await settleDown();
-  expect(push.reports.get('mta-0')).toEqual({ revision: 2, reads: [1], refusal: undefined });
+  expect(push.reports.get('mta-0')).toEqual({
+    ...{ revision: 2, reads: [1], isForeign: false, refusal: undefined },
+  });
+});
+
+it.each([
+  ['of the same number', 2, 'theirs', true],
+  ['of a higher number', 3, 'theirs', true],
+  ['of ours', 2, 'ours', false],
+  ['of who tells no id', 2, undefined, false],
+])('tells a config %s from ours', async (_, revision, theirs, isForeign) => {
+  [running, id] = [revision, theirs];
+  push.identify({ certificate: '', key: '', authority: '' } as never, client);
+  push.name([{ name: 'mta-0', host: '127.0.0.1', port: 2580 }]);
+  push.push({ version: 1, revision: 2, id: 'ours' } as MtaConfig);
+  await settleDown();
+  expect(push.reports.get('mta-0')).toMatchObject({ revision, isForeign });
 });

@@ -21,6 +21,10 @@ const ASK_MS = 10_000;
 export interface PodReport {
   /** What it has loaded. */
   readonly revision: number;
+  /**
+   * That is of an operator whose record of it isn't ours: it has the number of ours, or a higher one, and may have anything in it.
+   */
+  readonly isForeign: boolean;
   /** Versions of a config that it can read. */
   readonly reads: readonly number[];
   /** The newest config, where it was refused. */
@@ -41,6 +45,7 @@ export interface ConfigPushDeps {
 interface Newest {
   readonly version: number;
   readonly revision: number;
+  readonly id: string | undefined;
   readonly document: string;
 }
 
@@ -104,8 +109,8 @@ export class ConfigPush {
   /** The newest config, whose revision is higher than that of any before. */
   push(config: MtaConfig): void {
     if (this.#newest?.revision === config.revision) return;
-    const { version, revision } = config;
-    this.#newest = { version, revision, document: JSON.stringify(config) };
+    const { version, revision, id } = config;
+    this.#newest = { version, revision, id, document: JSON.stringify(config) };
     this.#visits.visitAll();
   }
 
@@ -118,9 +123,10 @@ export class ConfigPush {
   async #visit(pod: PodAddress): Promise<number | undefined> {
     const client = this.#client;
     if (client === undefined) return undefined;
-    const { revision, reads } = await client.config(pod);
-    const loaded = { revision, reads };
+    const found = await client.config(pod);
     const newest = this.#newest;
+    const { revision, reads } = found;
+    const loaded = { revision, reads, isForeign: newest !== undefined && isForeign(found, newest) };
     const before = this.#reports.get(pod.name);
     if (newest === undefined || revision >= newest.revision) {
       this.#note(pod, { ...loaded, refusal: undefined });
@@ -149,6 +155,10 @@ export class ConfigPush {
   }
 }
 
+/** An mta that tells no id may be of a release before there were any. */
+const isForeign = ({ revision, id }: LoadedConfig, newest: Newest): boolean =>
+  revision > newest.revision || (revision === newest.revision && id !== undefined && id !== newest.id);
+
 const cannotRead = (reads: readonly number[], { version }: Newest): string =>
   `it reads version ${reads.join(' and ')} of a config, and this operator writes version ${version}: it goes on once it has been replaced by a newer one`;
 
@@ -156,7 +166,7 @@ async function load(
   client: ControlClient,
   pod: PodAddress,
   { revision, document }: Newest,
-  loaded: LoadedConfig,
+  loaded: Pick<PodReport, 'revision' | 'reads' | 'isForeign'>,
 ): Promise<PodReport> {
   try {
     return { ...loaded, revision: (await client.load(pod, document)).revision, refusal: undefined };

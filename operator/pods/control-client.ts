@@ -41,6 +41,8 @@ export class PodRefused extends Error {
 export interface LoadedConfig {
   /** Lowest that its workers have loaded. */
   readonly revision: number;
+  /** Of the config, where it has one. */
+  readonly id?: string;
   /** Versions of a config that it can read. */
   readonly reads: readonly number[];
 }

@@ -33,7 +33,7 @@ export function fragmentsOf(config: MtaConfig, before?: Fragments): Fragments {
 }
 
 function digestsOf(config: MtaConfig): Map<string, string> {
-  const { domains, relays, tlsPolicies, users, resources, secrets, revision: _, ...fleet } = config;
+  const { domains, relays, tlsPolicies, users, resources, secrets, revision: _, id: __, ...fleet } = config;
   const parts = new Map<string, unknown[]>();
   const add = (resource: string, part: unknown) =>
     parts.set(resource, [...(parts.get(resource) ?? []), part]);

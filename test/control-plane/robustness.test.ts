@@ -170,6 +170,17 @@ describeWithControlPlane('an operator', () => {
     expect(fleet.pods[0]!.revision).toBeGreaterThan(revision);
   });
 
+  it('does not take what another has brought to the pods for its own, though it has the same number', async () => {
+    await operator.stop();
+    // Of one that ended before its record of it was written, or whose record this one has not seen yet.
+    const { revision, ...others } = fleet.pods[0]!.config!;
+    for (const pod of fleet.pods) pod.load({ ...others, revision: revision + 1, id: 'theirs', domains: [] });
+    await fleet.edit(3, 'after-theirs');
+    await start();
+    await settled(fleet);
+    expect(fleet.pods[0]!.revision).toBeGreaterThan(revision + 1);
+  });
+
   it('has nothing to write when it is started anew, after all of that', async () => {
     await operator.stop();
     const ask = fleet.plane.transport();

@@ -39,7 +39,7 @@ export class StandIn {
   readonly #host: string;
   #server: HttpServer | undefined;
   #port: number;
-  #loaded: Pick<ConfigStatus, 'revision' | 'resources'> = { revision: 0, resources: {} };
+  #loaded: Pick<ConfigStatus, 'revision' | 'id' | 'resources'> = { revision: 0, resources: {} };
   /** Versions of a config that it says it can read. */
   reads = READABLE_VERSIONS;
   config: MtaConfig | undefined;
@@ -79,7 +79,7 @@ export class StandIn {
         this.asked += 1;
         return this.#status();
       },
-      load: async (document: unknown) => this.#load(document),
+      load: async (document: unknown) => this.load(document),
       drain: this.drain,
       totals: async () => ({ ...this.queue, isPartial: false }),
     } as unknown as ControlBackend;
@@ -114,12 +114,14 @@ export class StandIn {
     await this.#client.delete(PODS, { namespace, name: this.name });
   }
 
-  #load(document: unknown): ConfigStatus {
+  /** As over its control port. */
+  load(document: unknown): ConfigStatus {
     const config = parseConfig(document);
     if (this.config !== undefined) checkChange(this.config, config);
     if (this.refuses !== undefined) throw new PostriderError('ConfigInvalid', this.refuses);
     this.config = config;
-    this.#loaded = { revision: config.revision, resources: config.resources };
+    const { revision, id, resources } = config;
+    this.#loaded = { revision, resources, ...(id && { id }) };
     return this.#status();
   }
 
