@@ -6,7 +6,7 @@ export interface Recipient {
   readonly address: string;
   /** RFC 3461 §4.1: `NEVER`, or any of `SUCCESS`, `FAILURE`, `DELAY`; absent where the client gave none. */
   readonly notify?: readonly string[];
-  /** RFC 3461 §4.2, as given: `rfc822;anna@example.test`. */
+  /** RFC 3461 §4.2, as given: `rfc822;` and an address in xtext, which need not be this one. */
   readonly orcpt?: string;
 }
 
@@ -41,7 +41,7 @@ export interface Envelope {
   readonly eightBit?: boolean;
   /** RFC 6531. */
   readonly smtputf8?: boolean;
-  /** RFC 3461 §4.3 and §4.4. */
+  /** RFC 3461 §4.3 and §4.4; the id as given, in xtext. */
   readonly ret?: 'FULL' | 'HDRS';
   readonly envid?: string;
   /** RFC 8689. */

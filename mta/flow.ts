@@ -33,8 +33,9 @@ import type {
 } from './queue/types.ts';
 import type { Random } from './random.ts';
 import { readOriginal } from './reports/original.ts';
-import { buildBounce, buildDelayWarning } from './reports/report.ts';
-import type { Original, ReportInput } from './reports/types.ts';
+import { buildReport, gravest } from './reports/report.ts';
+import { toReport } from './reports/select.ts';
+import type { Original } from './reports/types.ts';
 import type { Destination, NextHop } from './route/types.ts';
 import { expiryOf, retryDelay } from './schedule/backoff.ts';
 import type { ClockWatch } from './schedule/clock-watch.ts';
@@ -115,6 +116,8 @@ export class Flow implements Acceptor {
       },
       ...(mail.bodyType === undefined ? {} : { bodyType: mail.bodyType }),
       ...(mail.auth === undefined ? {} : { auth: mail.auth }),
+      ...(mail.ret === undefined ? {} : { ret: mail.ret }),
+      ...(mail.envid === undefined ? {} : { envid: mail.envid }),
     };
     const hostname = client.listener.hostname ?? this.#config.fleet.hostname;
     const traced = draft.write(receivedField(draft.id, envelope, hostname));
@@ -259,7 +262,13 @@ export class Flow implements Acceptor {
         for (const index of job.recipients) transaction.recipient(envelope.recipients[index]!, index);
         transaction.body(content, () => queue.owns(message.id));
         const results = await transaction.commit();
-        return { destination: 'answered', results, hop: session.hop, tls: session.tls };
+        return {
+          destination: 'answered',
+          results,
+          hop: session.hop,
+          tls: session.tls,
+          notifies: session.notifies,
+        };
       } catch (error) {
         const failure = this.#failure(error);
         // An idle connection may end at any time: that says nothing of the host.
@@ -286,7 +295,7 @@ export class Flow implements Acceptor {
 
   /** Stores a decision together with the report that it calls for, and logs it when that is on stable storage. */
   async #record(message: StoredMessage, job: Job, decision: Decision, seen: Seen): Promise<Settled> {
-    const report = await this.#report(message, decision);
+    const report = await this.#report(message, decision, seen);
     const tell = teller(this.#deps, message, job, decision, seen);
     const { ended, deferred } = decision;
     return this.#settle(message.id, { ended, deferred, ...(report === undefined ? {} : { report }) }, tell);
@@ -308,45 +317,26 @@ export class Flow implements Acceptor {
     return { stored };
   }
 
-  /** The bounce of what has failed, or else the warning of what is late. */
-  async #report(message: StoredMessage, decision: Decision): Promise<NewMessage | undefined> {
-    const failed = decision.ended.filter(({ outcome }) => outcome !== 'delivered');
-    if (message.envelope.from === '' || (failed.length === 0 && decision.late.length === 0)) return undefined;
+  /** What the sender is to hear of an attempt, if anything. */
+  async #report(message: StoredMessage, decision: Decision, seen: Seen): Promise<NewMessage | undefined> {
     const { clock, random, metrics, onDefect } = this.#deps;
+    const { id, envelope } = message;
+    const now = clock.now();
+    const answered = { isStore: seen.hop?.protocol === 'lmtp', notifies: seen.notifies === true };
+    const recipients = toReport(envelope, decision, answered, now);
+    if (recipients.length === 0) return undefined;
     const { fleet, delivery } = this.#config;
-    const about = (recipients: ReportInput['recipients'], original: Original): ReportInput => ({
-      id: message.id,
-      envelope: message.envelope,
-      original,
-      recipients,
-      hostname: fleet.hostname,
-      postmaster: fleet.postmaster,
-      now: clock.now(),
-      random,
-    });
+    const { hostname, postmaster } = fleet;
     // What ends must end, whether or not it can be read: a report without its original is better than none.
     const original = await readOriginal(message.content).catch((error: unknown): Original => {
       onDefect(error);
       return { bytes: Buffer.alloc(0), complete: false };
     });
-    const report =
-      failed.length > 0
-        ? buildBounce(
-            about(
-              failed.map(({ recipient, reply }) => ({
-                recipient,
-                reply: reply!,
-                lastAttemptAt: clock.now(),
-              })),
-              original,
-            ),
-          )
-        : buildDelayWarning(
-            about(lateRecipients(decision, clock.now()), original),
-            expiryOf(delivery, message.envelope),
-          );
-    if (report === undefined) return undefined;
-    metrics.reports.inc({ kind: failed.length > 0 ? 'bounce' : 'delay' });
+    const retryUntil = expiryOf(delivery, envelope);
+    const report = buildReport({
+      ...{ id, envelope, original, recipients, hostname, postmaster, now, random, retryUntil },
+    });
+    metrics.reports.inc({ kind: KINDS[gravest(recipients)] });
     return { ...report, jobs: this.#plan(report.envelope, report.envelope.arrivedAt) };
   }
 
@@ -391,10 +381,5 @@ function unanswered(job: Job, failure: SmtpError, destination: Outcome['destinat
   return { destination, reply, results: forAll(job, reply) };
 }
 
-function lateRecipients({ deferred, late }: Decision, now: number): ReportInput['recipients'] {
-  return deferred.flatMap(({ recipients, lastReply }) =>
-    recipients
-      .filter((recipient) => late.includes(recipient))
-      .map((recipient) => ({ recipient, reply: lastReply!, lastAttemptAt: now })),
-  );
-}
+/** Kinds of reports, as metrics have them. */
+const KINDS = { failed: 'bounce', delayed: 'delay', relayed: 'success', delivered: 'success' } as const;

@@ -10,6 +10,8 @@ import type { Decision } from './settle.ts';
 export interface Seen {
   readonly hop?: NextHop | undefined;
   readonly tls?: string | undefined;
+  /** Whether that tells the sender itself what becomes of what it has taken (RFC 3461). */
+  readonly notifies?: boolean;
 }
 
 /** Tells what came of an attempt: as it was settled, or though a person has removed the message in the meantime. */

@@ -41,7 +41,7 @@ export interface WorkerMetrics {
   moved(direction: 'out' | 'in', bytes: number): void;
   /** Recipients that an attempt left for later. */
   deferred(recipients: number): void;
-  readonly reports: { inc(labels: { kind: 'bounce' | 'delay' }): void };
+  readonly reports: { inc(labels: { kind: 'bounce' | 'delay' | 'success' }): void };
   /** A session with a next hop was opened, taken again for another message, or could not be had. */
   outbound(result: 'opened' | 'reused' | 'failed'): void;
   /** A group of `records` was made durable in `seconds`. */

@@ -30,6 +30,10 @@ export class SmtpSession implements Session {
     return this.#line.dialogue.closed;
   }
 
+  get notifies(): boolean {
+    return this.#line.extensions.has('DSN');
+  }
+
   get reusable(): boolean {
     return !this.#busy && this.alive && this.#started < this.#limit;
   }

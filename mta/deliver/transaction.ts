@@ -23,8 +23,7 @@ export interface Line {
   needsReset: boolean;
 }
 
-interface Addressee {
-  readonly address: string;
+interface Addressee extends Recipient {
   readonly index: number;
 }
 
@@ -50,7 +49,7 @@ export class SmtpTransaction implements Transaction {
   }
 
   recipient(recipient: Recipient, index: number): void {
-    this.#recipients.push({ address: recipient.address, index });
+    this.#recipients.push({ ...recipient, index });
   }
 
   body(content: MessageContent, ownershipCheck: () => boolean): void {
@@ -84,7 +83,7 @@ export class SmtpTransaction implements Transaction {
     const mail = this.#mailCommand();
     this.#checkOwned();
     const pipelined = extensions.has('PIPELINING');
-    const rcpts = this.#recipients.map(({ address }) => `RCPT TO:<${address}>\r\n`);
+    const rcpts = this.#recipients.map((recipient) => this.#rcptCommand(recipient));
     if (pipelined) {
       dialogue.send([...(this.#line.needsReset ? [RSET] : []), mail, ...rcpts, DATA]);
     }
@@ -206,8 +205,17 @@ export class SmtpTransaction implements Transaction {
       extensions.has('SIZE') ? ` SIZE=${size}` : '',
       envelope.eightBit === true ? ' BODY=8BITMIME' : '',
       needsUtf8 ? ' SMTPUTF8' : '',
+      ...(extensions.has('DSN') ? [parameter('RET', envelope.ret), parameter('ENVID', envelope.envid)] : []),
       '\r\n',
     ].join('');
+  }
+
+  /** RFC 3461 §5.2.1: what the client asked for goes on as it came, and nothing that it didn't ask for. */
+  #rcptCommand({ address, notify, orcpt }: Addressee): string {
+    const asked = this.#line.extensions.has('DSN')
+      ? `${parameter('NOTIFY', notify?.join(','))}${parameter('ORCPT', orcpt)}`
+      : '';
+    return `RCPT TO:<${address}>${asked}\r\n`;
   }
 
   #checkOwned(): void {
@@ -277,6 +285,9 @@ export class SmtpTransaction implements Transaction {
 function unreadable(cause: unknown): SmtpError {
   return smtpError('localError', { detail: 'the stored message could not be read', closes: true, cause });
 }
+
+const parameter = (keyword: string, value: string | undefined): string =>
+  value === undefined ? '' : ` ${keyword}=${value}`;
 
 const RSET = 'RSET\r\n';
 const DATA = 'DATA\r\n';

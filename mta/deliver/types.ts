@@ -34,6 +34,8 @@ export interface Session {
   readonly hop: NextHop;
   /** `TLSv1.3 TLS_AES_256_GCM_SHA384`, or undefined in clear text. */
   readonly tls: string | undefined;
+  /** It knows RFC 3461: the sender hears from there what becomes of a recipient that it has taken. */
+  readonly notifies: boolean;
   /** Transactions made on it before: a connection that was idle may be lost without anybody's fault. */
   readonly used: number;
   transaction(): Transaction;

@@ -6,7 +6,7 @@
 import type { Listener } from '../config.ts';
 import type { Recipient } from '../envelope.ts';
 import { SmtpError, smtpError } from '../errors.ts';
-import { parseMailParameters, refuseRcptParameters } from './parameters.ts';
+import { parseMailParameters, parseRcptParameters } from './parameters.ts';
 import { isMailbox, parsePath } from './path.ts';
 import { multiline, reply } from './reply.ts';
 import { MECHANISMS, type SaslExchange, type SaslStep, startSasl } from './sasl.ts';
@@ -22,9 +22,13 @@ export type Answer =
 /** Longest line of an authentication exchange, in octets without CRLF (RFC 4954 §4). */
 export const LONGEST_AUTH_LINE = 12_288;
 
-// RFC 5321 §4.5.3.1.4, without CRLF; SIZE adds 26 octets (RFC 1870 §3), BODY 17 (RFC 6152 §2), AUTH 500 (RFC 4954 §3).
+// RFC 5321 §4.5.3.1.4, without CRLF; SIZE adds 26 octets (RFC 1870 §3), BODY 17 (RFC 6152 §2), AUTH 500 (RFC 4954 §3),
+// RET 9 and ENVID 107, NOTIFY 36 and ORCPT 507 (RFC 3461 §5.4, and the keywords).
 const LONGEST_COMMAND = 510;
-const LONGEST_MAIL = LONGEST_COMMAND + 26 + 17 + 500;
+const LONGEST: Readonly<Record<string, number>> = {
+  MAIL: LONGEST_COMMAND + 26 + 17 + 500 + 9 + 107,
+  RCPT: LONGEST_COMMAND + 36 + 507,
+};
 
 const OK = reply(250, '2.0.0', 'Ok');
 const SENDER_OK = reply(250, '2.1.0', 'Sender ok');
@@ -184,10 +188,10 @@ export class Dialogue {
     if (path === undefined) throw smtpError('badArguments', { detail: 'RCPT TO:<address>' });
     // RFC 5321 §4.1.1.3: postmaster needs no domain
     if (!isMailbox(path.address) && !/^postmaster$/i.test(path.address)) throw smtpError('badRecipient');
-    refuseRcptParameters(path.rest);
+    const parameters = parseRcptParameters(path.rest);
     // RFC 5321 §4.5.3.1.10
     if (this.#recipients.length >= client.listener.limits.recipients) throw smtpError('tooManyRecipients');
-    const recipient = { address: path.address };
+    const recipient = { address: path.address, ...parameters };
     this.#acceptor.recipient(client, mail, recipient, this.#recipients);
     this.#recipients.push(recipient);
     return RECIPIENT_OK;
@@ -274,7 +278,13 @@ export class Dialogue {
 
   #extensions(): string[] {
     const { listener, tls, user } = this.client;
-    const lines = ['PIPELINING', `SIZE ${listener.limits.messageSize}`, '8BITMIME', 'ENHANCEDSTATUSCODES'];
+    const lines = [
+      'PIPELINING',
+      `SIZE ${listener.limits.messageSize}`,
+      '8BITMIME',
+      'ENHANCEDSTATUSCODES',
+      'DSN',
+    ];
     if (listener.tls.mode === 'starttls' && tls === undefined) lines.push('STARTTLS');
     const mayAuthenticate = listener.auth.offered && user === undefined;
     if (mayAuthenticate && (tls !== undefined || listener.auth.allowWithoutTls)) {
@@ -324,7 +334,7 @@ const VERBS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
 function refuseLength(verb: string, length: number): void {
   if (verb === 'AUTH') {
     if (length > LONGEST_AUTH_LINE) throw smtpError('authLineTooLong');
-  } else if (length > (verb === 'MAIL' ? LONGEST_MAIL : LONGEST_COMMAND)) {
+  } else if (length > (LONGEST[verb] ?? LONGEST_COMMAND)) {
     throw smtpError('lineTooLong');
   }
 }

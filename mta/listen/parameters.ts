@@ -3,40 +3,57 @@
  * given twice, or has a bad value, with 501 5.5.4.
  */
 import { smtpError } from '../errors.ts';
+import { decodeXtext } from '../xtext.ts';
 import { isMailbox } from './path.ts';
 
 export interface MailParameters {
   readonly declaredSize?: number;
   readonly bodyType?: '7BIT' | '8BITMIME';
   readonly auth?: string;
+  readonly ret?: 'FULL' | 'HDRS';
+  /** As given, in xtext. */
+  readonly envid?: string;
+}
+
+export interface RcptParameters {
+  readonly notify?: readonly string[];
+  /** As given: `rfc822;` and the address in xtext. */
+  readonly orcpt?: string;
 }
 
 const PARAMETER = /^([A-Za-z0-9][A-Za-z0-9-]*)(?:=([\x21-\x3c\x3e-\x7e]+))?$/;
-// RFC 3461 §4
-const XTEXT = /^(?:[\x21-\x2a\x2c-\x3c\x3e-\x7e]|\+[0-9A-F]{2})*$/;
+// RFC 3461 §5.4
+const LONGEST_ENVID = 100;
+const LONGEST_ORCPT = 500;
+const PRINTABLE = /^[\x20-\x7e]*$/;
+/** An atom, and what it is the type of (RFC 3461 §4.2). */
+const ORCPT = /^[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~]+;(.+)$/;
+const NOTIFY = new Set(['SUCCESS', 'FAILURE', 'DELAY']);
 
 /** @param authOffered whether AUTH= is a parameter of this listener (RFC 4954 §5) */
 export function parseMailParameters(text: string, authOffered: boolean): MailParameters {
   if (text === '') return {};
-  const parameters: { declaredSize?: number; bodyType?: '7BIT' | '8BITMIME'; auth?: string } = {};
+  const parameters: { -readonly [Name in keyof MailParameters]: MailParameters[Name] } = {};
   for (const [keyword, value] of split(text)) {
     if (keyword === 'SIZE') parameters.declaredSize = size(value);
     else if (keyword === 'BODY') parameters.bodyType = body(value);
     else if (keyword === 'AUTH' && authOffered) parameters.auth = auth(value);
+    else if (keyword === 'RET') parameters.ret = ret(value);
+    else if (keyword === 'ENVID') parameters.envid = envid(value);
     else throw smtpError('unknownParameter', { detail: keyword });
   }
   return parameters;
 }
 
-/** No extension of ours has a parameter for RCPT: whatever is well formed is unknown. */
-export function refuseRcptParameters(text: string): void {
-  for (const [keyword] of split(text)) throw smtpError('unknownParameter', { detail: keyword });
-}
-
-/** Undoes xtext (RFC 3461 §4): `+` and two capital hex digits are one octet. Undefined where it is malformed. */
-export function decodeXtext(text: string): string | undefined {
-  if (!XTEXT.test(text)) return undefined;
-  return text.replace(/\+([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+export function parseRcptParameters(text: string): RcptParameters {
+  if (text === '') return {};
+  const parameters: { -readonly [Name in keyof RcptParameters]: RcptParameters[Name] } = {};
+  for (const [keyword, value] of split(text)) {
+    if (keyword === 'NOTIFY') parameters.notify = notify(value);
+    else if (keyword === 'ORCPT') parameters.orcpt = orcpt(value);
+    else throw smtpError('unknownParameter', { detail: keyword });
+  }
+  return parameters;
 }
 
 function split(text: string): Map<string, string | undefined> {
@@ -70,4 +87,33 @@ function auth(value: string | undefined): string {
   const mailbox = value === undefined ? undefined : decodeXtext(value);
   if (mailbox === '<>' || (mailbox !== undefined && isMailbox(mailbox))) return mailbox;
   throw smtpError('badArguments', { detail: 'AUTH' });
+}
+
+// RFC 3461 §4.3
+function ret(value: string | undefined): 'FULL' | 'HDRS' {
+  const what = value?.toUpperCase();
+  if (what === 'FULL' || what === 'HDRS') return what;
+  throw smtpError('badArguments', { detail: 'RET' });
+}
+
+// RFC 3461 §4.4
+function envid(value = ''): string {
+  const decoded = decodeXtext(value);
+  if (value !== '' && value.length <= LONGEST_ENVID && decoded !== undefined && PRINTABLE.test(decoded))
+    return value;
+  throw smtpError('badArguments', { detail: 'ENVID' });
+}
+
+// RFC 3461 §4.1
+function notify(value = ''): string[] {
+  const words = value.toUpperCase().split(',');
+  if (value.toUpperCase() === 'NEVER' || words.every((word) => NOTIFY.has(word))) return words;
+  throw smtpError('badArguments', { detail: 'NOTIFY' });
+}
+
+// RFC 3461 §4.2
+function orcpt(value = ''): string {
+  const decoded = decodeXtext(ORCPT.exec(value)?.[1] ?? '+');
+  if (value.length <= LONGEST_ORCPT && decoded !== undefined && PRINTABLE.test(decoded)) return value;
+  throw smtpError('badArguments', { detail: 'ORCPT' });
 }

@@ -28,6 +28,9 @@ export interface Mail {
   readonly bodyType?: '7BIT' | '8BITMIME';
   /** AUTH= decoded (RFC 4954 §5). */
   readonly auth?: string;
+  /** RFC 3461 §4.3 and §4.4; the id as given, in xtext. */
+  readonly ret?: 'FULL' | 'HDRS';
+  readonly envid?: string;
 }
 
 /** Receives the content of one message: unstuffed, every line checked to end in CRLF. */

@@ -3,8 +3,8 @@ import PostalMime from 'postal-mime';
 import { describe, expect, it } from 'vitest';
 import type { Envelope, Recipient } from '../envelope.ts';
 import type { StoredReply } from '../queue/types.ts';
-import { buildBounce, buildDelayWarning } from './report.ts';
-import type { Report, ReportInput } from './types.ts';
+import { buildReport } from './report.ts';
+import type { Action, Report, ReportInput } from './types.ts';
 
 const arrivedAt = Date.UTC(2026, 10, 22, 14, 0, 0);
 const now = arrivedAt + 3_600_000;
@@ -20,14 +20,24 @@ const original = Buffer.from(
   'Received: from a\r\nMessage-ID: <m1@example.test>\r\nSubject: Hello\r\n\r\nThe body.\r\n.\r\nEnd\r\n',
 );
 
-type Change = Partial<Omit<ReportInput, 'envelope'>> & { envelope?: Partial<Envelope>; to?: Recipient[] };
+type Change = Partial<Omit<ReportInput, 'envelope'>> & {
+  envelope?: Partial<Envelope>;
+  to?: Recipient[];
+  action?: Action;
+};
 
-function input({ envelope, to = [{ address: 'ben@example.org' }], ...change }: Change = {}): ReportInput {
+function input({
+  envelope,
+  to = [{ address: 'ben@example.org' }],
+  action = 'failed',
+  ...change
+}: Change = {}): ReportInput {
   let counter = 0;
   return {
     id: 'a1b2-7',
     original: { bytes: original, complete: true },
-    recipients: to.map((_, recipient) => ({ recipient, reply: refused, lastAttemptAt: now - 5000 })),
+    recipients: to.map((_, recipient) => ({ recipient, action, reply: refused, lastAttemptAt: now - 5000 })),
+    retryUntil: now,
     hostname: 'mta.example.test',
     postmaster: 'postmaster@example.test',
     now,
@@ -43,8 +53,7 @@ function input({ envelope, to = [{ address: 'ben@example.org' }], ...change }: C
   };
 }
 
-async function read(report: Report | undefined) {
-  if (report === undefined) throw new Error('no report');
+async function read(report: Report) {
   const mail = await PostalMime.parse(report.content, { forceRfc822Attachments: true });
   const part = (type: string) => {
     const found = mail.attachments.find((attachment) => attachment.mimeType === type);
@@ -72,9 +81,9 @@ function blocks(status: string | undefined): Record<string, string>[] {
     );
 }
 
-describe('buildBounce', () => {
+describe('buildReport', () => {
   it('goes from the null reverse-path to the reverse-path alone', async () => {
-    const { report, mail } = await read(buildBounce(input()));
+    const { report, mail } = await read(buildReport(input()));
     expect(report.envelope).toMatchObject({
       from: '',
       recipients: [{ address: 'anna@example.test', notify: ['NEVER'] }],
@@ -92,7 +101,7 @@ describe('buildBounce', () => {
   });
 
   it('tells a person who, why, and by whom it was said', async () => {
-    const { mail } = await read(buildBounce(input()));
+    const { mail } = await read(buildReport(input()));
     expect(mail.text).toContain('<ben@example.org>:');
     expect(mail.text?.replace(/\s+/g, ' ')).toContain(
       'mx.example.org[192.0.2.1]:25 said: 550 5.1.1 No such user here',
@@ -102,21 +111,21 @@ describe('buildBounce', () => {
 
   it('tells a program the same in delivery-status', async () => {
     const recipients = [
-      { address: 'ben@example.org', orcpt: 'rfc822;Ben+lists@example.org' },
+      { address: 'ben@example.org', orcpt: 'rfc822;Ben+2Blists@example.org' },
       { address: 'eve@example.org' },
     ];
     const { part } = await read(
-      buildBounce({
-        ...input({ to: recipients, envelope: { envid: 'QQ314159' } }),
+      buildReport({
+        ...input({ to: recipients, envelope: { envid: 'QQ+2B314159' } }),
         recipients: [
-          { recipient: 0, reply: refused, lastAttemptAt: now - 5000 },
-          { recipient: 1, reply: { code: 451, enhanced: '', text: 'No answer from host' } },
+          { recipient: 0, action: 'failed', reply: refused, lastAttemptAt: now - 5000 },
+          { recipient: 1, action: 'failed', reply: { code: 451, enhanced: '', text: 'No answer from host' } },
         ],
       }),
     );
     expect(blocks(part('message/delivery-status'))).toEqual([
       {
-        'Original-Envelope-Id': 'QQ314159',
+        'Original-Envelope-Id': 'QQ+314159',
         'Reporting-MTA': 'dns; mta.example.test',
         'X-Postrider-Queue-Id': 'a1b2-7',
         'Arrival-Date': 'Sun, 22 Nov 2026 14:00:00 +0000',
@@ -140,7 +149,7 @@ describe('buildBounce', () => {
   });
 
   it('returns the whole message, byte for byte', async () => {
-    const { report } = await read(buildBounce(input()));
+    const { report } = await read(buildReport(input()));
     expect(report.content.includes(original)).toBe(true);
   });
 
@@ -152,7 +161,7 @@ describe('buildBounce', () => {
       input({ original: { bytes: Buffer.concat([original, Buffer.from([0xe9, 13, 10])]), complete: true } }),
     ],
   ])('returns the header alone for %s', async (_, what) => {
-    const { report, part } = await read(buildBounce(what));
+    const { report, part } = await read(buildReport(what));
     expect(part('message/rfc822')).toBeUndefined();
     expect(part('text/rfc822-headers')).toContain('Subject: Hello');
     expect(report.content.includes('The body.')).toBe(false);
@@ -162,7 +171,7 @@ describe('buildBounce', () => {
   it('says 8BITMIME where FULL returns 8-bit content', async () => {
     const bytes = Buffer.concat([original, Buffer.from([0xe9, 13, 10])]);
     const { report, mail } = await read(
-      buildBounce(input({ envelope: { ret: 'FULL' }, original: { bytes, complete: true } })),
+      buildReport(input({ envelope: { ret: 'FULL' }, original: { bytes, complete: true } })),
     );
     expect(report.envelope).toMatchObject({ bodyType: '8BITMIME', eightBit: true });
     expect(mail.headers.find((h) => h.key === 'content-transfer-encoding')?.value).toBe('8bit');
@@ -172,32 +181,13 @@ describe('buildBounce', () => {
   it('returns 8-bit and endless header lines in 7 bits', async () => {
     const bytes = Buffer.from(`Subject: h\u00e9llo\r\nX-Long: ${'y'.repeat(5000)}\r\n\r\nbody`);
     const { report, raw, part } = await read(
-      buildBounce(input({ envelope: { ret: 'HDRS' }, original: { bytes, complete: true } })),
+      buildReport(input({ envelope: { ret: 'HDRS' }, original: { bytes, complete: true } })),
     );
     expect(isSevenBit(raw)).toBe(true);
     expect(report.envelope.bodyType).toBe('7BIT');
     expect(Buffer.from(part('text/rfc822-headers') ?? '', 'latin1').toString()).toContain(
       'Subject: h\u00e9llo',
     );
-  });
-
-  it('is not made for the null reverse-path', () => {
-    expect(buildBounce(input({ envelope: { from: '' } }))).toBeUndefined();
-  });
-
-  it('respects NOTIFY, recipient by recipient', async () => {
-    const recipients = [
-      { address: 'never@example.org', notify: ['NEVER'] },
-      { address: 'success@example.org', notify: ['SUCCESS'] },
-      { address: 'failure@example.org', notify: ['SUCCESS', 'FAILURE'] },
-    ];
-    const { part, mail } = await read(buildBounce(input({ to: recipients })));
-    const finals = blocks(part('message/delivery-status'))
-      .slice(1)
-      .map((b) => b['Final-Recipient']);
-    expect(finals).toEqual(['rfc822; failure@example.org']);
-    expect(mail.text).not.toContain('never@example.org');
-    expect(buildBounce(input({ to: recipients.slice(0, 2) }))).toBeUndefined();
   });
 
   it('takes no harm from what others wrote', async () => {
@@ -211,9 +201,11 @@ describe('buildBounce', () => {
             to: [{ address: `${address}@example.org`, orcpt: `rfc822;${address}` }],
             original: { bytes: Buffer.from(bytes), complete: false },
           });
-          const report = buildBounce({
+          const report = buildReport({
             ...what,
-            recipients: [{ recipient: 0, reply: { code: 550, enhanced: text, text, remote: text } }],
+            recipients: [
+              { recipient: 0, action: 'failed', reply: { code: 550, enhanced: text, text, remote: text } },
+            ],
           });
           const { raw, part } = await read(report);
           expect(isSevenBit(raw)).toBe(true);
@@ -226,10 +218,19 @@ describe('buildBounce', () => {
   });
 });
 
-describe('buildDelayWarning', () => {
+describe('a report of what has not failed', () => {
+  const taken: StoredReply = {
+    code: 250,
+    enhanced: '',
+    text: 'Saved',
+    remote: 'mx.example.org[192.0.2.1]:24',
+  };
+
   it('says until when it is tried, and returns the header alone', async () => {
     const until = arrivedAt + 5 * 86_400_000;
-    const { part, mail } = await read(buildDelayWarning(input({ envelope: { ret: 'FULL' } }), until));
+    const { part, mail } = await read(
+      buildReport(input({ action: 'delayed', retryUntil: until, envelope: { ret: 'FULL' } })),
+    );
     expect(blocks(part('message/delivery-status'))[1]).toMatchObject({
       Action: 'delayed',
       'Will-Retry-Until': 'Fri, 27 Nov 2026 14:00:00 +0000',
@@ -238,11 +239,40 @@ describe('buildDelayWarning', () => {
     expect(part('message/rfc822')).toBeUndefined();
   });
 
-  it('is made only for those who asked for DELAY, where NOTIFY is given', () => {
-    const only = (notify: string[]) => input({ to: [{ address: 'a@example.org', notify }] });
-    expect(buildDelayWarning(only(['FAILURE']), now)).toBeUndefined();
-    expect(buildDelayWarning(only(['delay']), now)).toBeDefined();
-    expect(buildDelayWarning(input({ envelope: { from: '' } }), now)).toBeUndefined();
+  it.each(['delivered', 'relayed'] as const)(
+    'says who was %s, and returns the header alone',
+    async (action) => {
+      const { part, mail } = await read(
+        buildReport(
+          input({ recipients: [{ recipient: 0, action, reply: taken }], envelope: { ret: 'FULL' } }),
+        ),
+      );
+      const status = blocks(part('message/delivery-status'))[1];
+      expect(status).toMatchObject({ Action: action, Status: '2.0.0', 'Remote-MTA': 'dns; mx.example.org' });
+      expect(status).not.toHaveProperty('Will-Retry-Until');
+      expect(mail.subject?.toLowerCase()).toContain(action);
+      expect(mail.text).toContain('<ben@example.org>');
+      expect(part('message/rfc822')).toBeUndefined();
+    },
+  );
+
+  it('of several fates tells each, the gravest first', async () => {
+    const to = ['a', 'b', 'c'].map((name) => ({ address: `${name}@example.org` }));
+    const recipients = [
+      { recipient: 0, action: 'delivered', reply: taken },
+      { recipient: 1, action: 'failed', reply: refused },
+      { recipient: 2, action: 'delayed', reply: { code: 450, enhanced: '4.2.0', text: 'later' } },
+    ] as const;
+    const { part, mail } = await read(buildReport(input({ to, recipients })));
+    expect(mail.subject).toContain('Undelivered');
+    expect(
+      blocks(part('message/delivery-status'))
+        .slice(1)
+        .map((block) => block['Action']),
+    ).toEqual(['delivered', 'failed', 'delayed']);
+    const positions = ['b', 'c', 'a'].map((name) => mail.text!.indexOf(`<${name}@example.org>`));
+    expect(positions).toEqual(positions.toSorted((one, other) => one - other));
+    expect(part('message/rfc822')).toContain('The body.');
   });
 });
 

@@ -1,63 +1,43 @@
 /**
- * Reports to the sender of a message: the bounce, and the warning that it is delayed. multipart/report as RFC 6522
- * has it: text for a person, delivery-status for a program, and the original or its header. Pure.
- *
- * Nobody is told (undefined) where the reverse-path is null, so that two MTAs can never bounce a bounce
- * (RFC 5321 §4.5.5), or where NOTIFY leaves every recipient out.
+ * Reports to the sender of a message: what could not be delivered, what is late, and what was delivered where that was
+ * asked for. multipart/report as RFC 6522 has it: text for a person, delivery-status for a program, and the original or
+ * its header. Pure.
  */
 import { isAscii } from 'node:buffer';
-import type { Envelope, Recipient } from '../envelope.ts';
+import type { Envelope } from '../envelope.ts';
 import { messageDate, scanHeader } from '../trace.ts';
 import { field, isPlain, quotedPrintable, wrap } from './encode.ts';
 import { headerOf } from './original.ts';
-import { type Action, deliveryStatus, isBare, replyLine } from './status.ts';
-import type { Report, ReportedRecipient, ReportInput } from './types.ts';
+import { deliveryStatus, isBare, replyLine } from './status.ts';
+import type { Action, Report, ReportedRecipient, ReportInput } from './types.ts';
 
-/** The bounce of recipients that have failed for good: refused, or not delivered within the lifetime. */
-export function buildBounce(input: ReportInput): Report | undefined {
-  return build(input, 'failed', undefined);
-}
-
-/** The warning that recipients are still being tried; `retryUntil` in ms since the epoch. */
-export function buildDelayWarning(input: ReportInput, retryUntil: number): Report | undefined {
-  return build(input, 'delayed', retryUntil);
-}
-
-/** RFC 3461 §4.1: what was asked for; without NOTIFY failures and delays are told, as RFC 3461 §5.2.5 allows. */
-export function wantsReport(recipient: Recipient, action: Action): boolean {
-  const { notify } = recipient;
-  if (notify === undefined) return true;
-  return notify.some((word) => word.toUpperCase() === (action === 'failed' ? 'FAILURE' : 'DELAY'));
-}
-
-function build(input: ReportInput, action: Action, retryUntil: number | undefined): Report | undefined {
-  const { envelope } = input;
-  if (envelope.from === '') return undefined;
-  const recipients = input.recipients.filter((reported) => {
-    const recipient = envelope.recipients[reported.recipient];
-    return recipient !== undefined && wantsReport(recipient, action);
-  });
-  if (recipients.length === 0) return undefined;
-
-  const wanted = { ...input, recipients };
+/** One report of all that there is to say after an attempt (RFC 3461 §5.2.8). */
+export function buildReport(input: ReportInput): Report {
   const boundary = `postrider-${input.random.bytes(15).toString('hex')}`;
-  const returned = originalPart(wanted, action);
+  const returned = originalPart(input);
   const parts = [
-    textPart(humanText(wanted, action, retryUntil)),
+    textPart(humanText(input)),
     Buffer.from(
-      `Content-Description: Delivery report\r\nContent-Type: message/delivery-status\r\n\r\n${deliveryStatus(wanted, action, retryUntil)}`,
+      `Content-Description: Delivery report\r\nContent-Type: message/delivery-status\r\n\r\n${deliveryStatus(input)}`,
     ),
     returned.part,
   ];
   const content = Buffer.concat([
     Buffer.from(
-      `${header(wanted, action, boundary, returned.eightBit)}\r\n\r\nThis is a MIME-encapsulated report.\r\n`,
+      `${header(input, boundary, returned.eightBit)}\r\n\r\nThis is a MIME-encapsulated report.\r\n`,
     ),
     ...parts.flatMap((part) => [Buffer.from(`\r\n--${boundary}\r\n`), part]),
     Buffer.from(`\r\n--${boundary}--\r\n`),
   ]);
   return { envelope: reportEnvelope(input, returned.eightBit), content };
 }
+
+/** What matters most of what it says. */
+export function gravest(recipients: readonly ReportedRecipient[]): Action {
+  return ORDER.find((action) => recipients.some((each) => each.action === action))!;
+}
+
+const ORDER: readonly Action[] = ['failed', 'delayed', 'relayed', 'delivered'];
 
 // RFC 3461 §6.1
 function reportEnvelope(input: ReportInput, eightBit: boolean): Envelope {
@@ -74,7 +54,7 @@ function reportEnvelope(input: ReportInput, eightBit: boolean): Envelope {
   };
 }
 
-function header(input: ReportInput, action: Action, boundary: string, eightBit: boolean): string {
+function header(input: ReportInput, boundary: string, eightBit: boolean): string {
   const { hostname, postmaster } = input;
   const from = isBare(postmaster) ? `${postmaster}@${hostname}` : postmaster;
   const { messageId } = scanHeader(input.original.bytes);
@@ -84,7 +64,7 @@ function header(input: ReportInput, action: Action, boundary: string, eightBit: 
     `Date: ${messageDate(input.now)}`,
     field('From', `Mail Delivery System <${from}>`),
     field('To', `<${oneLine(input.envelope.from)}>`),
-    field('Subject', SUBJECT[action]),
+    field('Subject', SUBJECT[gravest(input.recipients)]),
     field('Message-ID', `<${input.random.bytes(15).toString('hex')}@${hostname}>`),
     ...(references === undefined ? [] : [field('In-Reply-To', references), field('References', references)]),
     // RFC 3834 §5
@@ -99,20 +79,35 @@ function header(input: ReportInput, action: Action, boundary: string, eightBit: 
 const SUBJECT = {
   failed: 'Undelivered mail: returned to sender',
   delayed: 'Delayed mail: still being tried',
+  relayed: 'Relayed mail: passed on as you asked to be told',
+  delivered: 'Delivered mail: as you asked to be told',
 } as const satisfies Record<Action, string>;
 
-function humanText(input: ReportInput, action: Action, retryUntil: number | undefined): string {
-  const { envelope, hostname } = input;
-  const arrived = messageDate(envelope.arrivedAt);
-  const say =
-    action === 'failed'
-      ? `Your message of ${arrived} could not be delivered to the recipients below. It will not be tried again.`
-      : `Your message of ${arrived} has not been delivered yet to the recipients below. It is kept and tried again` +
-        `${retryUntil === undefined ? '' : ` until ${messageDate(retryUntil)}`}. You need not do anything.`;
-  const lines = [`This is the mail system at ${hostname}.`, '', ...wrap(say, 76, ''), ''];
-  for (const reported of input.recipients) lines.push(...humanRecipient(envelope, reported), '');
+function humanText(input: ReportInput): string {
+  const { envelope, hostname, recipients } = input;
+  const lines = [`This is the mail system at ${hostname}.`, ''];
+  for (const action of ORDER) {
+    const those = recipients.filter((each) => each.action === action);
+    if (those.length === 0) continue;
+    lines.push(...wrap(sentence(input, action), 76, ''), '');
+    for (const reported of those) lines.push(...humanRecipient(envelope, reported), '');
+  }
   lines.push(...wrap(`If you ask for help, give this number: ${input.id}`, 76, ''), '');
   return lines.join('\r\n');
+}
+
+function sentence({ envelope, retryUntil }: ReportInput, action: Action): string {
+  const message = `Your message of ${messageDate(envelope.arrivedAt)}`;
+  switch (action) {
+    case 'failed':
+      return `${message} could not be delivered to the recipients below. It will not be tried again.`;
+    case 'delayed':
+      return `${message} has not been delivered yet to the recipients below. It is kept and tried again until ${messageDate(retryUntil)}. You need not do anything.`;
+    case 'relayed':
+      return `${message} was passed on to the mail system of the recipients below, which does not tell what becomes of it. You will hear of it only if it fails.`;
+    case 'delivered':
+      return `${message} was delivered to the recipients below.`;
+  }
 }
 
 function humanRecipient(envelope: Envelope, { recipient, reply }: ReportedRecipient): string[] {
@@ -140,11 +135,11 @@ function textPart(text: string): Buffer {
  * it, else its header. A message/rfc822 can't be encoded (RFC 2046 §5.2.1), so that one with 8-bit content is
  * returned whole only where FULL was asked for: a report that every next hop takes is worth more.
  */
-function originalPart(input: ReportInput, action: Action): { part: Buffer; eightBit: boolean } {
+function originalPart(input: ReportInput): { part: Buffer; eightBit: boolean } {
   const { envelope, original } = input;
   const eightBit = !isAscii(original.bytes);
   const whole =
-    action === 'failed' &&
+    input.recipients.some(({ action }) => action === 'failed') &&
     original.complete &&
     envelope.ret !== 'HDRS' &&
     (envelope.ret === 'FULL' || !eightBit);

@@ -2,25 +2,25 @@
 import { localPartOf, type Recipient } from '../envelope.ts';
 import type { StoredReply } from '../queue/types.ts';
 import { headerText, messageDate } from '../trace.ts';
+import { decodeXtext } from '../xtext.ts';
 import { field, typedAddress } from './encode.ts';
-import type { ReportedRecipient, ReportInput } from './types.ts';
-
-/** RFC 3464 §2.3.3; those that this version reports. */
-export type Action = 'failed' | 'delayed';
+import type { Action, ReportedRecipient, ReportInput } from './types.ts';
 
 /** Per-message fields, then a block of fields per recipient, each ended by an empty line. */
-export function deliveryStatus(input: ReportInput, action: Action, retryUntil: number | undefined): string {
-  const { envelope } = input;
+export function deliveryStatus(input: ReportInput): string {
+  const { envelope, retryUntil } = input;
   // RFC 3464 §2.2
   const message = [
-    ...(envelope.envid === undefined ? [] : [field('Original-Envelope-Id', headerText(envelope.envid, 100))]),
+    ...(envelope.envid === undefined
+      ? []
+      : [field('Original-Envelope-Id', headerText(decodeXtext(envelope.envid) ?? envelope.envid, 100))]),
     field('Reporting-MTA', `dns; ${input.hostname}`),
     field('X-Postrider-Queue-Id', input.id),
     field('Arrival-Date', messageDate(envelope.arrivedAt)),
   ];
   const blocks = input.recipients.map((reported) => {
     const recipient = envelope.recipients[reported.recipient];
-    return recipient === undefined ? [] : recipientFields(recipient, reported, action, retryUntil);
+    return recipient === undefined ? [] : recipientFields(recipient, reported, retryUntil);
   });
   return [message, ...blocks.filter((block) => block.length > 0)]
     .map((block) => `${block.join('\r\n')}\r\n`)
@@ -30,11 +30,9 @@ export function deliveryStatus(input: ReportInput, action: Action, retryUntil: n
 // RFC 3464 §2.3
 function recipientFields(
   recipient: Recipient,
-  reported: ReportedRecipient,
-  action: Action,
-  retryUntil: number | undefined,
+  { action, reply, lastAttemptAt }: ReportedRecipient,
+  retryUntil: number,
 ): string[] {
-  const { reply, lastAttemptAt } = reported;
   const fields: string[] = [];
   if (recipient.orcpt !== undefined)
     fields.push(field('Original-Recipient', originalRecipient(recipient.orcpt)));
@@ -44,22 +42,24 @@ function recipientFields(
   if (reply.remote !== undefined) fields.push(field('Remote-MTA', `dns; ${hostOf(reply.remote)}`));
   fields.push(field('Diagnostic-Code', diagnostic(reply)));
   if (lastAttemptAt !== undefined) fields.push(field('Last-Attempt-Date', messageDate(lastAttemptAt)));
-  if (retryUntil !== undefined) fields.push(field('Will-Retry-Until', messageDate(retryUntil)));
+  if (action === 'delayed') fields.push(field('Will-Retry-Until', messageDate(retryUntil)));
   return fields;
 }
 
-/** `rfc822;anna@example.test`, decoded, becomes `rfc822; anna@example.test`. RFC 3464 §2.3.1 */
+/** `rfc822;anna+2Blists@example.test` is `rfc822; anna+lists@example.test`. RFC 3464 §2.3.1 */
 function originalRecipient(orcpt: string): string {
   const semicolon = orcpt.indexOf(';');
   const type = semicolon < 0 ? 'rfc822' : orcpt.slice(0, semicolon).trim();
-  const address = orcpt.slice(semicolon + 1).trim();
+  const given = orcpt.slice(semicolon + 1).trim();
+  const address = decodeXtext(given) ?? given;
   const typed = typedAddress(address);
   return headerText(typed.startsWith('utf-8;') ? typed : `${type}; ${address}`, 900);
 }
 
 /** The reply's own status code where it has one that fits what happened, else the class alone. RFC 3464 §2.3.4 */
 function statusOf(reply: StoredReply, action: Action): string {
-  if (/^[45]\.\d{1,3}\.\d{1,3}$/.test(reply.enhanced)) return reply.enhanced;
+  if (/^[245]\.\d{1,3}\.\d{1,3}$/.test(reply.enhanced)) return reply.enhanced;
+  if (action === 'delivered' || action === 'relayed') return '2.0.0';
   return action === 'failed' && reply.code >= 500 ? '5.0.0' : '4.0.0';
 }
 

@@ -1,0 +1,66 @@
+/**
+ * A message's whole way, with raw sockets at both ends: a real listener, the flow over a queue on disk, and next hops on
+ * loopback that follow a script. Mail for `sender.test` goes to `inbox`, all other to `peer`. Everything is stopped by
+ * `stopRelays`.
+ */
+
+import { systemClock } from '../../mta/clock.ts';
+import type { Listener, MtaConfig } from '../../mta/config.ts';
+import { type Peer, type Script, startPeer } from '../../mta/deliver/testing/peer.ts';
+import { hopTo } from '../../mta/deliver/testing/send.ts';
+import { createListener } from '../../mta/listen/listener.ts';
+import { systemRandom } from '../../mta/random.ts';
+import type { NextHop } from '../../mta/route/types.ts';
+import { openWorld, type World } from '../../mta/testing/flow-world.ts';
+import { LIMITS } from './server.ts';
+
+export interface RelayOptions {
+  readonly peer?: Script;
+  readonly protocol?: NextHop['protocol'];
+  readonly listener?: Partial<Listener>;
+  readonly delivery?: Partial<MtaConfig['delivery']>;
+}
+
+export interface Relay extends World {
+  readonly port: number;
+  readonly peer: Peer;
+  readonly inbox: Peer;
+}
+
+const running: (() => Promise<void>)[] = [];
+
+export async function startRelay(options: RelayOptions = {}): Promise<Relay> {
+  const config: Listener = {
+    ...{ name: 'test', role: 'smtp', address: '127.0.0.1', port: 0 },
+    tls: { mode: 'none', required: false, minVersion: 'TLSv1.2' },
+    auth: { offered: false, required: false, allowWithoutTls: false },
+    ...{ relayFrom: ['127.0.0.0/8'], limits: LIMITS },
+    ...options.listener,
+  };
+  const [peer, inbox] = [await startPeer(options.peer), await startPeer()];
+  const { protocol = 'smtp', delivery = {} } = options;
+  const world = await openWorld({
+    hops: ({ key }) => (key === 'mx:sender.test' ? [hopTo(inbox.port)] : [hopTo(peer.port, { protocol })]),
+    ...{ config: { listeners: [config] }, delivery },
+  });
+  const listener = createListener(
+    { config, hostname: 'mx.ours.test', secrets: {} },
+    {
+      acceptor: world.flow,
+      ...{ clock: systemClock, random: systemRandom, connectionShare: 1 },
+      log: { refused: () => undefined },
+    },
+  );
+  const port = (await listener.start()).port;
+  running.push(async () => {
+    await listener.stop(0);
+    await world.close();
+    await Promise.all([peer.close(), inbox.close()]);
+  });
+  return { ...world, port, peer, inbox };
+}
+
+/** For afterEach. */
+export async function stopRelays(): Promise<void> {
+  await Promise.all(running.splice(0).map((stop) => stop()));
+}
