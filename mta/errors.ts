@@ -69,6 +69,7 @@ const replies = {
   notImplemented: [502, '5.5.1', 'Command not implemented', 'client'],
   unknownParameter: [555, '5.5.4', 'MAIL or RCPT parameter not recognised', 'client'],
   bareNewline: [521, '5.5.2', 'Lines must end in CRLF: bare CR or LF is not accepted', 'client'],
+  notCanonical: [554, '5.6.0', 'Content has a bare CR or LF: send lines that end in CRLF', 'client'],
   tlsRequired: [530, '5.7.0', 'Must issue a STARTTLS command first', 'client'],
   authRequired: [530, '5.7.0', 'Authentication required', 'client'],
   authInvalid: [535, '5.7.8', 'Authentication credentials invalid', 'client'],

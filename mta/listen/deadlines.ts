@@ -46,7 +46,7 @@ export class Deadlines {
    */
   startContent(minDataRate: number, received: () => number): void {
     if (minDataRate === 0) return;
-    this.#pace = { received, atStart: 0, enough: (minDataRate * PACE_WINDOW_MS) / 1000 };
+    this.#pace = { received, atStart: received(), enough: (minDataRate * PACE_WINDOW_MS) / 1000 };
     this.#paceUntil = this.#clock.monotonic() + PACE_WINDOW_MS;
     this.#arm();
   }

@@ -8,6 +8,7 @@ import type { Recipient } from '../envelope.ts';
 import { SmtpError, smtpError } from '../errors.ts';
 import { parseMailParameters, parseRcptParameters } from './parameters.ts';
 import { isMailbox, parsePath } from './path.ts';
+import { ChunkReception, Reception } from './reception.ts';
 import { multiline, reply } from './reply.ts';
 import { MECHANISMS, type SaslExchange, type SaslStep, startSasl } from './sasl.ts';
 import type { Acceptor, Client, ContentSink, Mail } from './types.ts';
@@ -16,7 +17,7 @@ import type { Acceptor, Client, ContentSink, Mail } from './types.ts';
 export type Answer =
   | string
   | { readonly next: 'close' | 'startTls' | 'response'; readonly reply: string }
-  | { readonly next: 'content'; readonly reply: string; readonly sink: ContentSink }
+  | { readonly next: 'content'; readonly reply: string; readonly reception: Reception }
   | Promise<string>;
 
 /** Longest line of an authentication exchange, in octets without CRLF (RFC 4954 §4). */
@@ -40,7 +41,7 @@ const CANNOT_VERIFY = reply(252, '2.0.0', 'Cannot verify, but will take mail and
 const HELP = reply(
   214,
   '2.0.0',
-  'HELO EHLO MAIL RCPT DATA RSET NOOP QUIT VRFY HELP STARTTLS AUTH (RFC 5321)',
+  'HELO EHLO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP STARTTLS AUTH (RFC 5321)',
 );
 
 // A web page can make a browser send these here, with commands of its own choice behind them.
@@ -58,6 +59,8 @@ const HTTP = new Set([
 ]);
 // RFC 3207 §4 has all but these refused until TLS is on; the others of this list reveal and change nothing.
 const BEFORE_TLS = new Set(['HELO', 'EHLO', 'NOOP', 'RSET', 'HELP', 'STARTTLS', 'QUIT']);
+/** RFC 3030 §2 */
+const CHUNK = /^(\d{1,15})(?: (LAST))?$/i;
 const SPECIALS_OR_SPACE = /[^\x21-\x7e]|[()<>@,;"\\]/;
 
 /** What the dialogue learns of its client; the acceptor sees it as a `Client`. */
@@ -96,6 +99,8 @@ export class Dialogue {
   readonly #acceptor: Acceptor;
   readonly #hostname: () => string;
   #recipients: Recipient[] = [];
+  /** Content that comes by BDAT, from its first chunk on. */
+  #chunks: ChunkReception | undefined;
   #exchange: SaslExchange | undefined;
   #transactions = 0;
   #idleCommands = 0;
@@ -117,7 +122,7 @@ export class Dialogue {
     if (line.length > LONGEST_COMMAND) refuseLength(verb, line.length);
     const handler = VERBS.get(verb);
     if (handler === undefined) throw smtpError('syntax', { closes: HTTP.has(verb) });
-    if (this.#tlsMissing && !BEFORE_TLS.has(verb)) throw smtpError('tlsRequired');
+    if (this.#tlsMissing && !BEFORE_TLS.has(verb) && verb !== 'BDAT') throw smtpError('tlsRequired');
     return handler(this, args);
   }
 
@@ -132,6 +137,11 @@ export class Dialogue {
   /** Counts a reply of 4yz or 5yz to a command, the final dot, or an AUTH exchange. */
   countError(): void {
     this.#errors += 1;
+  }
+
+  /** The client is gone, or has to go. */
+  abandon(): void {
+    this.#reset();
   }
 
   /** The content has been answered: the transaction is over. */
@@ -184,6 +194,7 @@ export class Dialogue {
   rcpt(args: string): string {
     const { client, mail } = this;
     if (mail === undefined) throw smtpError('badSequence', { detail: 'send MAIL first' });
+    if (this.#chunks !== undefined) throw smtpError('badSequence', { detail: 'the content has begun' });
     const path = /^to:/i.test(args) ? parsePath(args.slice(3)) : undefined;
     if (path === undefined) throw smtpError('badArguments', { detail: 'RCPT TO:<address>' });
     // RFC 5321 §4.1.1.3: postmaster needs no domain
@@ -199,11 +210,42 @@ export class Dialogue {
 
   data(args: string): Answer {
     if (args !== '') throw smtpError('badArguments');
+    // RFC 3030 §2
+    if (this.#chunks !== undefined) throw smtpError('badSequence', { detail: 'go on with BDAT' });
+    const reception = new Reception(this.#content(), this.client.listener.limits);
+    return { next: 'content', reply: START_CONTENT, reception };
+  }
+
+  /** What is refused is read all the same, so that nothing of it is taken for a command (RFC 3030 §2). */
+  bdat(args: string): Answer {
+    const [, digits, last] = CHUNK.exec(args) ?? [];
+    // How much there is to skip isn't known.
+    if (digits === undefined) throw smtpError('badArguments', { detail: 'BDAT size [LAST]', closes: true });
+    const reception = this.#chunkReception();
+    const octets = Number(digits);
+    if (octets === 0 && last === undefined) this.#countIdle();
+    reception.begin(octets, last !== undefined);
+    return { next: 'content', reply: '', reception };
+  }
+
+  #chunkReception(): ChunkReception {
+    const { limits } = this.client.listener;
+    try {
+      if (this.#tlsMissing) throw smtpError('tlsRequired');
+      this.#chunks ??= new ChunkReception(this.#content(), limits);
+      return this.#chunks;
+    } catch (error) {
+      const why = error instanceof SmtpError ? error : smtpError('localError', { cause: error });
+      if (why.closes) throw why;
+      return ChunkReception.refusing(why, limits);
+    }
+  }
+
+  #content(): ContentSink {
     if (this.mail === undefined) throw smtpError('badSequence', { detail: 'send MAIL first' });
     // RFC 5321 §3.3
     if (this.#recipients.length === 0) throw smtpError('noValidRecipients');
-    const sink = this.#acceptor.content(this.client, this.mail, this.#recipients);
-    return { next: 'content', reply: START_CONTENT, sink };
+    return this.#acceptor.content(this.client, this.mail, this.#recipients);
   }
 
   rset(args: string): string {
@@ -284,6 +326,7 @@ export class Dialogue {
       '8BITMIME',
       'ENHANCEDSTATUSCODES',
       'DSN',
+      'CHUNKING',
     ];
     if (listener.tls.mode === 'starttls' && tls === undefined) lines.push('STARTTLS');
     const mayAuthenticate = listener.auth.offered && user === undefined;
@@ -308,6 +351,8 @@ export class Dialogue {
   }
 
   #reset(): void {
+    this.#chunks?.abort();
+    this.#chunks = undefined;
     this.mail = undefined;
     this.#recipients = [];
   }
@@ -321,6 +366,7 @@ const VERBS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['MAIL', (dialogue, args) => dialogue.mailCommand(args)],
   ['RCPT', (dialogue, args) => dialogue.rcpt(args)],
   ['DATA', (dialogue, args) => dialogue.data(args)],
+  ['BDAT', (dialogue, args) => dialogue.bdat(args)],
   ['RSET', (dialogue, args) => dialogue.rset(args)],
   ['NOOP', (dialogue) => dialogue.idle(OK)],
   ['QUIT', (dialogue, args) => dialogue.quit(args)],

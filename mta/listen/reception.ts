@@ -1,34 +1,48 @@
 /**
- * One message on its way in after 354: decodes, hands on to the sink, and keeps the first reason to refuse it. A
- * refused message is swallowed to its end in constant memory and answered there (RFC 5321 §4.1.1.4), unless the
- * reason closes the connection.
+ * One message on its way in, by DATA or by BDAT: decodes, hands on to the sink, and keeps the first reason to refuse it. A
+ * refused message is swallowed to its end in constant memory and answered there (RFC 5321 §4.1.1.4, RFC 3030 §2), unless
+ * the reason closes the connection.
  */
 import type { Limits } from '../config.ts';
 import { SmtpError, smtpError } from '../errors.ts';
+import { ChunkDecoder } from './chunks.ts';
 import { DataDecoder } from './data.ts';
 import type { ContentSink } from './types.ts';
 
+/** What tells content from commands. */
+type Framing = Pick<DataDecoder, 'size' | 'lineTooLong' | 'push'> & {
+  readonly state: DataDecoder['state'];
+  readonly isBare?: boolean;
+};
+
+/** By DATA: up to the final dot. */
 export class Reception {
+  readonly command: 'DATA' | 'BDAT' = 'DATA';
   /** Bytes that have arrived, as sent: for the pace. */
   received = 0;
   /** Why the message will not be accepted. */
   refused: SmtpError | undefined;
-  readonly #decoder: DataDecoder;
+  readonly #decoder: Framing;
   readonly #sink: ContentSink;
   readonly #limit: number;
   #waiting: Promise<void> | undefined;
   #open = true;
 
-  constructor(sink: ContentSink, limits: Limits) {
+  constructor(sink: ContentSink, limits: Limits, decoder: Framing = new DataDecoder(limits.lineLength)) {
     this.#sink = sink;
-    this.#decoder = new DataDecoder(limits.lineLength);
+    this.#decoder = decoder;
     const { messageSize } = limits;
     this.#limit = Math.min(messageSize > 0 ? messageSize : Infinity, sink.limit ?? Infinity);
   }
 
-  /** The final dot has been seen. */
+  /** All has come that is to be answered next: the final dot, or the end of a chunk. */
   get complete(): boolean {
     return this.#decoder.state === 'ended';
+  }
+
+  /** Whether the answer to that is the transaction's last. */
+  get isOver(): boolean {
+    return true;
   }
 
   /**
@@ -43,7 +57,8 @@ export class Reception {
     }
     this.received += consumed;
     // RFC 5321 §4.5.3.1.6
-    if (this.#decoder.lineTooLong) this.#refuse(smtpError('lineTooLongInData'));
+    if (this.#decoder.lineTooLong) this.refuse(smtpError('lineTooLongInData'));
+    if (this.#decoder.isBare === true) this.refuse(smtpError('notCanonical'));
     return consumed;
   }
 
@@ -51,10 +66,10 @@ export class Reception {
   ready(): Promise<void> | undefined {
     const waiting = this.#waiting;
     this.#waiting = undefined;
-    return waiting?.catch((error: unknown) => this.#refuse(error));
+    return waiting?.catch((error: unknown) => this.refuse(error));
   }
 
-  /** After the final dot. */
+  /** Once it is complete; resolves with the text of the 250. */
   async commit(): Promise<string> {
     if (this.refused !== undefined) throw this.refused;
     this.#open = false;
@@ -72,7 +87,7 @@ export class Reception {
     if (this.refused !== undefined) return;
     // RFC 1870 §6.1: whatever was declared, what arrives counts
     if (this.#decoder.size > this.#limit) {
-      this.#refuse(smtpError('messageTooLarge'));
+      this.refuse(smtpError('messageTooLarge'));
       return;
     }
     try {
@@ -80,13 +95,61 @@ export class Reception {
       if (wait === undefined) return;
       this.#waiting = this.#waiting === undefined ? wait : Promise.all([this.#waiting, wait]).then(() => {});
     } catch (error) {
-      this.#refuse(error);
+      this.refuse(error);
     }
   };
 
-  #refuse(error: unknown): void {
+  /** Nothing more of it is stored. */
+  protected refuse(error: unknown): void {
     if (this.refused !== undefined) return;
     this.refused = error instanceof SmtpError ? error : smtpError('localError', { cause: error });
     this.abort();
   }
 }
+
+/** By BDAT: chunk by chunk, each answered when it has come. */
+export class ChunkReception extends Reception {
+  override readonly command = 'BDAT';
+  readonly #chunks: ChunkDecoder;
+  #octets = 0;
+  #isLast = false;
+
+  constructor(sink: ContentSink, limits: Limits) {
+    const chunks = new ChunkDecoder(limits.lineLength);
+    super(sink, limits, chunks);
+    this.#chunks = chunks;
+  }
+
+  /** Of a chunk that is refused already, and has to be read all the same. */
+  static refusing(error: SmtpError, limits: Limits): ChunkReception {
+    const reception = new ChunkReception(NO_SINK, limits);
+    reception.refuse(error);
+    return reception;
+  }
+
+  begin(octets: number, isLast: boolean): void {
+    this.#octets = octets;
+    this.#isLast = isLast;
+    this.#chunks.begin(octets);
+  }
+
+  override get isOver(): boolean {
+    return this.#isLast || this.refused !== undefined;
+  }
+
+  override async commit(): Promise<string> {
+    if (this.#isLast) {
+      this.#chunks.finish();
+      if (this.#chunks.isBare) this.refuse(smtpError('notCanonical'));
+      return await super.commit();
+    }
+    if (this.refused !== undefined) throw this.refused;
+    return `${this.#octets} octets received`;
+  }
+}
+
+const NO_SINK: ContentSink = {
+  write: () => undefined,
+  commit: () => Promise.reject(new Error('there is nothing to commit')),
+  abort: () => undefined,
+};

@@ -14,9 +14,9 @@ import type { MailLog } from '../log/types.ts';
 import { Deadlines, type Expiry } from './deadlines.ts';
 import { type Answer, Dialogue, type DialogueClient, LONGEST_AUTH_LINE } from './dialogue.ts';
 import { BARE, Input, type Line, TOO_LONG } from './input.ts';
-import { Reception } from './reception.ts';
+import type { Reception } from './reception.ts';
 import { refusal, reply } from './reply.ts';
-import type { Acceptor, ContentSink } from './types.ts';
+import type { Acceptor } from './types.ts';
 
 export interface SessionDeps {
   readonly acceptor: Acceptor;
@@ -31,7 +31,7 @@ export interface SessionDeps {
 
 // How long a client may take to read the last reply and close its side.
 const LINGER_MS = 5_000;
-const LOGGED = new Set(['MAIL', 'RCPT', 'DATA', 'AUTH']);
+const LOGGED = new Set(['MAIL', 'RCPT', 'DATA', 'BDAT', 'AUTH']);
 
 type Doing = 'commands' | 'response' | 'content' | 'answering' | 'handshake' | 'closing';
 
@@ -153,7 +153,7 @@ export class Session {
       this.#answerLater(answer, verb);
     } else if (answer.next === 'content') {
       this.#send(answer.reply);
-      this.#startContent(answer.sink);
+      this.#startContent(answer.reception);
     } else if (answer.next === 'response') {
       this.#send(answer.reply);
       this.#doing = 'response';
@@ -164,9 +164,13 @@ export class Session {
     }
   }
 
-  #startContent(sink: ContentSink): void {
-    const reception = new Reception(sink, this.#limits);
+  #startContent(reception: Reception): void {
     this.#reception = reception;
+    // A chunk of no octets.
+    if (reception.complete) {
+      this.#endContent(reception);
+      return;
+    }
     this.#doing = 'content';
     this.#deadlines.startContent(this.#limits.minDataRate, () => reception.received);
   }
@@ -213,7 +217,7 @@ export class Session {
     const committed = wait === undefined ? reception.commit() : wait.then(() => reception.commit());
     this.#answerLater(
       committed.then((text) => reply(250, '2.0.0', text)),
-      'DATA',
+      reception.command,
     );
   }
 
@@ -223,18 +227,18 @@ export class Session {
     this.#flush();
     if (this.#input.pending || verb === 'AUTH') this.#socket.pause();
     void answer.then(
-      (text) => this.#answered(verb, () => this.#send(text), true),
-      (error: unknown) => this.#answered(verb, () => this.#refuse(error, verb), false),
+      (text) => this.#answered(() => this.#send(text), true),
+      (error: unknown) => this.#answered(() => this.#refuse(error, verb), false),
     );
   }
 
-  #answered(verb: string, say: () => void, accepted: boolean): void {
+  #answered(say: () => void, accepted: boolean): void {
     if (this.#doing !== 'answering') return;
     this.#doing = 'commands';
     say();
-    if (verb === 'DATA') {
+    if (this.#reception !== undefined) {
+      if (this.#reception.isOver) this.#dialogue.contentEnded(accepted);
       this.#reception = undefined;
-      this.#dialogue.contentEnded(accepted);
     }
     this.#goOn();
   }
@@ -302,7 +306,7 @@ export class Session {
 
   /** Ends the session with a refusal that answers no command in particular. */
   #fail(error: SmtpError): void {
-    if (this.#reception !== undefined) this.#log(error, 'DATA', undefined);
+    if (this.#reception !== undefined) this.#log(error, this.#reception.command, undefined);
     this.#close(refusal(error, this.#deps.hostname()));
   }
 
@@ -343,6 +347,7 @@ export class Session {
     if (this.#doing === 'closing') return;
     this.#doing = 'closing';
     this.#reception?.abort();
+    this.#dialogue.abandon();
     this.#flush(text);
     this.#input.clear();
     this.#socket.end();
@@ -358,6 +363,7 @@ export class Session {
     this.#deadlines.cancel();
     this.#cancelLinger();
     this.#reception?.abort();
+    this.#dialogue.abandon();
     this.#deps.closed(this);
   }
 

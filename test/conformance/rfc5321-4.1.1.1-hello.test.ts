@@ -38,9 +38,11 @@ describe('RFC 5321 §4.1.1.1: HELO and EHLO', () => {
       'SIZE 100000',
       '8BITMIME',
       'ENHANCEDSTATUSCODES',
+      'DSN',
+      'CHUNKING',
     ]);
     expect(wire.chunks.at(-1)).toBe(
-      '250-mx.example.test\r\n250-PIPELINING\r\n250-SIZE 100000\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES\r\n',
+      '250-mx.example.test\r\n250-PIPELINING\r\n250-SIZE 100000\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n250 CHUNKING\r\n',
     );
   });
 
