@@ -109,7 +109,7 @@ const replies = {
   relayAuthFailed: [454, '4.7.8', 'Could not authenticate to the relay', 'config'],
   tlsUnavailable: [451, '4.7.5', 'TLS is required and could not be had', 'nextHop'],
   notSmtpUtf8: [550, '5.6.7', 'Next hop does not support SMTPUTF8, which this message needs', 'nextHop'],
-  not8bit: [554, '5.6.3', 'Next hop does not support 8BITMIME, which this message needs', 'nextHop'],
+  notConvertible: [554, '5.6.3', 'Message can not be converted to a form that the next hop takes', 'nextHop'],
   nextHopSize: [552, '5.3.4', 'Message is larger than the next hop accepts', 'nextHop'],
   garbageReply: [451, '4.5.0', 'The next hop sent an invalid reply', 'nextHop'],
   expired: [554, '4.4.7', 'Delivery time expired', 'nextHop'],

@@ -182,9 +182,9 @@ describe('what a next hop can’t take', () => {
       { code: 552, enhanced: '5.3.4' },
     ],
     [
-      '8-bit content without 8BITMIME',
+      'what can not be converted, without 8BITMIME',
       { answers: { EHLO: WITHOUT_PIPELINING } },
-      { envelope: { eightBit: true } },
+      { envelope: { eightBit: true }, content: contentOf('Message-ID: <\u00fc@x>\r\n\r\n') },
       { code: 554, enhanced: '5.6.3' },
     ],
     ['a non-ASCII address without SMTPUTF8', {}, { to: ['bøb@peer.test'] }, { code: 550, enhanced: '5.6.7' }],

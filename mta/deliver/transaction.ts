@@ -9,6 +9,7 @@ import { SmtpError, smtpError } from '../errors.ts';
 import type { MessageContent, StoredReply } from '../queue/types.ts';
 import type { NextHop } from '../route/types.ts';
 import type { Dialogue } from './dialogue.ts';
+import { type Fitted, fitFor } from './fit.ts';
 import { type Reply, storeReply } from './reply.ts';
 import { DotStuffer } from './transparency.ts';
 import type { RecipientResult, Transaction } from './types.ts';
@@ -80,12 +81,24 @@ export class SmtpTransaction implements Transaction {
 
   async #converse(): Promise<void> {
     const { dialogue, timeouts, extensions } = this.#line;
-    const mail = this.#mailCommand();
+    const fitting = fitFor(
+      this.#envelope!,
+      this.#recipients.map(({ address }) => address),
+      this.#content!,
+      extensions,
+    );
+    const fitted = fitting instanceof Promise ? await fitting : fitting;
+    const mail = this.#mailCommand(fitted);
+    const byChunks = fitted.body === 'BINARYMIME';
     this.#checkOwned();
     const pipelined = extensions.has('PIPELINING');
     const rcpts = this.#recipients.map((recipient) => this.#rcptCommand(recipient));
     if (pipelined) {
-      dialogue.send([...(this.#line.needsReset ? [RSET] : []), mail, ...rcpts, DATA]);
+      dialogue.send([
+        ...(this.#line.needsReset ? [RSET] : []),
+        ...[mail, ...rcpts],
+        ...(byChunks ? [] : [DATA]),
+      ]);
     }
     const ask = async (command: string, what: string): Promise<Reply> => {
       if (!pipelined) {
@@ -115,7 +128,15 @@ export class SmtpTransaction implements Transaction {
         this.#answer(recipient, storeReply(reply, this.#line.hop.host));
       }
     }
-    if (accepted.length === 0 && !pipelined) {
+    if (byChunks && refusedMail !== undefined) {
+      throw dialogue.refusal(refusedMail);
+    }
+    if (accepted.length === 0 && (byChunks || !pipelined)) {
+      return;
+    }
+    if (byChunks) {
+      await this.#sendChunks(accepted, fitted.content);
+      this.#line.needsReset = false;
       return;
     }
     const data = await ask(DATA, 'DATA');
@@ -132,7 +153,7 @@ export class SmtpTransaction implements Transaction {
       }
       return;
     }
-    await (accepted.length === 0 ? this.#sendNothing() : this.#sendContent(accepted));
+    await (accepted.length === 0 ? this.#sendNothing() : this.#sendContent(accepted, fitted.content));
     this.#line.needsReset = false;
   }
 
@@ -148,12 +169,12 @@ export class SmtpTransaction implements Transaction {
     await dialogue.reply(timeouts.finalReply, 'the empty content');
   }
 
-  async #sendContent(accepted: readonly Addressee[]): Promise<void> {
-    const { dialogue, hop, timeouts } = this.#line;
+  async #sendContent(accepted: readonly Addressee[], content: MessageContent): Promise<void> {
+    const { dialogue, timeouts } = this.#line;
     const stuffer = new DotStuffer();
     // One block is held back, so that it goes out together with the final dot.
     let last: Buffer = NOTHING;
-    for await (const chunk of chunksOf(this.#content!)) {
+    for await (const chunk of chunksOf(content)) {
       if (last.length > 0) {
         await dialogue.write(last, timeouts.dataBlock);
       }
@@ -167,43 +188,51 @@ export class SmtpTransaction implements Transaction {
     if (dialogue.failure !== undefined) {
       throw dialogue.failure;
     }
-    const lmtp = hop.protocol === 'lmtp';
     this.#afterFinalDot = true;
-    dialogue.finish(last, stuffer.end(), lmtp ? accepted.length : 1);
+    dialogue.finish(last, stuffer.end(), this.#finalReplies(accepted));
+    await this.#readAnswers(accepted);
+  }
+
+  /** RFC 3030 §2: what says its length needs no end, and may hold anything. */
+  async #sendChunks(accepted: readonly Addressee[], content: MessageContent): Promise<void> {
+    const { dialogue, timeouts } = this.#line;
+    for await (const chunk of chunksOf(content)) {
+      if (chunk.length === 0) continue;
+      dialogue.send([`BDAT ${chunk.length}\r\n`]);
+      await dialogue.write(chunk, timeouts.dataBlock);
+      const reply = this.#heed(await dialogue.reply(timeouts.dataBlock, 'BDAT'), 2);
+      if (reply.code >= 400) throw dialogue.refusal(reply);
+    }
+    this.#checkOwned();
+    this.#afterFinalDot = true;
+    dialogue.finish(NOTHING, LAST_CHUNK, this.#finalReplies(accepted));
+    await this.#readAnswers(accepted);
+  }
+
+  /** RFC 2033 §4.2: one for each recipient that was accepted. */
+  #finalReplies(accepted: readonly Addressee[]): number {
+    return this.#line.hop.protocol === 'lmtp' ? accepted.length : 1;
+  }
+
+  async #readAnswers(accepted: readonly Addressee[]): Promise<void> {
+    const { dialogue, hop, timeouts } = this.#line;
     let reply: StoredReply | undefined;
     for (const recipient of accepted) {
-      if (reply === undefined || lmtp) {
+      if (reply === undefined || hop.protocol === 'lmtp') {
         reply = storeReply(this.#heed(await dialogue.reply(timeouts.finalReply, 'the content'), 2), hop.host);
       }
       this.#answer(recipient, reply);
     }
   }
 
-  /** MAIL with its parameters; throws where the next hop can't take this message, before anything is sent. */
-  #mailCommand(): string {
+  /** MAIL with its parameters. */
+  #mailCommand({ content, body, needsUtf8 }: Fitted): string {
     const { extensions } = this.#line;
     const envelope = this.#envelope!;
-    const { size } = this.#content!;
-    const addresses = [envelope.from, ...this.#recipients.map(({ address }) => address)];
-    if (addresses.some((address) => UNSENDABLE.test(address))) {
-      throw smtpError('badArguments', { detail: 'a control character in an address' });
-    }
-    const needsUtf8 = envelope.smtputf8 === true || addresses.some((address) => NON_ASCII.test(address));
-    if (needsUtf8 && !extensions.has('SMTPUTF8')) {
-      throw smtpError('notSmtpUtf8');
-    }
-    if (envelope.eightBit === true && !extensions.has('8BITMIME')) {
-      throw smtpError('not8bit');
-    }
-    // RFC 1870 §3: zero, or nothing, is no fixed limit.
-    const limit = Number(extensions.get('SIZE') ?? 0);
-    if (limit > 0 && size > limit) {
-      throw smtpError('nextHopSize', { detail: `${size} bytes, of ${limit}` });
-    }
     return [
       `MAIL FROM:<${envelope.from}>`,
-      extensions.has('SIZE') ? ` SIZE=${size}` : '',
-      envelope.eightBit === true ? ' BODY=8BITMIME' : '',
+      extensions.has('SIZE') ? ` SIZE=${content.size}` : '',
+      parameter('BODY', body),
       needsUtf8 ? ' SMTPUTF8' : '',
       ...(extensions.has('DSN') ? [parameter('RET', envelope.ret), parameter('ENVID', envelope.envid)] : []),
       '\r\n',
@@ -292,13 +321,9 @@ const parameter = (keyword: string, value: string | undefined): string =>
 const RSET = 'RSET\r\n';
 const DATA = 'DATA\r\n';
 const NOTHING = Buffer.alloc(0);
+const LAST_CHUNK = Buffer.from('BDAT 0 LAST\r\n');
 /** Content up to this goes out in one write with the final dot; larger ones by blocks, with back-pressure. */
 const ONE_WRITE = 64 * 1024;
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: what would end the command is looked for
-const UNSENDABLE = /[\u0000-\u001f\u007f]/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the ASCII range is what is asked about
-const NON_ASCII = /[^\u0000-\u007f]/;
 
 async function* chunksOf(content: MessageContent): AsyncGenerator<Buffer, void, undefined> {
   if (content.bytes !== undefined) {

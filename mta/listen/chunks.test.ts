@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { ChunkDecoder } from './chunks.ts';
 
 /** Content that comes in these pieces, as one chunk. */
-function decode(pieces: readonly Buffer[], lineLimit = 1000) {
-  const decoder = new ChunkDecoder(lineLimit);
+function decode(pieces: readonly Buffer[], lineLimit = 1000, isBinary = false) {
+  const decoder = new ChunkDecoder(lineLimit, isBinary);
   const out: Buffer[] = [];
   decoder.begin(pieces.reduce((sum, { length }) => sum + length, 0));
   for (const piece of pieces) {
@@ -48,8 +48,13 @@ describe('chunks', () => {
     );
   });
 
+  it('of binary content have no lines', () => {
+    const { decoder } = decode([Buffer.from('\n\r'), Buffer.alloc(5000, 7)], 1000, true);
+    expect(decoder).toMatchObject({ isBare: false, lineTooLong: false, size: 5002 });
+  });
+
   it('take no more than was announced', () => {
-    const decoder = new ChunkDecoder(1000);
+    const decoder = new ChunkDecoder(1000, false);
     const out: string[] = [];
     const emit = (slice: Buffer) => void out.push(slice.toString());
     decoder.begin(3);

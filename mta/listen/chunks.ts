@@ -16,12 +16,15 @@ export class ChunkDecoder {
   /** Whether a CR or LF stood alone. */
   isBare = false;
   readonly #lineLimit: number;
+  readonly #isBinary: boolean;
   #remaining = 0;
   #lineBytes = 0;
   #endsInCr = false;
 
-  constructor(lineLimit: number) {
+  /** @param isBinary lines mean nothing: BODY=BINARYMIME */
+  constructor(lineLimit: number, isBinary: boolean) {
     this.#lineLimit = lineLimit;
+    this.#isBinary = isBinary;
   }
 
   /** Another chunk of so many octets. */
@@ -42,7 +45,7 @@ export class ChunkDecoder {
     const slice = taken === chunk.length ? chunk : chunk.subarray(0, taken);
     this.#remaining -= taken;
     this.size += taken;
-    this.#checkLines(slice);
+    if (!this.#isBinary) this.#checkLines(slice);
     if (this.#remaining === 0) this.state = 'ended';
     emit(slice);
     return taken;

@@ -211,7 +211,9 @@ export class Dialogue {
   data(args: string): Answer {
     if (args !== '') throw smtpError('badArguments');
     // RFC 3030 §2
-    if (this.#chunks !== undefined) throw smtpError('badSequence', { detail: 'go on with BDAT' });
+    if (this.#chunks !== undefined || this.mail?.bodyType === 'BINARYMIME') {
+      throw smtpError('badSequence', { detail: 'send it by BDAT' });
+    }
     const reception = new Reception(this.#content(), this.client.listener.limits);
     return { next: 'content', reply: START_CONTENT, reception };
   }
@@ -232,7 +234,7 @@ export class Dialogue {
     const { limits } = this.client.listener;
     try {
       if (this.#tlsMissing) throw smtpError('tlsRequired');
-      this.#chunks ??= new ChunkReception(this.#content(), limits);
+      this.#chunks ??= new ChunkReception(this.#content(), limits, this.mail?.bodyType === 'BINARYMIME');
       return this.#chunks;
     } catch (error) {
       const why = error instanceof SmtpError ? error : smtpError('localError', { cause: error });
@@ -327,6 +329,7 @@ export class Dialogue {
       'ENHANCEDSTATUSCODES',
       'DSN',
       'CHUNKING',
+      'BINARYMIME',
     ];
     if (listener.tls.mode === 'starttls' && tls === undefined) lines.push('STARTTLS');
     const mayAuthenticate = listener.auth.offered && user === undefined;

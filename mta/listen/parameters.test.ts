@@ -32,7 +32,7 @@ describe('parseMailParameters', () => {
     ['SIZE=-1', '501 5.5.4'],
     ['SIZE=1 SIZE=1', '501 5.5.4'],
     ['SIZE=123456789012345678901', '501 5.5.4'],
-    ['BODY=BINARYMIME', '501 5.5.4'],
+    ['BODY=16BIT', '501 5.5.4'],
     ['BODY=7BIT body=7BIT', '501 5.5.4'],
     ['AUTH=not-a-mailbox', '501 5.5.4'],
     ['AUTH=a+2b@example.test', '501 5.5.4'],

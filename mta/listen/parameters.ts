@@ -8,7 +8,7 @@ import { isMailbox } from './path.ts';
 
 export interface MailParameters {
   readonly declaredSize?: number;
-  readonly bodyType?: '7BIT' | '8BITMIME';
+  readonly bodyType?: '7BIT' | '8BITMIME' | 'BINARYMIME';
   readonly auth?: string;
   readonly ret?: 'FULL' | 'HDRS';
   /** As given, in xtext. */
@@ -75,10 +75,10 @@ function size(value: string | undefined): number {
   return Number(value);
 }
 
-// RFC 6152 §3
-function body(value: string | undefined): '7BIT' | '8BITMIME' {
+// RFC 6152 §3, RFC 3030 §3
+function body(value: string | undefined): NonNullable<MailParameters['bodyType']> {
   const type = value?.toUpperCase();
-  if (type === '7BIT' || type === '8BITMIME') return type;
+  if (type === '7BIT' || type === '8BITMIME' || type === 'BINARYMIME') return type;
   throw smtpError('badArguments', { detail: 'BODY' });
 }
 

@@ -114,8 +114,8 @@ export class ChunkReception extends Reception {
   #octets = 0;
   #isLast = false;
 
-  constructor(sink: ContentSink, limits: Limits) {
-    const chunks = new ChunkDecoder(limits.lineLength);
+  constructor(sink: ContentSink, limits: Limits, isBinary = false) {
+    const chunks = new ChunkDecoder(limits.lineLength, isBinary);
     super(sink, limits, chunks);
     this.#chunks = chunks;
   }

@@ -25,7 +25,7 @@ export interface Mail {
   readonly from: string;
   /** SIZE= as declared (RFC 1870). */
   readonly declaredSize?: number;
-  readonly bodyType?: '7BIT' | '8BITMIME';
+  readonly bodyType?: '7BIT' | '8BITMIME' | 'BINARYMIME';
   /** AUTH= decoded (RFC 4954 §5). */
   readonly auth?: string;
   /** RFC 3461 §4.3 and §4.4; the id as given, in xtext. */

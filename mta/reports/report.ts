@@ -141,6 +141,8 @@ function originalPart(input: ReportInput): { part: Buffer; eightBit: boolean } {
   const whole =
     input.recipients.some(({ action }) => action === 'failed') &&
     original.complete &&
+    // It has no lines that a report could be made of.
+    envelope.bodyType !== 'BINARYMIME' &&
     envelope.ret !== 'HDRS' &&
     (envelope.ret === 'FULL' || !eightBit);
   if (whole) {

@@ -35,7 +35,7 @@ export interface Peer {
   readonly port: number;
   /** Commands of all connections, in order. */
   readonly lines: string[];
-  /** Contents as they came over the wire, final dot included. */
+  /** Contents as they came over the wire, final dot of DATA included. */
   readonly contents: Buffer[];
   /** Bytes of content that came without a final dot. */
   readonly partial: number[];
@@ -63,6 +63,7 @@ const DEFAULTS: Readonly<Record<string, Step>> = {
   MAIL: '250 2.1.0 Ok',
   RCPT: '250 2.1.5 Ok',
   DATA: '354 Go ahead',
+  BDAT: '250 2.0.0 Octets received',
   content: '250 2.0.0 Taken',
   RSET: '250 2.0.0 Ok',
   QUIT: '221 2.0.0 Bye',
@@ -91,6 +92,9 @@ export async function startPeer(script: Script = {}): Promise<Peer> {
     socket.on('error', () => socket.destroy());
     let pending: Buffer = Buffer.alloc(0);
     let content: Buffer | undefined;
+    /** Octets of a BDAT that are still to come, and what came by those before it. */
+    let chunk: { left: number; readonly isLast: boolean } | undefined;
+    let binary: Buffer = Buffer.alloc(0);
     let silent = false;
     socket.on('close', () => {
       sockets.delete(socket);
@@ -112,7 +116,11 @@ export async function startPeer(script: Script = {}): Promise<Peer> {
 
     const command = (line: string): void => {
       state.lines.push(line);
-      const verb = line.split(' ')[0]!.toUpperCase();
+      const [verb = '', size, last] = line.toUpperCase().split(' ');
+      if (verb === 'BDAT') {
+        chunk = { left: Number(size), isLast: last !== undefined };
+        return;
+      }
       const done = say(answers[verb] ?? '500 5.5.2 What?', line);
       if (verb === 'DATA' && done) {
         content = Buffer.from('\r\n');
@@ -130,10 +138,28 @@ export async function startPeer(script: Script = {}): Promise<Peer> {
       }
     };
 
-    socket.on('data', (chunk: Buffer) => {
-      state.chunks.push(chunk);
-      pending = Buffer.concat([pending, chunk]);
-      while (pending.length > 0 && !socket.destroyed) {
+    const takeChunk = (from: { left: number; readonly isLast: boolean }): void => {
+      binary = Buffer.concat([binary, pending.subarray(0, from.left)]);
+      const taken = Math.min(from.left, pending.length);
+      pending = pending.subarray(taken);
+      from.left -= taken;
+      if (from.left > 0) return;
+      chunk = undefined;
+      if (from.isLast) {
+        state.contents.push(binary);
+        binary = Buffer.alloc(0);
+      }
+      say(answers[from.isLast ? 'content' : 'BDAT']!, '');
+    };
+
+    socket.on('data', (bytes: Buffer) => {
+      state.chunks.push(bytes);
+      pending = Buffer.concat([pending, bytes]);
+      while ((pending.length > 0 || chunk?.left === 0) && !socket.destroyed) {
+        if (chunk !== undefined) {
+          takeChunk(chunk);
+          continue;
+        }
         if (content !== undefined) {
           content = Buffer.concat([content, pending]);
           pending = Buffer.alloc(0);
