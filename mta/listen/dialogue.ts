@@ -3,15 +3,15 @@
  * what comes next. Knows nothing of sockets. Refusals are `SmtpError`s that it throws, for the session to send; the
  * acceptor's are passed on as they are. One that closes ends the session.
  */
-import type { Listener } from '../config.ts';
 import type { Recipient } from '../envelope.ts';
 import { SmtpError, smtpError } from '../errors.ts';
+import type { DialogueClient } from './dialogue-client.ts';
 import { parseMailParameters, parseRcptParameters } from './parameters.ts';
 import { isMailbox, parsePath } from './path.ts';
 import { ChunkReception, Reception } from './reception.ts';
 import { multiline, reply } from './reply.ts';
 import { MECHANISMS, type SaslExchange, type SaslStep, startSasl } from './sasl.ts';
-import type { Acceptor, Client, ContentSink, Mail } from './types.ts';
+import type { Acceptor, ContentSink, Mail } from './types.ts';
 
 /** What to send, and what the next input is. A string: send it, a command follows. */
 export type Answer =
@@ -62,35 +62,6 @@ const BEFORE_TLS = new Set(['HELO', 'EHLO', 'NOOP', 'RSET', 'HELP', 'STARTTLS', 
 /** RFC 3030 §2 */
 const CHUNK = /^(\d{1,15})(?: (LAST))?$/i;
 const SPECIALS_OR_SPACE = /[^\x21-\x7e]|[()<>@,;"\\]/;
-
-/** What the dialogue learns of its client; the acceptor sees it as a `Client`. */
-export class DialogueClient implements Client {
-  readonly session: string;
-  readonly address: string;
-  readonly port: number;
-  helo: string | undefined;
-  extended = false;
-  tls: string | undefined;
-  user: string | undefined;
-  readonly #current: () => Listener;
-
-  constructor(session: string, address: string, port: number, current: () => Listener) {
-    this.session = session;
-    this.address = address;
-    this.port = port;
-    this.#current = current;
-  }
-
-  get listener(): Listener {
-    return this.#current();
-  }
-
-  // RFC 3848
-  get protocol(): string {
-    if (!this.extended) return 'SMTP';
-    return `ESMTP${this.tls === undefined ? '' : 'S'}${this.user === undefined ? '' : 'A'}`;
-  }
-}
 
 export class Dialogue {
   readonly client: DialogueClient;

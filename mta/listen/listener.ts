@@ -15,7 +15,7 @@ import { PostriderError, smtpError } from '../errors.ts';
 import type { MailLog } from '../log/types.ts';
 import type { Random } from '../random.ts';
 import { Connections, shareOf } from './connections.ts';
-import { DialogueClient } from './dialogue.ts';
+import { DialogueClient } from './dialogue-client.ts';
 import { describeTls, Session, type SessionDeps } from './session.ts';
 import { type TlsMaterial, tlsMaterial } from './tls-material.ts';
 import type { Acceptor } from './types.ts';
