@@ -44,7 +44,7 @@ import type { AttemptReport } from './schedule/types.ts';
 import { type Decision, decide, forAll, reconcile, storedReply } from './settle.ts';
 import type { Setup } from './setup.ts';
 import { type Seen, type Teller, teller } from './tell.ts';
-import { receivedField } from './trace.ts';
+import { receivedField, utf8Protocol } from './trace.ts';
 
 export interface FlowDeps {
   readonly setup: () => Setup;
@@ -109,13 +109,14 @@ export class Flow implements Acceptor {
       origin: {
         listener: client.listener.name,
         clientAddress: client.address,
-        protocol: client.protocol,
+        protocol: mail.smtputf8 === true ? utf8Protocol(client.protocol) : client.protocol,
         ...(client.helo === undefined ? {} : { helo: client.helo }),
         ...(client.user === undefined ? {} : { user: client.user }),
         ...(client.tls === undefined ? {} : { tls: client.tls }),
       },
       ...(mail.bodyType === undefined ? {} : { bodyType: mail.bodyType }),
       ...(mail.auth === undefined ? {} : { auth: mail.auth }),
+      ...(mail.smtputf8 === true ? { smtputf8: true } : {}),
       ...(mail.ret === undefined ? {} : { ret: mail.ret }),
       ...(mail.envid === undefined ? {} : { envid: mail.envid }),
     };

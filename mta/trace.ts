@@ -6,6 +6,7 @@
  * Return-Path is not ours to write: RFC 5321 §4.4 leaves it to the server that makes final delivery, which is the
  * backend behind LMTP (docs/decisions/0500-return-path.md).
  */
+import { isAscii } from 'node:buffer';
 import type { Envelope } from './envelope.ts';
 import type { QueueId } from './queue/types.ts';
 
@@ -46,6 +47,9 @@ export function headerText(text: string, longest = LONGEST_TEXT): string {
   return text.slice(0, longest).replace(/[^\x20-\x7e]/g, '?');
 }
 
+/** RFC 6531 §4.3: `ESMTPSA` is `UTF8SMTPSA`. */
+export const utf8Protocol = (protocol: string): string => protocol.replace(/^E?SMTP/, 'UTF8SMTP');
+
 /** The argument of HELO as a Domain or address literal; what neither has in it becomes `?`. */
 function heloDomain(helo: string | undefined): string {
   if (helo === undefined || helo === '') return 'unknown';
@@ -54,7 +58,8 @@ function heloDomain(helo: string | undefined): string {
 
 /**
  * The Received field to stand before everything else of the message, with its CRLF. `for` is given for a single
- * recipient only: with more it would tell each of the others.
+ * recipient only: with more it would tell each of the others. An address that isn't ASCII is left out: it would make the
+ * whole message need SMTPUTF8 at every hop from here (RFC 6531 §3.2).
  */
 // RFC 5321 §4.4, RFC 3848
 export function receivedField(id: QueueId, envelope: Envelope, hostname: string): Buffer {
@@ -63,14 +68,14 @@ export function receivedField(id: QueueId, envelope: Envelope, hostname: string)
   const tls =
     origin.tls === undefined ? '' : `\r\n\t(${headerText(origin.tls, 128).replace(/[()\\]/g, '?')})`;
   const only = recipients.length === 1 ? recipients[0]?.address : undefined;
-  const path = only === undefined ? '' : `\r\n\tfor <${unbroken(only)}>`;
+  const path = only === undefined || !isAscii(Buffer.from(only)) ? '' : `\r\n\tfor <${unbroken(only)}>`;
   return Buffer.from(
     `Received: from ${heloDomain(origin.helo)}${client}\r\n\tby ${hostname} with ${origin.protocol} id ${id}${tls}` +
       `${path};\r\n\t${messageDate(envelope.arrivedAt)}\r\n`,
   );
 }
 
-/** An address may hold non-ASCII (RFC 6531) and quoted blanks, never a line break. */
+/** An address may hold quoted blanks, never a line break. */
 function unbroken(address: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
   return address.replace(/[\x00-\x1f\x7f]/g, '?');

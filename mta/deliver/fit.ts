@@ -1,22 +1,28 @@
 /**
- * A message in the form that a next hop takes, and what MAIL says of it. What it can't take and can't be made otherwise is an
- * error, before anything is sent.
+ * A message in the form that a next hop takes, and what MAIL and RCPT say of it. What it can't take and can't be made otherwise is
+ * an error, before anything is sent.
  */
-import type { Envelope } from '../envelope.ts';
+import { domainToASCII } from 'node:url';
+import { domainOf, type Envelope, localPartOf } from '../envelope.ts';
 import { smtpError } from '../errors.ts';
 import { convert } from '../mime/convert.ts';
+import { hasUtf8Header } from '../mime/international.ts';
 import type { MessageContent } from '../queue/types.ts';
+import { encodeUtf8Address } from '../xtext.ts';
 
 export interface Fitted {
   readonly content: MessageContent;
   /** BODY=, where it is to be said. */
   readonly body: 'BINARYMIME' | '8BITMIME' | undefined;
-  readonly needsUtf8: boolean;
+  readonly saysUtf8: boolean;
+  /** An address, and the value of an ORCPT, as this next hop is to see them. */
+  readonly addressOf: (address: string) => string;
+  readonly orcptOf: (orcpt: string) => string;
 }
 
 type Extensions = ReadonlyMap<string, string>;
 
-/** A promise only where it has to be converted: most messages go as they are. */
+/** A promise only where it has to be looked through, or converted: most messages go as they are. */
 export function fitFor(
   envelope: Envelope,
   recipients: readonly string[],
@@ -27,16 +33,36 @@ export function fitFor(
   if (addresses.some((address) => UNSENDABLE.test(address))) {
     throw smtpError('badArguments', { detail: 'a control character in an address' });
   }
-  const needsUtf8 = envelope.smtputf8 === true || addresses.some((address) => NON_ASCII.test(address));
-  if (needsUtf8 && !extensions.has('SMTPUTF8')) throw smtpError('notSmtpUtf8');
   const isBinary = envelope.bodyType === 'BINARYMIME';
   const body = isBinary ? 'BINARYMIME' : envelope.eightBit === true ? '8BITMIME' : undefined;
-  if (body === undefined || takes(body, extensions)) return sized({ content, body, needsUtf8 }, extensions);
-  const target = extensions.has('8BITMIME') ? '8bit' : '7bit';
+  const isInternational = envelope.smtputf8 === true || addresses.some((address) => NON_ASCII.test(address));
+  const takesUtf8 = extensions.has('SMTPUTF8');
+  // RFC 6531 §3.2: a domain has a form in ASCII, a local part has none.
+  if (isInternational && !takesUtf8 && addresses.some((address) => NON_ASCII.test(localPartOf(address)))) {
+    throw smtpError('notSmtpUtf8');
+  }
+  const fitted: Fitted = {
+    ...{ content, body, saysUtf8: isInternational && takesUtf8 },
+    addressOf: isInternational && !takesUtf8 ? asciiAddress : asItIs,
+    orcptOf: isInternational && !takesUtf8 ? asciiOrcpt : asItIs,
+  };
+  const needsLook = envelope.smtputf8 === true && !takesUtf8;
+  const needsChange = body !== undefined && !takes(body, extensions);
+  if (!needsLook && !needsChange) return sized(fitted, extensions);
+  return fitSlowly(fitted, { needsLook, needsChange }, extensions);
+}
+
+async function fitSlowly(
+  fitted: Fitted,
+  { needsLook, needsChange }: { readonly needsLook: boolean; readonly needsChange: boolean },
+  extensions: Extensions,
+): Promise<Fitted> {
+  if (needsLook && (await hasUtf8Header(fitted.content))) throw smtpError('notUtf8Header');
+  if (!needsChange) return sized(fitted, extensions);
   // RFC 6152 §3, RFC 3030 §3
-  return convert(content, target).then((converted) =>
-    sized({ content: converted, body: target === '8bit' ? '8BITMIME' : undefined, needsUtf8 }, extensions),
-  );
+  const target = extensions.has('8BITMIME') ? '8bit' : '7bit';
+  const content = await convert(fitted.content, target);
+  return sized({ ...fitted, content, body: target === '8bit' ? '8BITMIME' : undefined }, extensions);
 }
 
 // RFC 3030 §3: binary content goes by BDAT alone.
@@ -49,6 +75,23 @@ function sized(fitted: Fitted, extensions: Extensions): Fitted {
   const limit = Number(extensions.get('SIZE') ?? 0);
   if (limit > 0 && size > limit) throw smtpError('nextHopSize', { detail: `${size} bytes, of ${limit}` });
   return fitted;
+}
+
+const asItIs = (text: string): string => text;
+
+/** With the domain in A-labels (RFC 5890 §2.3.2.1). */
+function asciiAddress(address: string): string {
+  const domain = domainOf(address);
+  if (domain === undefined || !NON_ASCII.test(domain)) return address;
+  return `${localPartOf(address)}@${domainToASCII(domain)}`;
+}
+
+/** RFC 6533 §3: an address in UTF-8 has a form of its own for who has no SMTPUTF8. */
+function asciiOrcpt(orcpt: string): string {
+  const semicolon = orcpt.indexOf(';') + 1;
+  return NON_ASCII.test(orcpt)
+    ? `${orcpt.slice(0, semicolon)}${encodeUtf8Address(orcpt.slice(semicolon))}`
+    : orcpt;
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: what would end the command is looked for

@@ -6,6 +6,7 @@
 import type { Delivery } from '../config.ts';
 import type { Envelope, Recipient } from '../envelope.ts';
 import { SmtpError, smtpError } from '../errors.ts';
+import { chunksOf } from '../mime/pieces.ts';
 import type { MessageContent, StoredReply } from '../queue/types.ts';
 import type { NextHop } from '../route/types.ts';
 import type { Dialogue } from './dialogue.ts';
@@ -92,7 +93,7 @@ export class SmtpTransaction implements Transaction {
     const byChunks = fitted.body === 'BINARYMIME';
     this.#checkOwned();
     const pipelined = extensions.has('PIPELINING');
-    const rcpts = this.#recipients.map((recipient) => this.#rcptCommand(recipient));
+    const rcpts = this.#recipients.map((recipient) => this.#rcptCommand(recipient, fitted));
     if (pipelined) {
       dialogue.send([
         ...(this.#line.needsReset ? [RSET] : []),
@@ -226,25 +227,25 @@ export class SmtpTransaction implements Transaction {
   }
 
   /** MAIL with its parameters. */
-  #mailCommand({ content, body, needsUtf8 }: Fitted): string {
+  #mailCommand({ content, body, saysUtf8, addressOf }: Fitted): string {
     const { extensions } = this.#line;
     const envelope = this.#envelope!;
     return [
-      `MAIL FROM:<${envelope.from}>`,
+      `MAIL FROM:<${addressOf(envelope.from)}>`,
       extensions.has('SIZE') ? ` SIZE=${content.size}` : '',
       parameter('BODY', body),
-      needsUtf8 ? ' SMTPUTF8' : '',
+      saysUtf8 ? ' SMTPUTF8' : '',
       ...(extensions.has('DSN') ? [parameter('RET', envelope.ret), parameter('ENVID', envelope.envid)] : []),
       '\r\n',
     ].join('');
   }
 
   /** RFC 3461 §5.2.1: what the client asked for goes on as it came, and nothing that it didn't ask for. */
-  #rcptCommand({ address, notify, orcpt }: Addressee): string {
+  #rcptCommand({ address, notify, orcpt }: Addressee, { addressOf, orcptOf }: Fitted): string {
     const asked = this.#line.extensions.has('DSN')
-      ? `${parameter('NOTIFY', notify?.join(','))}${parameter('ORCPT', orcpt)}`
+      ? `${parameter('NOTIFY', notify?.join(','))}${parameter('ORCPT', orcpt && orcptOf(orcpt))}`
       : '';
-    return `RCPT TO:<${address}>${asked}\r\n`;
+    return `RCPT TO:<${addressOf(address)}>${asked}\r\n`;
   }
 
   #checkOwned(): void {
@@ -324,11 +325,3 @@ const NOTHING = Buffer.alloc(0);
 const LAST_CHUNK = Buffer.from('BDAT 0 LAST\r\n');
 /** Content up to this goes out in one write with the final dot; larger ones by blocks, with back-pressure. */
 const ONE_WRITE = 64 * 1024;
-
-async function* chunksOf(content: MessageContent): AsyncGenerator<Buffer, void, undefined> {
-  if (content.bytes !== undefined) {
-    yield content.bytes;
-    return;
-  }
-  yield* content.stream() as AsyncIterable<Buffer>;
-}

@@ -7,7 +7,7 @@ import type { Recipient } from '../envelope.ts';
 import { SmtpError, smtpError } from '../errors.ts';
 import type { DialogueClient } from './dialogue-client.ts';
 import { parseMailParameters, parseRcptParameters } from './parameters.ts';
-import { isMailbox, parsePath } from './path.ts';
+import { isInternational, isMailbox, parsePath } from './path.ts';
 import { ChunkReception, Reception } from './reception.ts';
 import { multiline, reply } from './reply.ts';
 import { MECHANISMS, type SaslExchange, type SaslStep, startSasl } from './sasl.ts';
@@ -24,10 +24,10 @@ export type Answer =
 export const LONGEST_AUTH_LINE = 12_288;
 
 // RFC 5321 §4.5.3.1.4, without CRLF; SIZE adds 26 octets (RFC 1870 §3), BODY 17 (RFC 6152 §2), AUTH 500 (RFC 4954 §3),
-// RET 9 and ENVID 107, NOTIFY 36 and ORCPT 507 (RFC 3461 §5.4, and the keywords).
+// SMTPUTF8 10 (RFC 6531 §3.1), RET 9 and ENVID 107, NOTIFY 36 and ORCPT 507 (RFC 3461 §5.4, and the keywords).
 const LONGEST_COMMAND = 510;
 const LONGEST: Readonly<Record<string, number>> = {
-  MAIL: LONGEST_COMMAND + 26 + 17 + 500 + 9 + 107,
+  MAIL: LONGEST_COMMAND + 26 + 17 + 500 + 10 + 9 + 107,
   RCPT: LONGEST_COMMAND + 36 + 507,
 };
 
@@ -156,6 +156,7 @@ export class Dialogue {
     if (limits.messageSize > 0 && (mail.declaredSize ?? 0) > limits.messageSize) {
       throw smtpError('messageTooLarge');
     }
+    if (isInternational(mail.from) && mail.smtputf8 !== true) throw smtpError('nonAsciiSender');
     this.#acceptor.mail(client, mail);
     this.mail = mail;
     this.#transactions += 1;
@@ -170,7 +171,9 @@ export class Dialogue {
     if (path === undefined) throw smtpError('badArguments', { detail: 'RCPT TO:<address>' });
     // RFC 5321 §4.1.1.3: postmaster needs no domain
     if (!isMailbox(path.address) && !/^postmaster$/i.test(path.address)) throw smtpError('badRecipient');
-    const parameters = parseRcptParameters(path.rest);
+    const isUtf8 = mail.smtputf8 === true;
+    if (isInternational(path.address) && !isUtf8) throw smtpError('nonAsciiAddress');
+    const parameters = parseRcptParameters(path.rest, isUtf8);
     // RFC 5321 §4.5.3.1.10
     if (this.#recipients.length >= client.listener.limits.recipients) throw smtpError('tooManyRecipients');
     const recipient = { address: path.address, ...parameters };
@@ -301,6 +304,7 @@ export class Dialogue {
       'DSN',
       'CHUNKING',
       'BINARYMIME',
+      'SMTPUTF8',
     ];
     if (listener.tls.mode === 'starttls' && tls === undefined) lines.push('STARTTLS');
     const mayAuthenticate = listener.auth.offered && user === undefined;

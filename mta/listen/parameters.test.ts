@@ -21,11 +21,12 @@ describe('parseMailParameters', () => {
       auth: 'a+b@example.test',
     });
     expect(parseMailParameters('AUTH=<>', true)).toEqual({ auth: '<>' });
+    expect(parseMailParameters('smtputf8', false)).toEqual({ smtputf8: true });
     expect(parseMailParameters('ret=hdrs Envid=QQ+2B1', true)).toEqual({ ret: 'HDRS', envid: 'QQ+2B1' });
   });
 
   it.each([
-    ['SMTPUTF8', '555 5.5.4'],
+    ['SMTPUTF8=1', '501 5.5.4'],
     ['X-UNKNOWN=1', '555 5.5.4'],
     ['SIZE', '501 5.5.4'],
     ['SIZE=', '501 5.5.4'],
@@ -66,12 +67,12 @@ describe('parseMailParameters', () => {
 
 describe('parseRcptParameters', () => {
   it('reads NOTIFY and ORCPT', () => {
-    expect(parseRcptParameters('')).toEqual({});
-    expect(parseRcptParameters('notify=success,Delay orcpt=rfc822;Anna+2BX@example.test')).toEqual({
+    expect(parseRcptParameters('', false)).toEqual({});
+    expect(parseRcptParameters('notify=success,Delay orcpt=rfc822;Anna+2BX@example.test', false)).toEqual({
       notify: ['SUCCESS', 'DELAY'],
       orcpt: 'rfc822;Anna+2BX@example.test',
     });
-    expect(parseRcptParameters('NOTIFY=never')).toEqual({ notify: ['NEVER'] });
+    expect(parseRcptParameters('NOTIFY=never', false)).toEqual({ notify: ['NEVER'] });
   });
 
   it.each([
@@ -94,12 +95,23 @@ describe('parseRcptParameters', () => {
     [`ORCPT=rfc822;${'x'.repeat(494)}`, '501 5.5.4'],
     ['ORCPT=rfc822;a ORCPT=rfc822;b', '501 5.5.4'],
   ])('%s: %s', (text, refused) => {
-    expect(refusalOf(() => parseRcptParameters(text))).toBe(refused);
+    expect(refusalOf(() => parseRcptParameters(text, false))).toBe(refused);
+  });
+
+  it('takes an original recipient in UTF-8 in a transaction of SMTPUTF8 alone (RFC 6533 §3)', () => {
+    const text = Buffer.from('ORCPT=utf-8;jörg@example.test').toString('latin1');
+    expect(parseRcptParameters(text, true)).toEqual({ orcpt: 'utf-8;jörg@example.test' });
+    expect(refusalOf(() => parseRcptParameters(text, false))).toBe('501 5.5.4');
+    expect(refusalOf(() => parseRcptParameters('ORCPT=utf-8;j\xf6rg@example.test', true))).toBe('501 5.5.4');
+    const escaped = 'utf-8;j\\x{F6}rg@example.test';
+    expect(parseRcptParameters(`ORCPT=${escaped}`, false)).toEqual({ orcpt: escaped });
   });
 
   it('takes all that fits, as long as it may be', () => {
     const orcpt = `rfc822;${'x'.repeat(493)}`;
-    expect(parseRcptParameters(`ORCPT=${orcpt} NOTIFY=SUCCESS,FAILURE,DELAY`)).toMatchObject({ orcpt });
+    expect(parseRcptParameters(`ORCPT=${orcpt} NOTIFY=SUCCESS,FAILURE,DELAY`, false)).toMatchObject({
+      orcpt,
+    });
   });
 
   it('fails in no other way for any text', () => {
@@ -110,7 +122,7 @@ describe('parseRcptParameters', () => {
     );
     fc.assert(
       fc.property(text, (given) => {
-        expect(refusalOf(() => parseRcptParameters(given)) ?? '501').toMatch(/^(501|555)/);
+        expect(refusalOf(() => parseRcptParameters(given, true)) ?? '501').toMatch(/^(501|555)/);
       }),
     );
   });

@@ -2,6 +2,7 @@
  * Parameters of MAIL and RCPT (RFC 5321 §4.1.1.11). Pure. What was not announced is refused with 555 5.5.4; what is
  * given twice, or has a bad value, with 501 5.5.4.
  */
+import { isUtf8 as isUtf8Text } from 'node:buffer';
 import { smtpError } from '../errors.ts';
 import { decodeXtext } from '../xtext.ts';
 import { isMailbox } from './path.ts';
@@ -10,6 +11,7 @@ export interface MailParameters {
   readonly declaredSize?: number;
   readonly bodyType?: '7BIT' | '8BITMIME' | 'BINARYMIME';
   readonly auth?: string;
+  readonly smtputf8?: boolean;
   readonly ret?: 'FULL' | 'HDRS';
   /** As given, in xtext. */
   readonly envid?: string;
@@ -21,13 +23,15 @@ export interface RcptParameters {
   readonly orcpt?: string;
 }
 
-const PARAMETER = /^([A-Za-z0-9][A-Za-z0-9-]*)(?:=([\x21-\x3c\x3e-\x7e]+))?$/;
+const PARAMETER = /^([A-Za-z0-9][A-Za-z0-9-]*)(?:=([\x21-\x3c\x3e-\x7e\x80-\xff]+))?$/;
 // RFC 3461 §5.4
 const LONGEST_ENVID = 100;
 const LONGEST_ORCPT = 500;
 const PRINTABLE = /^[\x20-\x7e]*$/;
 /** An atom, and what it is the type of (RFC 3461 §4.2). */
 const ORCPT = /^[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~]+;(.+)$/;
+/** An address in UTF-8 as it is. */
+const UTF8_ORCPT = /^utf-8;[\x21-\x2a\x2c-\x3c\x3e-\x7e\x80-\xff]+$/i;
 const NOTIFY = new Set(['SUCCESS', 'FAILURE', 'DELAY']);
 
 /** @param authOffered whether AUTH= is a parameter of this listener (RFC 4954 §5) */
@@ -38,6 +42,7 @@ export function parseMailParameters(text: string, authOffered: boolean): MailPar
     if (keyword === 'SIZE') parameters.declaredSize = size(value);
     else if (keyword === 'BODY') parameters.bodyType = body(value);
     else if (keyword === 'AUTH' && authOffered) parameters.auth = auth(value);
+    else if (keyword === 'SMTPUTF8') parameters.smtputf8 = flag(keyword, value);
     else if (keyword === 'RET') parameters.ret = ret(value);
     else if (keyword === 'ENVID') parameters.envid = envid(value);
     else throw smtpError('unknownParameter', { detail: keyword });
@@ -45,12 +50,13 @@ export function parseMailParameters(text: string, authOffered: boolean): MailPar
   return parameters;
 }
 
-export function parseRcptParameters(text: string): RcptParameters {
+/** @param isUtf8 whether the transaction has SMTPUTF8 */
+export function parseRcptParameters(text: string, isUtf8: boolean): RcptParameters {
   if (text === '') return {};
   const parameters: { -readonly [Name in keyof RcptParameters]: RcptParameters[Name] } = {};
   for (const [keyword, value] of split(text)) {
     if (keyword === 'NOTIFY') parameters.notify = notify(value);
-    else if (keyword === 'ORCPT') parameters.orcpt = orcpt(value);
+    else if (keyword === 'ORCPT') parameters.orcpt = orcpt(value, isUtf8);
     else throw smtpError('unknownParameter', { detail: keyword });
   }
   return parameters;
@@ -67,6 +73,12 @@ function split(text: string): Map<string, string | undefined> {
     found.set(keyword, match[2]);
   }
   return found;
+}
+
+// RFC 6531 §3.1 (4)
+function flag(keyword: string, value: string | undefined): true {
+  if (value === undefined) return true;
+  throw smtpError('badArguments', { detail: keyword });
 }
 
 // RFC 1870 §3
@@ -111,8 +123,12 @@ function notify(value = ''): string[] {
   throw smtpError('badArguments', { detail: 'NOTIFY' });
 }
 
-// RFC 3461 §4.2
-function orcpt(value = ''): string {
+// RFC 3461 §4.2, RFC 6533 §3
+function orcpt(value = '', isUtf8 = false): string {
+  if (isUtf8 && value.length <= LONGEST_ORCPT && UTF8_ORCPT.test(value)) {
+    const octets = Buffer.from(value, 'latin1');
+    if (isUtf8Text(octets)) return octets.toString('utf8');
+  }
   const decoded = decodeXtext(ORCPT.exec(value)?.[1] ?? '+');
   if (value.length <= LONGEST_ORCPT && decoded !== undefined && PRINTABLE.test(decoded)) return value;
   throw smtpError('badArguments', { detail: 'ORCPT' });

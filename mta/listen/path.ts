@@ -4,13 +4,14 @@
  *
  * Looser than the grammar where real senders are: spaces may stand after the colon, local parts may be longer than 64
  * octets as long as the path is not too long, and domain labels may hold an underscore.
- * Fails with `undefined` for bad syntax, and with 553 5.6.7 for a non-ASCII address.
+ * Fails with `undefined` for bad syntax.
  */
+import { isUtf8 } from 'node:buffer';
 import { isIPv4, isIPv6 } from 'node:net';
-import { smtpError } from '../errors.ts';
+import { domainToASCII } from 'node:url';
 
 export interface Path {
-  /** Mailbox without brackets; empty for `<>`. */
+  /** Mailbox without brackets; empty for `<>`. Octets above 127 are read as UTF-8 (RFC 6531 §3.3). */
   readonly address: string;
   /** What follows the closing bracket, without leading spaces: the parameters. */
   readonly rest: string;
@@ -20,13 +21,17 @@ export interface Path {
 const LONGEST_MAILBOX = 254;
 // RFC 5321 §4.5.3.1.2
 const LONGEST_DOMAIN = 255;
-const DOT_STRING = /^[\w!#$%&'*+\-/=?^`{|}~]+(?:\.[\w!#$%&'*+\-/=?^`{|}~]+)*$/;
-const QUOTED_STRING = /^"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\[\x20-\x7e])*"$/;
+// RFC 6531 §3.3 adds what is not ASCII; U+0080 to U+009F are control characters.
+const DOT_STRING =
+  /^[\w!#$%&'*+\-/=?^`{|}~\u00a0-\u{10ffff}]+(?:\.[\w!#$%&'*+\-/=?^`{|}~\u00a0-\u{10ffff}]+)*$/u;
+const QUOTED_STRING = /^"(?:[\x20\x21\x23-\x5b\x5d-\x7e\u00a0-\u{10ffff}]|\\[\x20-\x7e])*"$/u;
 const DOMAIN = /^\w(?:[\w-]{0,61}\w)?(?:\.\w(?:[\w-]{0,61}\w)?)*$/;
+// RFC 5890 §2.3.2.1
+const OUTER_HYPHEN = /(?:^|\.)-|-(?:\.|$)/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the octets that are not ASCII are what this looks for
 const NON_ASCII = /[^\x00-\x7f]/;
 
-/** Parses what follows `MAIL FROM:` or `RCPT TO:`. */
+/** Parses what follows `MAIL FROM:` or `RCPT TO:`, each octet as one character. */
 export function parsePath(text: string): Path | undefined {
   const start = skipSpaces(text, 0);
   if (text[start] !== '<') return undefined;
@@ -37,22 +42,31 @@ export function parsePath(text: string): Path | undefined {
   if (after === end + 1 && after < text.length) return undefined;
   const address = withoutRoute(text.slice(start + 1, end));
   if (address === undefined) return undefined;
-  if (NON_ASCII.test(address)) throw smtpError('nonAsciiAddress');
-  return { address, rest: text.slice(after) };
+  const rest = text.slice(after);
+  if (!isInternational(address)) return { address, rest };
+  const octets = Buffer.from(address, 'latin1');
+  return isUtf8(octets) ? { address: octets.toString('utf8'), rest } : undefined;
 }
 
-/** Whether this is a Mailbox of RFC 5321 §4.1.2: `local-part@domain` or `local-part@[literal]`. */
+/** Whether an address is not ASCII: it needs SMTPUTF8. */
+export const isInternational = (address: string): boolean => NON_ASCII.test(address);
+
+/** Whether this is a Mailbox of RFC 5321 §4.1.2, as RFC 6531 §3.3 extends it: `local-part@domain` or `local-part@[literal]`. */
 export function isMailbox(address: string): boolean {
-  if (address.length > LONGEST_MAILBOX) return false;
+  if (Buffer.byteLength(address) > LONGEST_MAILBOX) return false;
   const at = address.lastIndexOf('@');
   if (at < 1) return false;
   const local = address.slice(0, at);
   return (local[0] === '"' ? QUOTED_STRING : DOT_STRING).test(local) && isDomain(address.slice(at + 1));
 }
 
-/** Domain name in ASCII, or an address literal of RFC 5321 §4.1.3. */
+/** Domain name, or an address literal of RFC 5321 §4.1.3. */
 export function isDomain(text: string): boolean {
-  if (text[0] !== '[') return text.length <= LONGEST_DOMAIN && DOMAIN.test(text);
+  if (text[0] !== '[') {
+    const ascii = isInternational(text) ? domainToASCII(text) : text;
+    if (OUTER_HYPHEN.test(text)) return false;
+    return ascii.length <= LONGEST_DOMAIN && DOMAIN.test(ascii);
+  }
   if (!text.endsWith(']')) return false;
   const content = text.slice(1, -1);
   return /^IPv6:/i.test(content) ? isIPv6(content.slice(5)) : isIPv4(content);

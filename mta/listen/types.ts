@@ -28,6 +28,8 @@ export interface Mail {
   readonly bodyType?: '7BIT' | '8BITMIME' | 'BINARYMIME';
   /** AUTH= decoded (RFC 4954 §5). */
   readonly auth?: string;
+  /** RFC 6531 §3.4: its addresses and its header may be in UTF-8. */
+  readonly smtputf8?: boolean;
   /** RFC 3461 §4.3 and §4.4; the id as given, in xtext. */
   readonly ret?: 'FULL' | 'HDRS';
   readonly envid?: string;

@@ -10,7 +10,7 @@ import type { MessageContent } from '../queue/types.ts';
 import { Base64Encoder, type Encoder, QuotedPrintableEncoder } from './encoders.ts';
 import { asciiField } from './fields.ts';
 import type { EntityHeader } from './header.ts';
-import { piecesOf } from './pieces.ts';
+import { chunksOf, piecesOf } from './pieces.ts';
 import { type Change, type Plan, Planner, type Target } from './plan.ts';
 import { type Entity, type Listener, TooDeep, Walker } from './walk.ts';
 
@@ -48,11 +48,6 @@ async function* converted(
 
 /** Written down in blocks of about this size. */
 const BLOCK = 32 * 1024;
-
-async function* chunksOf(content: MessageContent): AsyncGenerator<Buffer, void, undefined> {
-  if (content.bytes !== undefined) yield content.bytes;
-  else yield* content.stream() as AsyncIterable<Buffer>;
-}
 
 class Writer implements Listener {
   readonly #target: Target;

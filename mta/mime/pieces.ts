@@ -1,4 +1,5 @@
 /** Content cut at its line ends, in bounded memory: a line that is longer than a piece may be comes in several. */
+import type { MessageContent } from '../queue/types.ts';
 
 const LF = 10;
 const LONGEST_PIECE = 16 * 1024;
@@ -29,4 +30,9 @@ export async function* piecesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<P
     }
   }
   if (rest.length > 0) yield { bytes: rest, startsLine };
+}
+
+export async function* chunksOf(content: MessageContent): AsyncGenerator<Buffer, void, undefined> {
+  if (content.bytes !== undefined) yield content.bytes;
+  else yield* content.stream() as AsyncIterable<Buffer>;
 }

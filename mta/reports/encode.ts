@@ -1,4 +1,5 @@
 /** Encodings that a report needs: text of any kind as 7-bit lines that every next hop takes. */
+import { encodeUtf8Address } from '../xtext.ts';
 
 const PRINTABLE = /^[\x20-\x7e\t]*$/;
 /** RFC 2045 §6.7: 76 with the soft break's `=`. */
@@ -66,10 +67,5 @@ export function field(name: string, value: string): string {
 /** A mailbox for message/delivery-status, which is 7-bit: as RFC 6533 §3 has it where it isn't ASCII. */
 export function typedAddress(address: string): string {
   if (/^[\x20-\x7e]*$/.test(address)) return `rfc822; ${address}`;
-  const xtext = Array.from(address, (char) => {
-    const code = char.codePointAt(0) ?? 0;
-    const literal = code >= 0x21 && code <= 0x7e && !'+=\\'.includes(char);
-    return literal ? char : `\\x{${code.toString(16).toUpperCase().padStart(2, '0')}}`;
-  });
-  return `utf-8; ${xtext.join('')}`;
+  return `utf-8; ${encodeUtf8Address(address)}`;
 }

@@ -141,8 +141,9 @@ function originalPart(input: ReportInput): { part: Buffer; eightBit: boolean } {
   const whole =
     input.recipients.some(({ action }) => action === 'failed') &&
     original.complete &&
-    // It has no lines that a report could be made of.
+    // The one has no lines that a report could be made of, the other may not be in a message/rfc822.
     envelope.bodyType !== 'BINARYMIME' &&
+    !(envelope.smtputf8 === true && eightBit) &&
     envelope.ret !== 'HDRS' &&
     (envelope.ret === 'FULL' || !eightBit);
   if (whole) {

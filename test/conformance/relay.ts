@@ -11,11 +11,14 @@ import { hopTo } from '../../mta/deliver/testing/send.ts';
 import { createListener } from '../../mta/listen/listener.ts';
 import { systemRandom } from '../../mta/random.ts';
 import type { NextHop } from '../../mta/route/types.ts';
-import { openWorld, type World } from '../../mta/testing/flow-world.ts';
+import { openWorld, ownDomain, type World } from '../../mta/testing/flow-world.ts';
 import { LIMITS } from './server.ts';
 
 export interface RelayOptions {
   readonly peer?: Script;
+  readonly inbox?: Script;
+  /** Of ours. */
+  readonly domains?: readonly string[];
   readonly protocol?: NextHop['protocol'];
   readonly listener?: Partial<Listener>;
   readonly delivery?: Partial<MtaConfig['delivery']>;
@@ -37,11 +40,12 @@ export async function startRelay(options: RelayOptions = {}): Promise<Relay> {
     ...{ relayFrom: ['127.0.0.0/8'], limits: LIMITS },
     ...options.listener,
   };
-  const [peer, inbox] = [await startPeer(options.peer), await startPeer()];
+  const [peer, inbox] = [await startPeer(options.peer), await startPeer(options.inbox)];
   const { protocol = 'smtp', delivery = {} } = options;
   const world = await openWorld({
     hops: ({ key }) => (key === 'mx:sender.test' ? [hopTo(inbox.port)] : [hopTo(peer.port, { protocol })]),
-    ...{ config: { listeners: [config] }, delivery },
+    config: { listeners: [config], domains: (options.domains ?? []).map((name) => ownDomain(name)) },
+    delivery,
   });
   const listener = createListener(
     { config, hostname: 'mx.ours.test', secrets: {} },

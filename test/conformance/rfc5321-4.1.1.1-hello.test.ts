@@ -41,9 +41,10 @@ describe('RFC 5321 §4.1.1.1: HELO and EHLO', () => {
       'DSN',
       'CHUNKING',
       'BINARYMIME',
+      'SMTPUTF8',
     ]);
     expect(wire.chunks.at(-1)).toBe(
-      '250-mx.example.test\r\n250-PIPELINING\r\n250-SIZE 100000\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n250-CHUNKING\r\n250 BINARYMIME\r\n',
+      '250-mx.example.test\r\n250-PIPELINING\r\n250-SIZE 100000\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n250-CHUNKING\r\n250-BINARYMIME\r\n250 SMTPUTF8\r\n',
     );
   });
 

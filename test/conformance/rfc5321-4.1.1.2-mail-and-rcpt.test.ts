@@ -51,11 +51,11 @@ describe('RFC 5321 §4.1.1.2: MAIL', () => {
     ['FROM:<x@elsewhere.test> SIZE=x', '501 5.5.4'],
     ['FROM:<x@elsewhere.test> SIZE=1 SIZE=1', '501 5.5.4'],
     ['FROM:<x@elsewhere.test> =1', '501 5.5.4'],
-    ['FROM:<x@elsewhere.test> SMTPUTF8', '555 5.5.4'],
     ['FROM:<x@elsewhere.test> REQUIRETLS', '555 5.5.4'],
     ['FROM:<x@elsewhere.test> XUNKNOWN=1', '555 5.5.4'],
-    ['FROM:<jos\xe9@elsewhere.test>', '553 5.6.7'],
-    ['FROM:<x@m\xfcnchen.test>', '553 5.6.7'],
+    ['FROM:<jos\xe9@elsewhere.test>', '501 5.5.4'],
+    ['FROM:<jos\xc3\xa9@elsewhere.test>', '550 5.6.7'],
+    ['FROM:<x@m\xc3\xbcnchen.test>', '550 5.6.7'],
   ])('%j is refused with %s', async (args, status) => {
     expect(await fromReply(args)).toBe(status);
   });
@@ -104,7 +104,8 @@ describe('RFC 5321 §4.1.1.3: RCPT', () => {
     ['TO:<anna>', '501 5.1.3'],
     ['TO:<anna@example.test.>', '501 5.1.3'],
     ['TO:<anna@[300.0.0.1]>', '501 5.1.3'],
-    ['TO:<jos\xe9@example.test>', '553 5.6.7'],
+    ['TO:<jos\xe9@example.test>', '501 5.5.4'],
+    ['TO:<jos\xc3\xa9@example.test>', '553 5.6.7'],
     ['TO:<nobody@example.test>', '550 5.1.1'],
     ['TO:<x@elsewhere.test>', '550 5.7.1'],
     ['TO:<x%elsewhere.test@example.test>', '550 5.1.1'],
