@@ -134,10 +134,14 @@ export const listener = withRules(
         'Client networks that may send to any domain without AUTH. Empty is the default: nobody. An open relay is one line away, keep these networks small.',
       ),
     proxyProtocol: z
-      .strictObject({ from: cidrs().describe('Addresses of the load balancers.') })
+      .strictObject({
+        from: cidrs()
+          .min(1)
+          .describe('Addresses of the load balancers. From any other address no PROXY header is taken.'),
+      })
       .optional()
       .describe(
-        'Take the client address from the PROXY protocol of these load balancers. Not yet supported.',
+        'Take the client address from the PROXY protocol, version 1 or 2, of these load balancers. A connection of theirs without it is closed.',
       ),
     limits: z
       .strictObject(limitsOf('own'))
@@ -145,6 +149,14 @@ export const listener = withRules(
       .describe("Limits of this listener where they differ from the MTA's."),
   }),
   [
+    {
+      rule: '!has(self.proxyProtocol) || !self.proxyProtocol.from.exists(n, n in self.relayFrom)',
+      message:
+        'relayFrom is for clients: a load balancer in it could relay for anyone whose address it does not tell',
+      fieldPath: '.relayFrom',
+      holds: ({ proxyProtocol, relayFrom }) =>
+        proxyProtocol === undefined || !proxyProtocol.from.some((network) => relayFrom.includes(network)),
+    },
     {
       rule: "!(self.role == 'Submission' && has(self.auth.mode) && self.auth.mode == 'None')",
       message:

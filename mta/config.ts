@@ -87,6 +87,8 @@ export const listenerSchema = z.strictObject({
   }),
   /** Client networks that may relay to any domain without AUTH. Empty is default deny. */
   relayFrom: z.array(cidr),
+  /** Load balancers whose connections begin with a PROXY header; from others there is none. */
+  proxyProtocol: z.strictObject({ from: z.array(cidr).min(1) }).optional(),
   /** Advertised in the greeting and in Received; the fleet's hostname where absent. */
   hostname: domainName.optional(),
   limits: limitsSchema,

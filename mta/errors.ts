@@ -70,6 +70,7 @@ const replies = {
   unknownParameter: [555, '5.5.4', 'MAIL or RCPT parameter not recognised', 'client'],
   bareNewline: [521, '5.5.2', 'Lines must end in CRLF: bare CR or LF is not accepted', 'client'],
   notCanonical: [554, '5.6.0', 'Content has a bare CR or LF: send lines that end in CRLF', 'client'],
+  badProxyHeader: [421, '4.7.0', 'No PROXY header from a load balancer', 'config'],
   tlsRequired: [530, '5.7.0', 'Must issue a STARTTLS command first', 'client'],
   authRequired: [530, '5.7.0', 'Authentication required', 'client'],
   authInvalid: [535, '5.7.8', 'Authentication credentials invalid', 'client'],

@@ -72,6 +72,11 @@ const rows: readonly (readonly [kind: string, message: string, spec: Readonly<Re
   ['MTA', 'must be an IP network', listener({ relayFrom: ['10.0.0.0/33'] })],
   ['MTA', 'must be an IP network', { ...listener({}), egress: { allow: ['localhost'] } }],
   ['MTA', 'must be an IP network', listener({ proxyProtocol: { from: ['::1::'] } })],
+  [
+    'MTA',
+    'relayFrom is for clients',
+    listener({ relayFrom: ['192.0.2.1'], proxyProtocol: { from: ['192.0.2.1'] } }),
+  ],
   ['MTA', 'values are needed for In', expression({ operator: 'In' })],
   ['MTA', 'values are needed for In', expression({ operator: 'Exists', values: ['a'] })],
   ['MTA', 'name the namespaces in names', grant({ namespaces: {} })],

@@ -4,18 +4,20 @@
  * `CertificateInvalid`, and refuses a config that it can't take on while it runs with `ConfigInvalid`; then the old one
  * stays in force.
  */
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, type BlockList, isIPv6, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import { SMTPServer } from 'smtp-server';
 import { bindError } from '../bind-error.ts';
 import type { Clock } from '../clock.ts';
 import type { Listener as ListenerConfig } from '../config.ts';
-import { PostriderError, smtpError } from '../errors.ts';
+import { PostriderError, type SmtpError, smtpError } from '../errors.ts';
 import type { MailLog } from '../log/types.ts';
 import type { Random } from '../random.ts';
+import { networkList } from '../route/egress.ts';
 import { Connections, shareOf } from './connections.ts';
 import { DialogueClient } from './dialogue-client.ts';
+import { readProxyHeader } from './read-proxy-header.ts';
 import { describeTls, Session, type SessionDeps } from './session.ts';
 import { type TlsMaterial, tlsMaterial } from './tls-material.ts';
 import type { Acceptor } from './types.ts';
@@ -71,6 +73,8 @@ class SmtpListener extends SMTPServer implements RunningListener {
   readonly #idPrefix: string;
   #settings: ListenerSettings;
   #material: TlsMaterial | undefined;
+  /** Whose connections begin with a PROXY header. */
+  #proxies: BlockList | undefined;
   #accepted = 0;
   #stopping = false;
   #onIdle: () => void = () => {};
@@ -90,6 +94,7 @@ class SmtpListener extends SMTPServer implements RunningListener {
       ...(material ?? { hideSTARTTLS: true }),
     } as ConstructorParameters<typeof SMTPServer>[0]);
     this.#settings = settings;
+    this.#proxies = proxiesOf(config);
     this.#material = material;
     this.#deps = deps;
     this.#connections = new Connections(deps.connectionShare);
@@ -143,6 +148,7 @@ class SmtpListener extends SMTPServer implements RunningListener {
       this.#material = material;
     }
     this.options.maxClients = settings.config.limits.connections;
+    this.#proxies = proxiesOf(settings.config);
     this.#settings = settings;
   }
 
@@ -164,33 +170,68 @@ class SmtpListener extends SMTPServer implements RunningListener {
     await closed;
   }
 
-  /** Counts and times the handshakes of implicit TLS, which come before a session with its limits and deadlines. */
+  /**
+   * Counts and times what comes before a session with its limits and deadlines: a PROXY header, and the handshake of implicit
+   * TLS. A load balancer is one for many clients, and is not counted.
+   */
   override _acceptSocket(socket: Socket, handshake: boolean): (() => void) | false {
     // A connection that is lost before its session listens must not end the process.
     socket.on('error', () => socket.destroy());
-    if (!handshake) return super._acceptSocket(socket, handshake);
+    const isProxied = this.#isProxied(socket);
+    if (!handshake && !isProxied) return super._acceptSocket(socket, handshake);
     const address = socket.remoteAddress;
     const others = [...this._pendingSockets.keys()].filter((other) => other.remoteAddress === address).length;
-    if (others >= shareOf(this.config.limits.connectionsPerAddress, this.#deps.connectionShare)) {
+    if (
+      !isProxied &&
+      others >= shareOf(this.config.limits.connectionsPerAddress, this.#deps.connectionShare)
+    ) {
       socket.destroy();
       return false;
     }
-    const release = super._acceptSocket(socket, handshake);
+    const release = super._acceptSocket(socket, true);
     const cancel = this.#deps.clock.after(HANDSHAKE_MS, () => this._pendingSockets.get(socket)?.destroy());
     socket.once('close', cancel);
     return release;
   }
 
-  override connect(socket: Socket): void {
+  /** Who is behind a load balancer that we trust; nobody else is asked. */
+  override _handleProxy(socket: Socket, callback: Parameters<SMTPServer['_handleProxy']>[1]): void {
+    if (!this.#isProxied(socket)) {
+      callback(null);
+      return;
+    }
+    readProxyHeader(socket, this.#deps.clock).then(
+      // A session's id is of our own making.
+      (client) =>
+        callback(null, client && { id: '', remoteAddress: client.address, remotePort: client.port }),
+      (error: SmtpError) => {
+        const clientAddress = plainAddress(socket.remoteAddress ?? '');
+        this.#deps.log.refused({ command: 'PROXY', error, listener: this.config.name, clientAddress });
+        socket.destroy();
+        callback(error);
+      },
+    );
+  }
+
+  #isProxied(socket: Socket): boolean {
+    if (this.#proxies === undefined) return false;
     const address = plainAddress(socket.remoteAddress ?? '');
+    return this.#proxies.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+  }
+
+  override connect(socket: Socket, proxied?: { remoteAddress?: string; remotePort?: number }): void {
+    const address = plainAddress(proxied?.remoteAddress ?? socket.remoteAddress ?? '');
     this.#accepted += 1;
     const id = `${this.#idPrefix}-${this.#accepted.toString(36)}`;
-    const client = new DialogueClient(id, address, socket.remotePort ?? 0, () => this.config);
+    const port = proxied?.remotePort ?? socket.remotePort ?? 0;
+    const client = new DialogueClient(id, address, port, () => this.config);
     if (socket instanceof TLSSocket) client.tls = describeTls(socket);
     const session = new Session(socket, client, this.#sessionDeps);
     this.#open.add(session);
     const refused = this.#connections.enter(address, this.config.limits);
     session.start(this.#stopping ? smtpError('serviceShutdown') : refused);
+    // Behind a PROXY header.
+    if (socket.isPaused()) socket.resume();
   }
 
   #secure(socket: Socket): TLSSocket {
@@ -208,6 +249,9 @@ class SmtpListener extends SMTPServer implements RunningListener {
     if (this.#open.size === 0) this.#onIdle();
   }
 }
+
+const proxiesOf = ({ proxyProtocol }: ListenerConfig): BlockList | undefined =>
+  proxyProtocol && networkList(proxyProtocol.from);
 
 /** IPv4 clients of a dual-stack port are IPv4 clients; the interface of a link-local address is no part of it. */
 function plainAddress(address: string): string {

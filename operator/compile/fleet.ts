@@ -152,6 +152,7 @@ function buildListener(
       allowWithoutTls: listener.auth.allowWithoutTLS,
     },
     relayFrom: listener.relayFrom,
+    ...(listener.proxyProtocol && { proxyProtocol: { from: listener.proxyProtocol.from } }),
     ...(hostname !== undefined && { hostname }),
     limits: buildLimits({ ...mta.spec.limits, ...defined(listener.limits) }),
   };

@@ -6,7 +6,7 @@ import type { KindName } from './specs.ts';
 
 interface Row {
   readonly kind: KindName;
-  /** `listeners[].proxyProtocol`; refused where it is present, or where its value is one of `values`. */
+  /** `listeners[].tls.clientAuth`; refused where it is present, or where its value is one of `values`. */
   readonly field: string;
   readonly values?: readonly string[];
   readonly instead: string;
@@ -14,11 +14,6 @@ interface Row {
 
 export const unsupported: readonly Row[] = [
   { kind: 'MTA', field: 'listeners[].role', values: ['ODMR'], instead: 'use the roles SMTP and Submission' },
-  {
-    kind: 'MTA',
-    field: 'listeners[].proxyProtocol',
-    instead: 'leave it out, and let the load balancer keep client addresses (externalTrafficPolicy: Local)',
-  },
   {
     kind: 'MTA',
     field: 'listeners[].tls.clientAuth',

@@ -104,6 +104,7 @@ export async function serve(
   more: {
     role?: Listener['role'];
     relayFrom?: string[];
+    proxyProtocol?: Listener['proxyProtocol'];
     tls?: Partial<Listener['tls']>;
     auth?: Partial<Listener['auth']>;
     limits?: Partial<Limits>;
@@ -118,6 +119,7 @@ export async function serve(
     tls: tls.mode === 'none' ? tls : { certificate: 'crt', key: 'key', ...tls },
     auth: { offered: false, required: false, allowWithoutTls: false, ...more.auth },
     relayFrom: more.relayFrom ?? [],
+    ...(more.proxyProtocol && { proxyProtocol: more.proxyProtocol }),
     limits: { ...LIMITS, ...more.limits },
   };
   const secrets = { v: await verifier(), ...(tls.mode === 'none' ? {} : certificate('mx.example.test')) };

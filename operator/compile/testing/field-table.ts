@@ -190,7 +190,7 @@ export const fieldTable: Record<string, Record<string, Row>> = {
     'listeners[].auth.allowWithoutTLS': ['config', { [`${listener}.auth.allowWithoutTLS`]: true }],
     'listeners[].relayFrom[]': ['config', { [`${listener}.relayFrom`]: ['10.0.0.0/8'] }],
     'listeners[].proxyProtocol.from[]': [
-      'notYet',
+      'config',
       { [`${listener}.proxyProtocol`]: { from: ['192.0.2.1'] } },
     ],
     'attachment[].name': ['key', { [`${grant}.name`]: 'other' }],
