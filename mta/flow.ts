@@ -43,6 +43,7 @@ import type { Work } from './schedule/destination.ts';
 import type { AttemptReport } from './schedule/types.ts';
 import { type Decision, decide, forAll, reconcile, storedReply } from './settle.ts';
 import type { Setup } from './setup.ts';
+import { completing } from './submission.ts';
 import { type Seen, type Teller, teller } from './tell.ts';
 import { receivedField, utf8Protocol } from './trace.ts';
 
@@ -99,7 +100,7 @@ export class Flow implements Acceptor {
 
   /** DATA: a draft in the queue takes the content as it comes; `commit` is what makes it ours. */
   content(client: Client, mail: Mail, recipients: readonly Recipient[]): ContentSink {
-    const { queue, clock } = this.#deps;
+    const { queue, clock, random } = this.#deps;
     const draft = queue.draft();
     const scan = new ContentScan();
     const envelope: Envelope = {
@@ -125,7 +126,7 @@ export class Flow implements Acceptor {
     // Where no content follows, the commit says it.
     traced?.catch(() => {});
     const limit = this.#policy.messageLimit(client, recipients);
-    return {
+    const sink: ContentSink = {
       ...(limit === undefined ? {} : { limit }),
       write(chunk) {
         scan.see(chunk);
@@ -135,6 +136,9 @@ export class Flow implements Acceptor {
       // What an abort can't remove, the lane's next owner does.
       abort: () => void draft.abort().catch(() => {}),
     };
+    if (client.listener.role !== 'submission') return sink;
+    const messageId = `${random.bytes(15).toString('hex')}@${hostname}`;
+    return completing(sink, { from: mail.from, arrivedAt: envelope.arrivedAt, messageId });
   }
 
   /** After the final dot: the last checks, the queue's commit, and only then the text of the 250. */
