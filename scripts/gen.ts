@@ -5,6 +5,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { chartFiles } from './gen-chart.ts';
+import { conformanceFiles } from './gen-conformance.ts';
 import { crdFiles } from './gen-crds.ts';
 import { deployFiles } from './gen-deploy.ts';
 import { rfcIndexFiles } from './gen-rfc-index.ts';
@@ -18,6 +19,7 @@ const generated: Generated = new Map([
   ...crdFiles(root),
   ...chartFiles(root),
   ...rfcIndexFiles(root),
+  ...conformanceFiles(root),
   ...deployFiles(root),
 ]);
 
