@@ -1,0 +1,146 @@
+/** Extensions of the protocol with a real Postfix, as our next hop and as our client. */
+import PostalMime from 'postal-mime';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { relay } from '../support/config.ts';
+import { describeWith } from '../support/debian.ts';
+import { temporaryFolder } from '../support/folders.ts';
+import { type Mta, startMta } from '../support/mta.ts';
+import { freePort } from '../support/ports.ts';
+import { type Postfix, startPostfix } from '../support/postfix.ts';
+import { type Delivered, type Sink, startSink } from '../support/sink.ts';
+import { SmtpClient } from '../support/smtp-client.ts';
+import { waitFor } from '../support/wait.ts';
+
+describeWith(['root', 'postfix'], 'extensions with Postfix', () => {
+  /** Knows PIPELINING, 8BITMIME and SIZE, and nothing else. */
+  let sink: Sink;
+  let postfix: Postfix;
+  let postfixPort: number;
+  let mta: Mta;
+
+  beforeAll(async () => {
+    sink = await startSink();
+    postfixPort = await freePort();
+    // Mail for postfix.test goes from us to Postfix, for ours.test from Postfix to us, and all other to the sink.
+    mta = await startMta({
+      config: () => ({
+        relays: [
+          relay('postfix', '127.0.0.1', postfixPort, {
+            match: { recipientDomains: ['postfix.test'], senderDomains: [], users: [] },
+          }),
+          relay('sink', '127.0.0.1', sink.port),
+        ],
+      }),
+    });
+    postfix = await startPostfix({
+      folder: temporaryFolder('postfix'),
+      port: postfixPort,
+      mainCf: `
+relayhost = [127.0.0.1]:${sink.port}
+transport_maps = inline:{ ours.test=smtp:[127.0.0.1]:${mta.ports.smtp} }
+smtputf8_enable = yes
+`,
+    });
+  });
+  afterAll(async () => {
+    await mta?.stop();
+    await postfix?.stop();
+    await sink?.close();
+  });
+
+  async function send(port: number, commands: readonly string[], content: string | Buffer): Promise<void> {
+    const { client } = await SmtpClient.connect(port);
+    for (const command of ['EHLO client.test', ...commands]) {
+      const { code, text } = await client.command(Buffer.from(command).toString('latin1'));
+      expect(code, text).toBe(command === 'DATA' ? 354 : 250);
+    }
+    client.write(content);
+    if (commands.at(-1) === 'DATA') client.write('.\r\n');
+    expect((await client.reply()).code).toBe(250);
+    client.close();
+  }
+  const at = (address: string, isWanted: (message: Delivered) => boolean = () => true) =>
+    waitFor(`mail for ${address}`, () =>
+      sink.messages.find((each) => each.to.includes(address) && isWanted(each)),
+    );
+
+  it('DSN: Postfix is told what the client wants, and reports', async () => {
+    await send(
+      mta.ports.smtp,
+      [
+        'MAIL FROM:<one@sender.test> RET=HDRS ENVID=QQ+2B1',
+        'RCPT TO:<bob@postfix.test> NOTIFY=SUCCESS ORCPT=rfc822;Bob+2BX@elsewhere.test',
+        'DATA',
+      ],
+      'Subject: one\r\n\r\nx\r\n',
+    );
+    await at('bob@postfix.test');
+    const { from, content } = await at('one@sender.test');
+    expect(from).toBe('');
+    expect(content).toMatch(/^Reporting-MTA: dns; postfix\.test/m);
+    expect(content).toMatch(/^Original-Envelope-Id: QQ\+1/m);
+    expect(content).toMatch(/^Original-Recipient: rfc822;\s?Bob\+X@elsewhere\.test/m);
+    expect(content).toMatch(/^Action: relayed/m);
+    // One report, and that is not ours.
+    await waitFor('an empty queue', async () => (await mta.metric('postrider_queue_messages')) === 0);
+    expect(sink.messages.filter(({ to }) => to.includes('one@sender.test'))).toHaveLength(1);
+  });
+
+  it('DSN: from Postfix we take what its client wants, and report where the next hop can not', async () => {
+    await send(
+      postfixPort,
+      ['MAIL FROM:<two@sender.test> ENVID=QQ2', 'RCPT TO:<eve@ours.test> NOTIFY=SUCCESS', 'DATA'],
+      'Subject: two\r\n\r\nx\r\n',
+    );
+    await at('eve@ours.test');
+    const { content } = await at('two@sender.test');
+    expect(content).toMatch(/^Reporting-MTA: dns; mx\.test\r$/m);
+    expect(content).toMatch(/^Original-Envelope-Id: QQ2\r$/m);
+    expect(content).toMatch(/^Action: relayed\r$/m);
+    expect(sink.messages.filter(({ to }) => to.includes('two@sender.test'))).toHaveLength(1);
+  });
+
+  it('SMTPUTF8: Postfix takes from us what needs it', async () => {
+    await send(
+      mta.ports.smtp,
+      ['MAIL FROM:<three@sender.test> SMTPUTF8', 'RCPT TO:<bøb@postfix.test>', 'DATA'],
+      Buffer.from('Subject: Grüße\r\n\r\nx\r\n'),
+    );
+    await waitFor('Postfix to have taken it', () =>
+      mta
+        .log()
+        .find(
+          ({ msg, to, outcome }) => msg === 'ended' && to === 'bøb@postfix.test' && outcome === 'delivered',
+        ),
+    );
+    // Its report would need SMTPUTF8, too, and so ends there.
+    await waitFor('an empty queue of Postfix', async () => (await postfix.queue()).includes('is empty'));
+    expect(sink.messages.some(({ to }) => to.includes('three@sender.test'))).toBe(false);
+  });
+
+  it('SMTPUTF8: from Postfix to us, and bounced by us where our next hop can not', async () => {
+    await send(
+      postfixPort,
+      ['MAIL FROM:<four@sender.test> SMTPUTF8', 'RCPT TO:<eve@ours.test>', 'DATA'],
+      Buffer.from('Subject: Grüße\r\n\r\nx\r\n'),
+    );
+    const { content } = await at('four@sender.test');
+    expect(content).toMatch(/^Reporting-MTA: dns; mx\.test\r$/m);
+    expect(content).toMatch(/^Status: 5\.6\.9\r$/m);
+  });
+
+  it('BINARYMIME: what Postfix can not take is converted, and arrives as it was', async () => {
+    const binary = Buffer.from(Array.from({ length: 3000 }, (_, i) => (i * 7) % 256));
+    const head =
+      'Subject: five\r\nMIME-Version: 1.0\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: binary\r\n\r\n';
+    const message = Buffer.concat([Buffer.from(head), binary]);
+    await send(
+      mta.ports.smtp,
+      ['MAIL FROM:<five@sender.test> BODY=BINARYMIME', 'RCPT TO:<five@postfix.test>'],
+      Buffer.concat([Buffer.from(`BDAT ${message.length} LAST\r\n`), message]),
+    );
+    const { content } = await at('five@postfix.test');
+    const [part] = (await PostalMime.parse(Buffer.from(content, 'latin1'))).attachments;
+    expect(Buffer.from(part!.content as ArrayBuffer).equals(binary)).toBe(true);
+  });
+});
