@@ -17,7 +17,7 @@ export default defineConfig({
         [
           '{mta,operator,cli,crds,scripts}/**/*.test.ts',
           'test/architecture/**/*.test.ts',
-          'test/{support,bench,mutants,e2e/cluster}/**/*.test.ts',
+          'test/{support,bench,mutants,fuzz,e2e/cluster}/**/*.test.ts',
         ],
         20_000,
       ),
