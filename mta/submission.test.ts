@@ -59,6 +59,12 @@ describe('a submitted message', () => {
     );
   });
 
+  // Of a length at which what grows with its square would outlast the patience of a test by far.
+  it.each(['<', '"\\', '(', ',', '"'])('with many %j in its author ends', (text) => {
+    const message = `From: ${text.repeat(100_000)}\r\n\r\n`;
+    expect(complete(message).endsWith(message)).toBe(true);
+  });
+
   it('with a header beyond measure goes on as it comes', () => {
     const text = `X: ${'x'.repeat(300_000)}`;
     expect(complete(text, 50_000)).toBe(text);

@@ -92,5 +92,8 @@ function missingFields(header: string, { from, arrivedAt, messageId }: Submissio
 
 /** Whether a comma parts mailboxes, and doesn't stand in a quoted string, a comment or a route. */
 function isSeveral(mailboxes: string): boolean {
-  return mailboxes.replace(/"(?:[^"\\]|\\.)*"|\((?:[^()\\]|\\.)*\)|<[^>]*>/g, '').includes(',');
+  return mailboxes.replace(NO_MAILBOX, '').includes(',');
 }
+
+// What begins and never ends reaches to the end: it isn't searched again from each of its characters.
+const NO_MAILBOX = /"(?:[^"\\]|\\.)*(?:"|\\?$)|\((?:[^()\\]|\\.)*(?:\)|\\?$)|<[^>]*(?:>|$)/g;

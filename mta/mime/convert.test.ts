@@ -169,6 +169,7 @@ Grüße
     ['an encoding that nobody knows', 'Content-Transfer-Encoding: x-uuencode\n\nGrüße\n'],
     ['an address that needs SMTPUTF8', 'From: jörg@example.test\n\nhello\n'],
     ['a Message-ID that needs SMTPUTF8', 'Message-ID: <ü@example.test>\n\nhello\n'],
+    ['parts without end', `Content-Type: multipart/mixed; boundary=b\n\n${'--b\n\nü\n'.repeat(10_001)}`],
     ['a nesting without end', `${'Content-Type: message/rfc822\n\n'.repeat(200)}ü\n`],
   ])('is refused for %s', async (_, text) => {
     await expect(converted(crlf(`MIME-Version: 1.0\n${text}`))).rejects.toMatchObject({ enhanced: '5.6.3' });
@@ -202,6 +203,27 @@ describe('a message for a next hop of eight bits, in lines', () => {
     const { attachments } = await PostalMime.parse(Buffer.from(out, 'latin1'));
     expect(Buffer.from(attachments[0]!.content as ArrayBuffer).equals(binary)).toBe(true);
     expect(out.split('\r\n').every((line) => line.length <= 998 && !/[\r\n\0]/.test(line))).toBe(true);
+  });
+});
+
+describe('a header that was made to take long', () => {
+  // Of a length at which what grows with its square would outlast the patience of a test by far.
+  const many = (text: string) => text.repeat(200_000 / text.length);
+
+  it.each([
+    ['a word', `Subject: ü ${many('x')}`],
+    ['words', `Subject: ü ${many('x ')}`],
+    ['quotes that never end', `From: ü "${many('\\"')}`],
+    ['brackets', `From: ü ${many('<')}`],
+    ['comments', `From: ü ${many('(')}`],
+    ['names', `From: ü ${many('x ')}`],
+    ['parameters', `Content-Type: text/plain${many(';x="\\"')}ü`],
+    ['blanks of parameters', `Content-Type: text/plain${many('; ')}ü`],
+    ['comments in a type', `Content-Type: text/plain${many('(')}ü`],
+  ])('of %s ends', async (_, field) => {
+    const message = `MIME-Version: 1.0\r\n${field}\r\n\r\nü\r\n`;
+    const out = await converted(message).catch((error: { enhanced: string }) => error.enhanced);
+    expect(out === '5.6.3' || isAscii(Buffer.from(out, 'latin1'))).toBe(true);
   });
 });
 

@@ -38,15 +38,27 @@ const HIGH = /[\x80-\xff]/;
 
 /** Words that have to be encoded, with the blanks between them: a reader drops those between encoded-words. */
 function asciiText(value: string, charset: string): string {
-  return value.replace(/[^\s]*[\x80-\xff][^\s]*(?:\s+[^\s]*[\x80-\xff][^\s]*)*/g, (run) =>
-    words(run, charset),
-  );
+  // Words and blanks in turn: a pattern for what has to be encoded would be searched for again from each character.
+  const parts = value.split(/(\s+)/);
+  let out = '';
+  for (let at = 0; at < parts.length; at += 1) {
+    let run = parts[at]!;
+    if (!HIGH.test(run)) {
+      out += run;
+      continue;
+    }
+    for (; HIGH.test(parts[at + 2] ?? ''); at += 2) run += `${parts[at + 1]}${parts[at + 2]}`;
+    out += words(run, charset);
+  }
+  return out;
 }
 
-const QUOTED = '"(?:[^"\\\\]|\\\\[\\s\\S])*"';
-const COMMENT = '\\((?:[^()\\\\]|\\\\[\\s\\S])*\\)';
+// What begins and never ends reaches to the end: it isn't searched again from each of its characters.
+const QUOTED = '"(?:[^"\\\\]|\\\\[\\s\\S])*(?:"|\\\\?$)';
+const COMMENT = '\\((?:[^()\\\\]|\\\\[\\s\\S])*(?:\\)|\\\\?$)';
+const ANGLE = '<[^>]*(?:>|$)';
 const ATOMS = '[^\\s"()<>,:;]+';
-const TOKENS = new RegExp(`(${QUOTED})(@?)|(${COMMENT})|(<[^>]*>)|(${ATOMS}(?:[ \\t]+${ATOMS})*)`, 'g');
+const TOKENS = new RegExp(`(${QUOTED})(@?)|(${COMMENT})|(${ANGLE})|(${ATOMS}(?:[ \\t]+${ATOMS})*)`, 'g');
 
 /** Names and comments; undefined where it is in an address. */
 function asciiAddresses(value: string, charset: string): string | undefined {

@@ -28,8 +28,10 @@ export interface Listener {
 /** More than any mail has that a person has written. */
 const DEEPEST = 100;
 const LONGEST_HEADER = 256 * 1024;
+/** What is kept of each costs memory. */
+const MOST_ENTITIES = 10_000;
 
-/** A header or a nesting that is beyond all measure. */
+/** A header, a nesting or a number of parts that is beyond all measure. */
 export class TooDeep extends Error {}
 
 interface Open {
@@ -97,6 +99,7 @@ export class Walker {
       this.#mode = kind === 'leaf' ? 'body' : 'between';
     }
     if (depthOf(entity) > DEEPEST) throw new TooDeep('its parts are nested too deep');
+    if (this.#entities > MOST_ENTITIES) throw new TooDeep('it has too many parts');
   }
 
   #bodyPiece(bytes: Buffer): void {

@@ -34,7 +34,7 @@ export function mutate(corpus: readonly Buffer[], words: readonly string[], rand
     () => {
       const at = any(bytes.length + 1);
       const piece = bytes.subarray(at, at + 1 + any(8));
-      return replaced(bytes, at, 0, Buffer.concat(Array.from({ length: 1 << any(10) }, () => piece)));
+      return replaced(bytes, at, 0, Buffer.concat(Array.from({ length: 1 << any(14) }, () => piece)));
     },
   ];
   for (let left = 1 + any(4); left > 0; left -= 1) bytes = changes[any(changes.length)]!();
