@@ -17,7 +17,7 @@ import { temporaryFolder } from '../support/folders.ts';
 import { type Mta, startMta } from '../support/mta.ts';
 import { freePort } from '../support/ports.ts';
 import { queue } from '../support/queue.ts';
-import { type Sink, startSink } from '../support/sink.ts';
+import { type Delivered, type Sink, startSink } from '../support/sink.ts';
 import { sleep, waitFor } from '../support/wait.ts';
 import { lanesIn, readMail, type StoredMail, storeMail } from './stored-mail.ts';
 
@@ -184,10 +184,23 @@ it('a pod that is killed again and again gives all of its mail to others that ar
     },
     { timeoutMs: 120_000, everyMs: 100 },
   );
-  const delivered = sink.messages.flatMap(({ to }) => to).sort();
-  const wanted = [...stored.values()].flatMap(({ envelope }) =>
-    envelope.recipients.map(({ address }) => address),
+  const recipients = [...stored.values()].flatMap(({ envelope: { from, recipients: all } }) =>
+    all.map(({ address, notify = [] }) => ({
+      from,
+      address,
+      isTold: notify.includes('SUCCESS') && from !== '',
+    })),
   );
-  expect(delivered).toEqual(wanted.sort());
+  const [reports, mail] = [true, false].map((isReport) =>
+    sink.messages.filter(({ content }) => content.includes('report-type=delivery-status') === isReport),
+  ) as [Delivered[], Delivered[]];
+  expect(mail.flatMap(({ to }) => to).sort()).toEqual(recipients.map(({ address }) => address).sort());
+  // Who asked for it is told, of each recipient once: the sink doesn't tell.
+  const reported = reports.flatMap(({ content }) =>
+    Array.from(content.matchAll(/^Final-Recipient: rfc822; (\S+)\r$/gm), ([, address]) => address!),
+  );
+  expect(reported.sort()).toEqual(
+    recipients.flatMap(({ address, isTold }) => (isTold ? [address] : [])).sort(),
+  );
   expect(readdirSync(join(folders[0]!, 'queue', 'lanes'))).toEqual([]);
 }, 600_000);
