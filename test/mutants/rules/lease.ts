@@ -70,8 +70,8 @@ export const lease: readonly Mutant[] = [
     file: 'mta/deliver/transaction.ts',
     edits: [
       {
-        find: '    const mail = this.#mailCommand();\n    this.#checkOwned();\n',
-        replace: '    const mail = this.#mailCommand();\n',
+        find: '    this.#checkOwned();\n    const pipelined',
+        replace: '    const pipelined',
       },
     ],
   },
