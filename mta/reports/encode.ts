@@ -1,9 +1,8 @@
 /** Encodings that a report needs: text of any kind as 7-bit lines that every next hop takes. */
+import { QuotedPrintableEncoder } from '../mime/encoders.ts';
 import { encodeUtf8Address } from '../xtext.ts';
 
 const PRINTABLE = /^[\x20-\x7e\t]*$/;
-/** RFC 2045 §6.7: 76 with the soft break's `=`. */
-const LONGEST_QUOTED_LINE = 75;
 /** RFC 5322 §2.1.1 */
 const LONGEST_LINE = 998;
 
@@ -14,27 +13,9 @@ export function isPlain(text: string): boolean {
 
 /** Quoted-printable of bytes whose lines end in CRLF or LF; the result's end in CRLF. RFC 2045 §6.7 */
 export function quotedPrintable(bytes: Buffer): string {
-  const lines = bytes.toString('latin1').split(/\r?\n/);
-  return lines.map(quoteLine).join('\r\n');
-}
-
-function quoteLine(line: string): string {
-  let out = '';
-  let width = 0;
-  for (let i = 0; i < line.length; i++) {
-    const byte = line.charCodeAt(i);
-    const last = i === line.length - 1;
-    const literal =
-      (byte >= 0x21 && byte <= 0x7e && byte !== 0x3d) || ((byte === 0x20 || byte === 0x09) && !last);
-    const piece = literal ? line.charAt(i) : `=${byte.toString(16).toUpperCase().padStart(2, '0')}`;
-    if (width + piece.length > LONGEST_QUOTED_LINE) {
-      out += '=\r\n';
-      width = 0;
-    }
-    out += piece;
-    width += piece.length;
-  }
-  return out;
+  const lines = Buffer.from(bytes.toString('latin1').replace(/\r?\n/g, '\r\n'), 'latin1');
+  const encoder = new QuotedPrintableEncoder();
+  return Buffer.concat([encoder.push(lines), encoder.end()]).toString('latin1');
 }
 
 /** Breaks words at `width` columns; each line gets `indent`, and a word that is longer stands alone. */
