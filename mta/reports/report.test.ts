@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Envelope, Recipient } from '../envelope.ts';
 import type { StoredReply } from '../queue/types.ts';
 import { buildReport } from './report.ts';
+import { blocks } from './testing/blocks.ts';
 import type { Action, Report, ReportInput } from './types.ts';
 
 const arrivedAt = Date.UTC(2026, 10, 22, 14, 0, 0);
@@ -63,22 +64,6 @@ async function read(report: Report) {
       : Buffer.from(found.content as ArrayBuffer).toString('latin1');
   };
   return { report, mail, part, raw: report.content.toString('latin1') };
-}
-
-/** Blocks of fields, unfolded, as RFC 3464 §2.1 has them; the parser gives text with LF. */
-function blocks(status: string | undefined): Record<string, string>[] {
-  return (status ?? '')
-    .replaceAll('\r\n', '\n')
-    .replace(/\n(?=[ \t])/g, '')
-    .trim()
-    .split('\n\n')
-    .map((block) =>
-      Object.fromEntries(
-        block
-          .split('\n')
-          .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
-      ),
-    );
 }
 
 describe('buildReport', () => {

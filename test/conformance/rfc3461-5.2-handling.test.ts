@@ -1,6 +1,7 @@
 /** RFC 3461 §5.2: what becomes of what a client asked for, at the next hop and in reports. */
 import PostalMime from 'postal-mime';
 import { afterEach, describe, expect, it } from 'vitest';
+import { blocks } from '../../mta/reports/testing/blocks.ts';
 import { waitFor } from '../support/wait.ts';
 import { type Relay, startRelay, stopRelays } from './relay.ts';
 import { Wire } from './wire.ts';
@@ -28,16 +29,7 @@ async function statusOf({ inbox }: Relay): Promise<Record<string, string>[]> {
   const { attachments } = await PostalMime.parse(inbox.contents[0]!);
   const { content } = attachments.find(({ mimeType }) => mimeType === 'message/delivery-status')!;
   const text = typeof content === 'string' ? content : Buffer.from(content as ArrayBuffer).toString('latin1');
-  const blocks = text
-    .replaceAll('\r\n', '\n')
-    .replace(/\n(?=[ \t])/g, '')
-    .trim()
-    .split('\n\n');
-  return blocks.map((block) =>
-    Object.fromEntries(
-      block.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
-    ),
-  );
+  return blocks(text);
 }
 
 describe('RFC 3461 §5.2.1: relaying to who knows DSN', () => {
