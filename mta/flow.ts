@@ -12,8 +12,8 @@ import type { Clock } from './clock.ts';
 import type { MtaConfig } from './config.ts';
 import { type ContentFacts, ContentScan } from './content-scan.ts';
 import type { WorkerMetrics } from './control/metrics.ts';
-import { rewriteFor } from './deliver/rewrite.ts';
-import type { RecipientResult, Session, Sessions } from './deliver/types.ts';
+import { type OfferDeps, offer } from './deliver/offer.ts';
+import type { RecipientResult, Sessions } from './deliver/types.ts';
 import type { Envelope, Recipient } from './envelope.ts';
 import { PostriderError, SmtpError, smtpError } from './errors.ts';
 import type { Acceptor, Client, ContentSink, Mail } from './listen/types.ts';
@@ -41,7 +41,7 @@ import { expiryOf, retryDelay } from './schedule/backoff.ts';
 import type { ClockWatch } from './schedule/clock-watch.ts';
 import type { Work } from './schedule/destination.ts';
 import type { AttemptReport } from './schedule/types.ts';
-import { type Decision, decide, forAll, reconcile, storedReply } from './settle.ts';
+import { type Decision, decide, forAll, reconcile } from './settle.ts';
 import type { Setup } from './setup.ts';
 import { completing } from './submission.ts';
 import { type Seen, type Teller, teller } from './tell.ts';
@@ -64,9 +64,11 @@ export interface FlowDeps {
 
 export class Flow implements Acceptor {
   readonly #deps: FlowDeps;
+  readonly #offering: OfferDeps;
 
   constructor(deps: FlowDeps) {
     this.#deps = deps;
+    this.#offering = { ...deps, failure: (error) => this.#failure(error) };
   }
 
   // ---- accept -----------------------------------------------------------------------------------------------------
@@ -177,7 +179,8 @@ export class Flow implements Acceptor {
       return { destination: 'untried', ...this.#settle(message.id, { ended: [], deferred: moved }) };
     }
 
-    const { destination, reply, ...outcome } = await this.#deliver(message, work.job);
+    const to = this.#destinationOf(message.envelope, work.job.recipients[0]!);
+    const { destination, reply, ...outcome } = await offer(message, work.job, to, this.#offering);
     // What a next hop said is recorded in any case: whether that counts is for the queue to find out.
     if (reply !== undefined && !this.#deps.queue.owns(message.id)) return UNTRIED;
     const decision = this.#decide(message, work.job, outcome.results);
@@ -207,82 +210,6 @@ export class Flow implements Acceptor {
     if (keys.every((key) => key === job.destination)) return undefined;
     const { destination: _, recipients, ...rest } = job;
     return planJobs(recipients, (index) => this.#destinationOf(message.envelope, index).key, rest);
-  }
-
-  /** Route, session, transaction: the next hops in their order, until one of them answers for the message. */
-  async #deliver(message: StoredMessage, job: Job): Promise<Outcome> {
-    const destination = this.#destinationOf(message.envelope, job.recipients[0]!);
-    let hops: readonly NextHop[];
-    try {
-      hops = await this.#deps.hops(destination);
-    } catch (error) {
-      const failure = this.#failure(error);
-      return unanswered(job, failure, failure.temporary ? 'unreachable' : 'untried');
-    }
-    let failure: SmtpError | undefined;
-    let last: NextHop | undefined;
-    let spoke = false;
-    for (const hop of hops) {
-      last = hop;
-      const session = await this.#deps.sessions
-        .acquire(hop, destination.key)
-        .catch((error) => this.#failure(error));
-      if (session instanceof SmtpError) {
-        this.#deps.metrics.outbound('failed');
-        // A host that wants no mail at all bounces none while another may only be down.
-        if (session.temporary || failure?.temporary !== true) failure = session;
-        continue;
-      }
-      this.#deps.metrics.outbound(session.used === 0 ? 'opened' : 'reused');
-      try {
-        return await this.#converse(session, destination, message, job);
-      } catch (error) {
-        failure = this.#failure(error);
-        // A host that refuses this message is there for others.
-        spoke ||= failure.remote !== undefined && failure.code !== 421;
-        // After the final dot the message may have been taken: another host now would make a second copy for sure.
-        if (!failure.temporary || failure.uncertain) break;
-        if (failure.blame === 'us') break;
-      }
-    }
-    failure ??= smtpError('connectionFailed', { detail: 'no host to try' });
-    const down = failure.temporary && !spoke && failure.blame !== 'us';
-    const tried = failure.blame === 'us' ? 'untried' : 'answered';
-    return { ...unanswered(job, failure, down ? 'unreachable' : tried), hop: last };
-  }
-
-  /** One transaction with one host: on a connection that was kept, or on a new one where that is found to be dead. */
-  async #converse(
-    first: Session,
-    destination: Destination,
-    message: StoredMessage,
-    job: Job,
-  ): Promise<Outcome> {
-    const { queue, sessions } = this.#deps;
-    for (let session = first; ; session = await sessions.acquire(first.hop, destination.key)) {
-      try {
-        const { envelope, content } = rewriteFor(destination, message);
-        const transaction = session.transaction();
-        transaction.begin(envelope);
-        for (const index of job.recipients) transaction.recipient(envelope.recipients[index]!, index);
-        transaction.body(content, () => queue.owns(message.id));
-        const results = await transaction.commit();
-        return {
-          destination: 'answered',
-          results,
-          hop: session.hop,
-          tls: session.tls,
-          notifies: session.notifies,
-        };
-      } catch (error) {
-        const failure = this.#failure(error);
-        // An idle connection may end at any time: that says nothing of the host.
-        if (session.used === 0 || !failure.closes || failure.uncertain || !queue.owns(message.id))
-          throw failure;
-      } finally {
-        sessions.release(session);
-      }
-    }
   }
 
   #decide(message: StoredMessage, job: Job, results: readonly RecipientResult[]): Decision {
@@ -367,24 +294,11 @@ export class Flow implements Acceptor {
   }
 }
 
-/** What an attempt brought: a reply for each recipient, and what it tells of the destination. */
-interface Outcome extends Seen {
-  readonly destination: AttemptReport['destination'];
-  readonly results: readonly RecipientResult[];
-  /** The failure that was everyone's. */
-  readonly reply?: StoredReply;
-}
-
 /** When a settlement is on stable storage: within an object, as a promise alone would be waited for. */
 type Settled = Pick<AttemptReport, 'stored'>;
 
 /** Nothing is settled: the job stays as it is. */
 const UNTRIED: AttemptReport = { destination: 'untried', stored: Promise.resolve() };
-
-function unanswered(job: Job, failure: SmtpError, destination: Outcome['destination']): Outcome {
-  const reply = storedReply(failure);
-  return { destination, reply, results: forAll(job, reply) };
-}
 
 /** Kinds of reports, as metrics have them. */
 const KINDS = { failed: 'bounce', delayed: 'delay', relayed: 'success', delivered: 'success' } as const;

@@ -1,0 +1,124 @@
+/**
+ * Offers a message to the next hops of its destination, in their order, until one of them answers for it; or to one that
+ * is at hand. What none of them answered for is a failure of all its recipients, and says what it tells of the
+ * destination.
+ */
+
+import type { WorkerMetrics } from '../control/metrics.ts';
+import { type SmtpError, smtpError } from '../errors.ts';
+import type { Job, Queue, StoredMessage, StoredReply } from '../queue/types.ts';
+import type { Destination, NextHop } from '../route/types.ts';
+import type { AttemptReport } from '../schedule/types.ts';
+import { forAll, storedReply } from '../settle.ts';
+import type { Seen } from '../tell.ts';
+import { rewriteFor } from './rewrite.ts';
+import type { RecipientResult, Session, Sessions } from './types.ts';
+
+export interface OfferDeps {
+  readonly queue: Pick<Queue, 'owns'>;
+  readonly sessions: Sessions;
+  /** Looks up where a destination's mail may be handed over; in the order to try. */
+  readonly hops: (destination: Destination) => Promise<readonly NextHop[]>;
+  readonly metrics: Pick<WorkerMetrics, 'outbound'>;
+  /** What isn't an `SmtpError` is a defect of ours: it is told, and becomes a local error. */
+  readonly failure: (error: unknown) => SmtpError;
+}
+
+/** What an attempt brought: a reply for each recipient, and what it tells of the destination. */
+export interface Outcome extends Seen {
+  readonly destination: AttemptReport['destination'];
+  readonly results: readonly RecipientResult[];
+  /** The failure that was everyone's. */
+  readonly reply?: StoredReply;
+}
+
+/** Route, session, transaction. */
+export async function offer(
+  message: StoredMessage,
+  job: Job,
+  destination: Destination,
+  deps: OfferDeps,
+): Promise<Outcome> {
+  let hops: readonly NextHop[];
+  try {
+    hops = await deps.hops(destination);
+  } catch (error) {
+    const failure = deps.failure(error);
+    return unanswered(job, failure, failure.temporary ? 'unreachable' : 'untried');
+  }
+  let failure: SmtpError | undefined;
+  let last: NextHop | undefined;
+  let spoke = false;
+  for (const hop of hops) {
+    last = hop;
+    let session: Session;
+    try {
+      session = await deps.sessions.acquire(hop, destination.key);
+    } catch (error) {
+      const refused = deps.failure(error);
+      deps.metrics.outbound('failed');
+      // A host that wants no mail at all bounces none while another may only be down.
+      if (refused.temporary || failure?.temporary !== true) failure = refused;
+      continue;
+    }
+    deps.metrics.outbound(session.used === 0 ? 'opened' : 'reused');
+    try {
+      return await converse(session, destination, message, job, deps);
+    } catch (error) {
+      failure = deps.failure(error);
+      // A host that refuses this message is there for others.
+      spoke ||= failure.remote !== undefined && failure.code !== 421;
+      // After the final dot the message may have been taken: another host now would make a second copy for sure.
+      if (!failure.temporary || failure.uncertain) break;
+      if (failure.blame === 'us') break;
+    }
+  }
+  failure ??= smtpError('connectionFailed', { detail: 'no host to try' });
+  const down = failure.temporary && !spoke && failure.blame !== 'us';
+  const tried = failure.blame === 'us' ? 'untried' : 'answered';
+  return { ...unanswered(job, failure, down ? 'unreachable' : tried), hop: last };
+}
+
+/** One transaction with one host: on a connection that was kept, or on a new one where that is found to be dead. */
+async function converse(
+  first: Session,
+  destination: Destination,
+  message: StoredMessage,
+  job: Job,
+  { queue, sessions, failure: failureOf }: OfferDeps,
+): Promise<Outcome> {
+  for (let session = first; ; session = await sessions.acquire(first.hop, destination.key)) {
+    try {
+      return await transact(session, destination, message, job, queue);
+    } catch (error) {
+      const failure = failureOf(error);
+      // An idle connection may end at any time: that says nothing of the host.
+      if (session.used === 0 || !failure.closes || failure.uncertain || !queue.owns(message.id))
+        throw failure;
+    } finally {
+      sessions.release(session);
+    }
+  }
+}
+
+async function transact(
+  session: Session,
+  destination: Destination,
+  message: StoredMessage,
+  job: Job,
+  queue: OfferDeps['queue'],
+): Promise<Outcome> {
+  const { envelope, content } = rewriteFor(destination, message);
+  const transaction = session.transaction();
+  transaction.begin(envelope);
+  for (const index of job.recipients) transaction.recipient(envelope.recipients[index]!, index);
+  transaction.body(content, () => queue.owns(message.id));
+  const results = await transaction.commit();
+  const { hop, tls, notifies } = session;
+  return { destination: 'answered', results, hop, tls, notifies };
+}
+
+function unanswered(job: Job, failure: SmtpError, destination: Outcome['destination']): Outcome {
+  const reply = storedReply(failure);
+  return { destination, reply, results: forAll(job, reply) };
+}
