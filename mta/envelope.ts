@@ -1,4 +1,5 @@
 /** What accompanies a message besides its content: the envelope of RFC 5321 §2.3.1, and what we know of its origin. */
+import { domainToASCII } from 'node:url';
 
 /** One RCPT of a transaction. The address is kept byte for byte as it was given (RFC 5321 §2.4). */
 export interface Recipient {
@@ -71,4 +72,12 @@ export function domainOf(address: string): string | undefined {
 export function localPartOf(address: string): string {
   const at = address.lastIndexOf('@');
   return at < 0 ? address : address.slice(0, at);
+}
+
+/** The mailbox with its domain in A-labels (RFC 5890 §2.3.2.1). */
+export function withAsciiDomain(address: string): string {
+  const domain = domainOf(address);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the ASCII range is what is asked about
+  if (domain === undefined || !/[^\u0000-\u007f]/.test(domain)) return address;
+  return `${localPartOf(address)}@${domainToASCII(domain)}`;
 }

@@ -2,13 +2,12 @@
  * A message in the form that a next hop takes, and what MAIL and RCPT say of it. What it can't take and can't be made otherwise is
  * an error, before anything is sent.
  */
-import { domainToASCII } from 'node:url';
-import { domainOf, type Envelope, localPartOf } from '../envelope.ts';
+import { type Envelope, localPartOf, withAsciiDomain } from '../envelope.ts';
 import { smtpError } from '../errors.ts';
 import { convert } from '../mime/convert.ts';
-import { hasUtf8Header } from '../mime/international.ts';
+import { lookInto } from '../mime/international.ts';
 import type { MessageContent } from '../queue/types.ts';
-import { encodeUtf8Address } from '../xtext.ts';
+import { encodeUnitext } from '../xtext.ts';
 
 export interface Fitted {
   readonly content: MessageContent;
@@ -43,8 +42,9 @@ export function fitFor(
   }
   const fitted: Fitted = {
     ...{ content, body, saysUtf8: isInternational && takesUtf8 },
-    addressOf: isInternational && !takesUtf8 ? asciiAddress : asItIs,
-    orcptOf: isInternational && !takesUtf8 ? asciiOrcpt : asItIs,
+    addressOf: isInternational && !takesUtf8 ? withAsciiDomain : asItIs,
+    // RFC 6533 §3: the address in an ORCPT has a form in ASCII.
+    orcptOf: isInternational && !takesUtf8 ? encodeUnitext : asItIs,
   };
   const needsLook = envelope.smtputf8 === true && !takesUtf8;
   const needsChange = body !== undefined && !takes(body, extensions);
@@ -57,12 +57,14 @@ async function fitSlowly(
   { needsLook, needsChange }: { readonly needsLook: boolean; readonly needsChange: boolean },
   extensions: Extensions,
 ): Promise<Fitted> {
-  if (needsLook && (await hasUtf8Header(fitted.content))) throw smtpError('notUtf8Header');
-  if (!needsChange) return sized(fitted, extensions);
-  // RFC 6152 §3, RFC 3030 §3
-  const target = extensions.has('8BITMIME') ? '8bit' : '7bit';
+  const found = needsLook ? await lookInto(fitted.content) : undefined;
+  if (found?.utf8Header === true) throw smtpError('notUtf8Header');
+  if (!needsChange && found?.globalPart !== true) return sized(fitted, extensions);
+  // RFC 6152 §3, RFC 3030 §3, RFC 6532 §3.7
+  const most = extensions.has('SMTPUTF8') ? 'utf8' : '8bit';
+  const target = extensions.has('8BITMIME') ? most : '7bit';
   const content = await convert(fitted.content, target);
-  return sized({ ...fitted, content, body: target === '8bit' ? '8BITMIME' : undefined }, extensions);
+  return sized({ ...fitted, content, body: target === '7bit' ? undefined : '8BITMIME' }, extensions);
 }
 
 // RFC 3030 §3: binary content goes by BDAT alone.
@@ -78,21 +80,6 @@ function sized(fitted: Fitted, extensions: Extensions): Fitted {
 }
 
 const asItIs = (text: string): string => text;
-
-/** With the domain in A-labels (RFC 5890 §2.3.2.1). */
-function asciiAddress(address: string): string {
-  const domain = domainOf(address);
-  if (domain === undefined || !NON_ASCII.test(domain)) return address;
-  return `${localPartOf(address)}@${domainToASCII(domain)}`;
-}
-
-/** RFC 6533 §3: an address in UTF-8 has a form of its own for who has no SMTPUTF8. */
-function asciiOrcpt(orcpt: string): string {
-  const semicolon = orcpt.indexOf(';') + 1;
-  return NON_ASCII.test(orcpt)
-    ? `${orcpt.slice(0, semicolon)}${encodeUtf8Address(orcpt.slice(semicolon))}`
-    : orcpt;
-}
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: what would end the command is looked for
 const UNSENDABLE = /[\u0000-\u001f\u007f]/;

@@ -206,6 +206,51 @@ describe('a message for a next hop of eight bits, in lines', () => {
   });
 });
 
+describe('a message/global', () => {
+  const inner = crlf('From: jörg@example.test\nSubject: Grüße\n\nGrüße\n');
+  const outer = `${crlf('Subject: x\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: 8bit\n\n--b\nContent-Type: message/global\nContent-Transfer-Encoding: 8bit\n\n')}${inner}\r\n--b--\r\n`;
+  const returned = async (raw: string) => {
+    const { attachments } = await PostalMime.parse(Buffer.from(raw, 'latin1'));
+    return Buffer.from(attachments[0]!.content as ArrayBuffer)
+      .toString()
+      .replace(/\r?\n/g, '\r\n');
+  };
+
+  // RFC 6532 §3.7
+  it('is encoded as a whole for seven bits', async () => {
+    const out = await converted(outer);
+    expect(isAscii(Buffer.from(out, 'latin1'))).toBe(true);
+    expect(out).toContain(
+      crlf('message/global\nContent-Transfer-Encoding: quoted-printable\n\nFrom: j=C3=B6rg@'),
+    );
+    expect((await returned(out)).trimEnd()).toBe(inner.trimEnd());
+  });
+
+  // RFC 6533 §4.5
+  it('is encoded for eight bits without UTF-8 in headers, and what is beside it is not', async () => {
+    const text = outer.replace('--b\r\n', '--b\r\n\r\nGrüße\r\n--b\r\n');
+    const out = await converted(text, '8bit');
+    expect(out).toContain('Subject: Gr=C3=BC=C3=9Fe');
+    expect(out).toContain(Buffer.from('\r\n\r\nGrüße\r\n--b').toString('latin1'));
+    expect(out).toContain('boundary=b\r\nContent-Transfer-Encoding: 8bit\r\n');
+  });
+
+  it('stays as it is for who takes UTF-8', async () => {
+    expect(Buffer.from(await converted(outer, 'utf8'), 'latin1').toString()).toBe(outer);
+  });
+
+  it('is in base64 where nobody could read it otherwise', async () => {
+    const out = await converted(outer.replace(/Grüße/g, 'Привет'.repeat(20)));
+    expect(out).toContain('message/global\r\nContent-Transfer-Encoding: base64\r\n');
+    expect(await returned(out)).toContain('Привет');
+  });
+
+  it('is not touched within what is signed', async () => {
+    const signed = outer.replace('multipart/mixed', 'multipart/signed');
+    await expect(converted(signed)).rejects.toMatchObject({ enhanced: '5.6.3' });
+  });
+});
+
 describe('a header that was made to take long', () => {
   // Of a length at which what grows with its square would outlast the patience of a test by far.
   const many = (text: string) => text.repeat(200_000 / text.length);

@@ -70,7 +70,7 @@ class Writer implements Listener {
 
   entity({ index, header, parent }: Entity): void {
     const change = this.#changes.get(index);
-    const label = change === 'relabel' ? this.#target : change;
+    const label = change === 'relabel' ? (this.#target === '7bit' ? '7bit' : '8bit') : change;
     this.#encoder =
       change === 'base64'
         ? new Base64Encoder()
@@ -102,7 +102,7 @@ class Writer implements Listener {
 
   /** Nobody reads what stands beside the parts. */
   between(bytes: Buffer): void {
-    this.#write(isAscii(bytes) || this.#target === '8bit' ? bytes : withoutHigh(bytes));
+    this.#write(isAscii(bytes) || this.#target !== '7bit' ? bytes : withoutHigh(bytes));
   }
 
   #write(bytes: Buffer): void {

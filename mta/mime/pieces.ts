@@ -32,6 +32,16 @@ export async function* piecesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<P
   if (rest.length > 0) yield { bytes: rest, startsLine };
 }
 
+/** The same of content that is in memory. */
+export function* linesOf(bytes: Buffer): Generator<Piece, void, undefined> {
+  for (let at = 0; at < bytes.length; ) {
+    const lf = bytes.indexOf(LF, at);
+    const end = lf < 0 ? bytes.length : lf + 1;
+    yield { bytes: bytes.subarray(at, end), startsLine: true };
+    at = end;
+  }
+}
+
 export async function* chunksOf(content: MessageContent): AsyncGenerator<Buffer, void, undefined> {
   if (content.bytes !== undefined) yield content.bytes;
   else yield* content.stream() as AsyncIterable<Buffer>;

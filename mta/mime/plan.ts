@@ -4,10 +4,11 @@
  */
 import { isAscii } from 'node:buffer';
 import { asciiField } from './fields.ts';
+import { isGlobal } from './international.ts';
 import type { Entity, Listener } from './walk.ts';
 
-/** What a next hop takes: `7bit`, or `8bit` too, both in lines. */
-export type Target = '7bit' | '8bit';
+/** What a next hop takes: `7bit`, or `8bit` too, or `utf8` in headers besides, all in lines. */
+export type Target = '7bit' | '8bit' | 'utf8';
 
 export type Change = 'quoted-printable' | 'base64' | 'relabel';
 
@@ -27,7 +28,7 @@ const BASE64_GROWTH = 0.37;
 /** By so many octets it has to be shorter: nobody can read it. */
 const READABLE = 24;
 /** Types whose body may have no encoding (RFC 2046 §5.1 and §5.2). */
-const COMPOSITE = /^(?:multipart\/|message\/(?:rfc822|global|partial|external-body)$)/;
+const COMPOSITE = /^(?:multipart\/|message\/(?:rfc822|partial|external-body)$)/;
 /** Whoever verifies or decrypts them wants every octet as it was (RFC 1847 §2.1 and §2.2). */
 const SEALED = new Set(['multipart/signed', 'multipart/encrypted']);
 const IDENTITY = new Set<string | undefined>([undefined, '7bit', '8bit', 'binary']);
@@ -59,8 +60,9 @@ class Body {
     if (this.#endsInCr) this.isText = false;
   }
 
-  fits(target: Target): boolean {
-    return this.isText && (target === '8bit' || this.high === 0);
+  /** RFC 6533 §4.5: who has no SMTPUTF8 is given nothing of it that isn't encoded. */
+  fits(target: Target, type: string): boolean {
+    return this.isText && (this.high === 0 || target === 'utf8' || (target === '8bit' && !isGlobal(type)));
   }
 }
 
@@ -86,7 +88,7 @@ export class Planner implements Listener {
     const seal = sealOf(entity);
     // A label that says too much does no harm; a seal that is broken does.
     if (saysMore && seal === undefined) this.#changes.set(entity.index, 'relabel');
-    if (this.#target === '8bit') return;
+    if (this.#target !== '7bit') return;
     for (const { name, raw } of entity.header.fields) {
       if (isAscii(raw)) continue;
       if (seal !== undefined) this.#refuse(`it would break ${seal}`);
@@ -101,14 +103,14 @@ export class Planner implements Listener {
   ended(entity: Entity): void {
     const body = this.#body;
     body.end();
-    if (body.fits(this.#target)) return;
     const { type = 'text/plain', encoding } = entity.header;
+    if (body.fits(this.#target, type)) return;
     const seal = sealOf(entity);
     if (seal !== undefined) this.#refuse(`it would break ${seal}`);
     else if (COMPOSITE.test(type)) this.#refuse(`${type} can't be encoded`);
     else if (!IDENTITY.has(encoding))
       this.#refuse(`a part in ${encoding} has octets that have no place there`);
-    else this.#encode(entity, body, type.startsWith('text/'));
+    else this.#encode(entity, body, type.startsWith('text/') || isGlobal(type));
   }
 
   between(): void {}

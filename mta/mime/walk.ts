@@ -83,7 +83,7 @@ export class Walker {
     const header = parseHeader(this.#lines, emptyLine);
     const { type = '', boundary } = header;
     const isMultipart = type.startsWith('multipart/') && boundary !== undefined;
-    const kind = isMultipart ? 'multipart' : NESTED.has(type) && !isEncoded(header) ? 'message' : 'leaf';
+    const kind = isMultipart ? 'multipart' : type === NESTED && !isEncoded(header) ? 'message' : 'leaf';
     const entity: Entity = { index: this.#entities, header, parent: this.#parent, kind };
     this.#entities += 1;
     this.#lines = [];
@@ -142,8 +142,8 @@ export class Walker {
   }
 }
 
-/** What is a message in itself (RFC 2046 §5.2.1, RFC 6532 §3.7). */
-const NESTED = new Set(['message/rfc822', 'message/global']);
+/** What is a message in itself and may not be encoded (RFC 2046 §5.2.1), as a message/global may (RFC 6532 §3.7). */
+const NESTED = 'message/rfc822';
 const isEncoded = ({ encoding }: EntityHeader) => encoding === 'base64' || encoding === 'quoted-printable';
 
 function depthOf(entity: Entity): number {

@@ -1,6 +1,9 @@
-/** Encodings that a report needs: text of any kind as 7-bit lines that every next hop takes. */
+/** Encodings that a report needs: text of any kind as lines that a next hop takes. */
+import { isAscii } from 'node:buffer';
 import { QuotedPrintableEncoder } from '../mime/encoders.ts';
 import { encodeUtf8Address } from '../xtext.ts';
+
+export const isAsciiText = (text: string): boolean => isAscii(Buffer.from(text));
 
 const PRINTABLE = /^[\x20-\x7e\t]*$/;
 /** RFC 5322 §2.1.1 */
@@ -9,6 +12,21 @@ const LONGEST_LINE = 998;
 /** Whether every line is short and printable ASCII: then it can be sent as it is. */
 export function isPlain(text: string): boolean {
   return text.split('\r\n').every((line) => line.length <= LONGEST_LINE && PRINTABLE.test(line));
+}
+
+/** Whether it may stand in a part of 8bit (RFC 2045 §2.8): lines that are short enough, of anything but NUL. */
+export function isLines(bytes: Buffer): boolean {
+  return bytes
+    .toString('latin1')
+    .split('\r\n')
+    .every((line) => line.length <= LONGEST_LINE && !/[\0\r\n]/.test(line));
+}
+
+/** One line of text in UTF-8: control characters and what is no character become `?`; bounded in octets. */
+export function utf8Text(text: string, longest: number): string {
+  const octets = Buffer.from(text);
+  const whole = octets.length <= longest ? text : octets.toString('utf8', 0, longest).replace(/\ufffd+$/, '');
+  return whole.toWellFormed().replace(/[\p{Cc}\p{Zl}\p{Zp}\ufffd]/gu, '?');
 }
 
 /** Quoted-printable of bytes whose lines end in CRLF or LF; the result's end in CRLF. RFC 2045 §6.7 */

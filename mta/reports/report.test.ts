@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import fc from 'fast-check';
 import PostalMime from 'postal-mime';
 import { describe, expect, it } from 'vitest';
@@ -196,6 +197,90 @@ describe('buildReport', () => {
           expect(isSevenBit(raw)).toBe(true);
           expect(blocks(part('message/delivery-status'))).toHaveLength(2);
           expect(raw.split('\r\n').every((line) => line.length <= 998)).toBe(true);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('a report of a message with SMTPUTF8', () => {
+  const utf8 = Buffer.from(
+    'From: j\u00f6rg@example.test\r\nSubject: Gr\u00fc\u00dfe\r\n\r\nGr\u00fc\u00dfe\r\n',
+  );
+  const change = (more: Partial<Envelope> = {}, bytes = utf8): Change => ({
+    to: [{ address: 'b\u00f8b@example.org' }],
+    envelope: { smtputf8: true, ...more },
+    original: { bytes, complete: true },
+  });
+
+  // RFC 6533 §4
+  it('is in UTF-8 where that is, and needs SMTPUTF8 for it', async () => {
+    const report = buildReport(input(change()));
+    expect(report.envelope).toMatchObject({ smtputf8: true, bodyType: '8BITMIME', eightBit: true });
+    const text = report.content.toString();
+    expect(text).toContain('message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit\r\n');
+    expect(text).toContain('\r\nFinal-Recipient: utf-8; b\u00f8b@example.org\r\n');
+    expect(text).toContain('message/global\r\nContent-Transfer-Encoding: 8bit\r\n');
+    expect(report.content.includes(utf8)).toBe(true);
+    expect(text.split('\r\n\r\n')[0]).toMatch(/^[\x20-\x7e\r\n]*$/);
+  });
+
+  it.each([
+    ['HDRS', change({ ret: 'HDRS' })],
+    ['a message above the bound', { ...change(), original: { bytes: utf8, complete: false } }],
+  ])('returns the header as message/global-headers for %s', async (_, what) => {
+    const { content } = buildReport(input(what));
+    expect(content.toString()).toContain('message/global-headers\r\nContent-Transfer-Encoding: 8bit\r\n');
+    expect(content.toString().split('Gr\u00fc\u00dfe')).toHaveLength(2);
+  });
+
+  it('whose header is not in UTF-8 returns that as it was, in 7 bits', async () => {
+    const bytes = Buffer.from('Subject: Gr\xfc\xdfe\r\n\r\nx\r\n', 'latin1');
+    const { content } = buildReport(input(change({}, bytes)));
+    expect(content.toString('latin1')).toContain(
+      'text/rfc822-headers\r\nContent-Transfer-Encoding: quoted-printable',
+    );
+    expect(content.toString('latin1')).toContain('Subject: Gr=FC=DFe');
+  });
+
+  it('whose header has lines without end returns it encoded', async () => {
+    const bytes = Buffer.from(`Subject: \u00fc${'y'.repeat(5000)}\r\n\r\nx\r\n`);
+    const report = buildReport(input(change({ ret: 'HDRS' }, bytes)));
+    expect(report.content.toString()).toContain(
+      'message/global-headers\r\nContent-Transfer-Encoding: quoted-printable\r\n',
+    );
+  });
+
+  it('whose header is ASCII is a message/rfc822, and 8-bit content is for who asked for FULL', async () => {
+    const bytes = Buffer.from('Subject: x\r\n\r\nGr\u00fc\u00dfe\r\n');
+    expect(buildReport(input(change({}, bytes))).content.toString()).toContain('text/rfc822-headers');
+    expect(buildReport(input(change({ ret: 'FULL' }, bytes))).content.toString()).toContain(
+      'Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit',
+    );
+  });
+
+  it('takes no harm from what others wrote', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'binary', maxLength: 3000 }),
+        fc.string({ unit: 'binary', maxLength: 600 }),
+        fc.string({ unit: 'binary', maxLength: 600 }),
+        (text, address, header) => {
+          const what = input({
+            ...change({}, Buffer.from(`X: ${header}\u00fc`)),
+            to: [{ address: `${address}\u00fc@example.org`, orcpt: `utf-8;${address}` }],
+          });
+          const reply = { code: 550, enhanced: text, text, remote: text };
+          const { content } = buildReport({
+            ...what,
+            recipients: [{ recipient: 0, action: 'failed', reply }],
+          });
+          const status = content.toString('latin1').split(/\r\n--postrider-\w+(?:--)?\r\n/)[2]!;
+          const lines = status.split('\r\n');
+          expect(lines.every((line) => line.length <= 998 && !/[\0\r\n]/.test(line))).toBe(true);
+          expect(isUtf8(Buffer.from(status, 'latin1'))).toBe(true);
+          expect(status.trimEnd().split('\r\n\r\n')).toHaveLength(3);
         },
       ),
       { numRuns: 60 },

@@ -2,11 +2,15 @@
  * Reports to the sender of a message: what could not be delivered, what is late, and what was delivered where that was
  * asked for. multipart/report as RFC 6522 has it: text for a person, delivery-status for a program, and the original or
  * its header. Pure.
+ *
+ * What is in UTF-8 of a message that came with SMTPUTF8 is told in UTF-8 (RFC 6533 §4). The next hop of the report isn't known
+ * yet: where that has no SMTPUTF8, those parts are encoded as it is delivered (RFC 6533 §4.5).
  */
-import { isAscii } from 'node:buffer';
-import type { Envelope } from '../envelope.ts';
+import { isAscii, isUtf8 } from 'node:buffer';
+import { type Envelope, withAsciiDomain } from '../envelope.ts';
+import { hasUtf8Header, isGlobal } from '../mime/international.ts';
 import { messageDate, scanHeader } from '../trace.ts';
-import { field, isPlain, quotedPrintable, wrap } from './encode.ts';
+import { field, isAsciiText, isLines, isPlain, quotedPrintable, wrap } from './encode.ts';
 import { headerOf } from './original.ts';
 import { deliveryStatus, isBare, replyLine } from './status.ts';
 import type { Action, Report, ReportedRecipient, ReportInput } from './types.ts';
@@ -14,22 +18,28 @@ import type { Action, Report, ReportedRecipient, ReportInput } from './types.ts'
 /** One report of all that there is to say after an attempt (RFC 3461 §5.2.8). */
 export function buildReport(input: ReportInput): Report {
   const boundary = `postrider-${input.random.bytes(15).toString('hex')}`;
-  const returned = originalPart(input);
-  const parts = [
-    textPart(humanText(input)),
-    Buffer.from(
-      `Content-Description: Delivery report\r\nContent-Type: message/delivery-status\r\n\r\n${deliveryStatus(input)}`,
-    ),
-    returned.part,
-  ];
+  const parts = [textPart(humanText(input)), statusPart(input), originalPart(input)];
+  const eightBit = parts.some(({ encoding }) => encoding === '8bit');
   const content = Buffer.concat([
-    Buffer.from(
-      `${header(input, boundary, returned.eightBit)}\r\n\r\nThis is a MIME-encapsulated report.\r\n`,
-    ),
-    ...parts.flatMap((part) => [Buffer.from(`\r\n--${boundary}\r\n`), part]),
+    Buffer.from(`${header(input, boundary, eightBit)}\r\n\r\nThis is a MIME-encapsulated report.\r\n`),
+    ...parts.flatMap((part) => [Buffer.from(`\r\n--${boundary}\r\n${partHeader(part)}\r\n`), part.body]),
     Buffer.from(`\r\n--${boundary}--\r\n`),
   ]);
-  return { envelope: reportEnvelope(input, returned.eightBit), content };
+  return { envelope: reportEnvelope(input, parts, eightBit), content };
+}
+
+interface Part {
+  readonly description: string;
+  readonly type: string;
+  readonly encoding: '7bit' | '8bit' | 'quoted-printable';
+  readonly body: Buffer;
+}
+
+function partHeader({ description, type, encoding }: Part): string {
+  return (
+    `Content-Description: ${description}\r\nContent-Type: ${type}\r\n` +
+    `Content-Transfer-Encoding: ${encoding}\r\n`
+  );
 }
 
 /** What matters most of what it says. */
@@ -40,16 +50,17 @@ export function gravest(recipients: readonly ReportedRecipient[]): Action {
 const ORDER: readonly Action[] = ['failed', 'delayed', 'relayed', 'delivered'];
 
 // RFC 3461 §6.1
-function reportEnvelope(input: ReportInput, eightBit: boolean): Envelope {
-  const { envelope } = input;
+function reportEnvelope({ envelope, now }: ReportInput, parts: readonly Part[], eightBit: boolean): Envelope {
+  const isInternational =
+    !isAsciiText(envelope.from) || parts.some(({ type, encoding }) => encoding === '8bit' && isGlobal(type));
   return {
     from: '',
     recipients: [{ address: envelope.from, notify: ['NEVER'] }],
-    arrivedAt: input.now,
+    arrivedAt: now,
     origin: { listener: 'report', protocol: 'LOCAL' },
     bodyType: eightBit ? '8BITMIME' : '7BIT',
     eightBit,
-    ...(isAscii(Buffer.from(envelope.from)) ? {} : { smtputf8: true }),
+    ...(isInternational ? { smtputf8: true } : {}),
     ...(envelope.tenant === undefined ? {} : { tenant: envelope.tenant }),
   };
 }
@@ -63,7 +74,8 @@ function header(input: ReportInput, boundary: string, eightBit: boolean): string
   return [
     `Date: ${messageDate(input.now)}`,
     field('From', `Mail Delivery System <${from}>`),
-    field('To', `<${oneLine(input.envelope.from)}>`),
+    // A-labels need no SMTPUTF8, where a local part doesn't.
+    field('To', `<${oneLine(withAsciiDomain(input.envelope.from))}>`),
     field('Subject', SUBJECT[gravest(input.recipients)]),
     field('Message-ID', `<${input.random.bytes(15).toString('hex')}@${hostname}>`),
     ...(references === undefined ? [] : [field('In-Reply-To', references), field('References', references)]),
@@ -121,42 +133,61 @@ function oneLine(text: string): string {
   return text.replace(/[\x00-\x1f\x7f]+/g, ' ');
 }
 
-function textPart(text: string): Buffer {
+function textPart(text: string): Part {
   const plain = isPlain(text);
-  return Buffer.from(
-    `Content-Description: Notification\r\nContent-Type: text/plain; charset=${plain ? 'us-ascii' : 'utf-8'}\r\n` +
-      `Content-Transfer-Encoding: ${plain ? '7bit' : 'quoted-printable'}\r\n\r\n` +
-      `${plain ? text : quotedPrintable(Buffer.from(text))}\r\n`,
-  );
+  return {
+    description: 'Notification',
+    type: `text/plain; charset=${plain ? 'us-ascii' : 'utf-8'}`,
+    encoding: plain ? '7bit' : 'quoted-printable',
+    body: Buffer.from(`${plain ? text : quotedPrintable(Buffer.from(text))}\r\n`),
+  };
+}
+
+/** RFC 6533 §6.4: one in UTF-8 is 8bit. */
+function statusPart(input: ReportInput): Part {
+  const { text, isGlobal } = deliveryStatus(input);
+  return {
+    description: 'Delivery report',
+    type: isGlobal ? 'message/global-delivery-status' : 'message/delivery-status',
+    encoding: isGlobal ? '8bit' : '7bit',
+    body: Buffer.from(text),
+  };
 }
 
 /**
  * The whole message where the sender wants it back (RFC 3461 §4.3; RET is for failures only) and a report may hold
  * it, else its header. A message/rfc822 can't be encoded (RFC 2046 §5.2.1), so that one with 8-bit content is
- * returned whole only where FULL was asked for: a report that every next hop takes is worth more.
+ * returned whole only where FULL was asked for: a report that every next hop takes is worth more. A message/global can
+ * be encoded (RFC 6532 §3.7).
  */
-function originalPart(input: ReportInput): { part: Buffer; eightBit: boolean } {
+function originalPart(input: ReportInput): Part {
   const { envelope, original } = input;
-  const eightBit = !isAscii(original.bytes);
-  const whole =
-    input.recipients.some(({ action }) => action === 'failed') &&
-    original.complete &&
-    // The one has no lines that a report could be made of, the other may not be in a message/rfc822.
-    envelope.bodyType !== 'BINARYMIME' &&
-    !(envelope.smtputf8 === true && eightBit) &&
-    envelope.ret !== 'HDRS' &&
-    (envelope.ret === 'FULL' || !eightBit);
-  if (whole) {
-    const encoding = eightBit ? '8bit' : '7bit';
-    const head = `Content-Description: Undelivered message\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: ${encoding}\r\n\r\n`;
-    return { part: Buffer.concat([Buffer.from(head), original.bytes]), eightBit };
-  }
-  // RFC 6522 §4
-  const bytes = headerOf(original);
-  const plain = isPlain(bytes.toString('latin1'));
-  const body = plain ? bytes : Buffer.from(quotedPrintable(bytes));
-  const head =
-    'Content-Description: Header of the message\r\nContent-Type: text/rfc822-headers\r\n' +
-    `Content-Transfer-Encoding: ${plain ? '7bit' : 'quoted-printable'}\r\n\r\n`;
-  return { part: Buffer.concat([Buffer.from(head), body]), eightBit: false };
+  const head = headerOf(original);
+  const isWanted = input.recipients.some(({ action }) => action === 'failed') && envelope.ret !== 'HDRS';
+  // What is binary has no lines that a report could be made of.
+  if (!isWanted || !original.complete || envelope.bodyType === 'BINARYMIME')
+    return headerPart(envelope, head);
+  const { bytes } = original;
+  const eightBit = !isAscii(bytes);
+  const isInternational = envelope.smtputf8 === true && eightBit && hasUtf8Header(bytes);
+  if (isInternational && !isUtf8(head)) return headerPart(envelope, head);
+  if (eightBit && !isInternational && envelope.ret !== 'FULL') return headerPart(envelope, head);
+  return {
+    description: 'Undelivered message',
+    type: isInternational ? 'message/global' : 'message/rfc822',
+    encoding: eightBit ? '8bit' : '7bit',
+    body: bytes,
+  };
+}
+
+// RFC 6522 §4, RFC 6533 §4.3
+function headerPart(envelope: Envelope, head: Buffer): Part {
+  const isInternational = envelope.smtputf8 === true && !isAscii(head) && isUtf8(head);
+  const asItIs = isInternational ? isLines(head) : isPlain(head.toString('latin1'));
+  return {
+    description: 'Header of the message',
+    type: isInternational ? 'message/global-headers' : 'text/rfc822-headers',
+    encoding: asItIs ? (isInternational ? '8bit' : '7bit') : 'quoted-printable',
+    body: asItIs ? head : Buffer.from(quotedPrintable(head)),
+  };
 }

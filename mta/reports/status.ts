@@ -1,13 +1,38 @@
-/** message/delivery-status: what a program reads of a report. RFC 3464 §2.1 */
+/**
+ * message/delivery-status: what a program reads of a report (RFC 3464 §2.1), or message/global-delivery-status where it is about
+ * addresses in UTF-8 of a message that came with SMTPUTF8 (RFC 6533 §4.1).
+ */
 import { localPartOf, type Recipient } from '../envelope.ts';
+import { isMailbox } from '../listen/path.ts';
 import type { StoredReply } from '../queue/types.ts';
 import { headerText, messageDate } from '../trace.ts';
-import { decodeXtext } from '../xtext.ts';
-import { field, typedAddress } from './encode.ts';
+import { decodeUnitext, decodeXtext, encodeUnitext } from '../xtext.ts';
+import { field, isAsciiText, typedAddress, utf8Text } from './encode.ts';
 import type { Action, ReportedRecipient, ReportInput } from './types.ts';
 
+export interface DeliveryStatus {
+  readonly text: string;
+  /** RFC 6533 §4.1: it is in UTF-8. */
+  readonly isGlobal: boolean;
+}
+
+/** How addresses and what others said are written. */
+interface Form {
+  readonly address: (address: string) => string;
+  /** Of type utf-8, of what was given in an ORCPT. */
+  readonly utf8: (given: string) => string;
+  readonly text: (text: string, longest: number) => string;
+}
+
+const ASCII: Form = { address: typedAddress, utf8: encodeUnitext, text: headerText };
+const UTF8: Form = {
+  address: (address) => (isAsciiText(address) ? typedAddress(address) : `utf-8; ${address}`),
+  utf8: utf8Address,
+  text: utf8Text,
+};
+
 /** Per-message fields, then a block of fields per recipient, each ended by an empty line. */
-export function deliveryStatus(input: ReportInput): string {
+export function deliveryStatus(input: ReportInput): DeliveryStatus {
   const { envelope, retryUntil } = input;
   // RFC 3464 §2.2
   const message = [
@@ -18,13 +43,21 @@ export function deliveryStatus(input: ReportInput): string {
     field('X-Postrider-Queue-Id', input.id),
     field('Arrival-Date', messageDate(envelope.arrivedAt)),
   ];
-  const blocks = input.recipients.map((reported) => {
+  const recipients = input.recipients.flatMap((reported) => {
     const recipient = envelope.recipients[reported.recipient];
-    return recipient === undefined ? [] : recipientFields(recipient, reported, retryUntil);
+    return recipient === undefined ? [] : [{ recipient, reported }];
   });
-  return [message, ...blocks.filter((block) => block.length > 0)]
-    .map((block) => `${block.join('\r\n')}\r\n`)
-    .join('\r\n');
+  // A sender without SMTPUTF8 has given none of these, but for an ORCPT in ASCII: it reads the older form.
+  const isGlobal =
+    envelope.smtputf8 === true &&
+    recipients.some(({ recipient: { address, orcpt } }) =>
+      [address, originalRecipient(orcpt ?? '', UTF8)].some((text) => !isAsciiText(text)),
+    );
+  const blocks = recipients.map(({ recipient, reported }) =>
+    recipientFields(recipient, reported, retryUntil, isGlobal ? UTF8 : ASCII),
+  );
+  const text = [message, ...blocks].map((block) => `${block.join('\r\n')}\r\n`).join('\r\n');
+  return { text, isGlobal };
 }
 
 // RFC 3464 §2.3
@@ -32,28 +65,35 @@ function recipientFields(
   recipient: Recipient,
   { action, reply, lastAttemptAt }: ReportedRecipient,
   retryUntil: number,
+  form: Form,
 ): string[] {
   const fields: string[] = [];
   if (recipient.orcpt !== undefined)
-    fields.push(field('Original-Recipient', originalRecipient(recipient.orcpt)));
-  fields.push(field('Final-Recipient', headerText(typedAddress(recipient.address), 900)));
+    fields.push(field('Original-Recipient', originalRecipient(recipient.orcpt, form)));
+  fields.push(field('Final-Recipient', form.text(form.address(recipient.address), 900)));
   fields.push(field('Action', action));
   fields.push(field('Status', statusOf(reply, action)));
   if (reply.remote !== undefined) fields.push(field('Remote-MTA', `dns; ${hostOf(reply.remote)}`));
-  fields.push(field('Diagnostic-Code', diagnostic(reply)));
+  fields.push(field('Diagnostic-Code', diagnostic(reply, form)));
   if (lastAttemptAt !== undefined) fields.push(field('Last-Attempt-Date', messageDate(lastAttemptAt)));
   if (action === 'delayed') fields.push(field('Will-Retry-Until', messageDate(retryUntil)));
   return fields;
 }
 
-/** `rfc822;anna+2Blists@example.test` is `rfc822; anna+lists@example.test`. RFC 3464 §2.3.1 */
-function originalRecipient(orcpt: string): string {
+/** `rfc822;anna+2Blists@example.test` is `rfc822; anna+lists@example.test`. RFC 3464 §2.3.1, RFC 6533 §3 */
+function originalRecipient(orcpt: string, form: Form): string {
   const semicolon = orcpt.indexOf(';');
   const type = semicolon < 0 ? 'rfc822' : orcpt.slice(0, semicolon).trim();
   const given = orcpt.slice(semicolon + 1).trim();
+  if (type.toLowerCase() === 'utf-8') return form.text(`utf-8; ${form.utf8(given)}`, 900);
   const address = decodeXtext(given) ?? given;
-  const typed = typedAddress(address);
-  return headerText(typed.startsWith('utf-8;') ? typed : `${type}; ${address}`, 900);
+  return form.text(isAsciiText(address) ? `${type}; ${address}` : form.address(address), 900);
+}
+
+/** What isn't an address is given as it came (RFC 6533 §3). */
+function utf8Address(given: string): string {
+  const address = decodeUnitext(given);
+  return address !== undefined && isMailbox(address) ? address : given;
 }
 
 /** The reply's own status code where it has one that fits what happened, else the class alone. RFC 3464 §2.3.4 */
@@ -70,10 +110,10 @@ function hostOf(remote: string): string {
 }
 
 /** The reply in full; `smtp` where a next hop said it, a type of our own where we did. RFC 3464 §2.3.6 */
-function diagnostic(reply: StoredReply): string {
+function diagnostic(reply: StoredReply, form: Form): string {
   const type = reply.remote === undefined ? 'x-postrider' : 'smtp';
   const text = reply.text.replace(/\s+/g, ' ');
-  return headerText(`${type}; ${replyLine({ ...reply, text })}`, 900);
+  return form.text(`${type}; ${replyLine({ ...reply, text })}`, 900);
 }
 
 /** `550 5.1.1 No such mailbox here`. */

@@ -1,4 +1,4 @@
-/** RFC 6531, RFC 6532 and RFC 6533: addresses and headers in UTF-8, from a client, to a next hop, and in reports. */
+/** RFC 6531 and RFC 6532: addresses and headers in UTF-8, from a client and to a next hop. */
 import { isAscii } from 'node:buffer';
 import { afterEach, describe, expect, it } from 'vitest';
 import { waitFor } from '../support/wait.ts';
@@ -165,22 +165,5 @@ describe('RFC 6531 §3.2 to §3.4: to a next hop', () => {
     await send(relay, 'MAIL FROM:<anna@sender.test> SMTPUTF8', [rcpt], content);
     expect(relay.ended[0]).toMatchObject({ outcome: 'bounced', reply: { enhanced } });
     expect(relay.peer.lines).toEqual(['EHLO mx.ours.test']);
-  });
-});
-
-describe('RFC 6533: in reports', () => {
-  it('§3: addresses are of type utf-8, in ASCII; the report itself needs SMTPUTF8 for its recipient alone', async () => {
-    const relay = await startRelay({
-      peer: { answers: { EHLO: WITH_UTF8, RCPT: '550 5.1.1 no such user' } },
-      inbox: { answers: { EHLO: WITH_UTF8 } },
-    });
-    await send(relay, 'MAIL FROM:<jörg@sender.test> SMTPUTF8', [
-      'RCPT TO:<bøb@peer.test> ORCPT=utf-8;bøb@elsewhere.test',
-    ]);
-    await waitFor('the bounce', () => relay.inbox.contents.length > 0);
-    expect(relay.inbox.lines).toContain('RCPT TO:<jörg@sender.test> NOTIFY=NEVER');
-    const text = relay.inbox.contents[0]!.toString();
-    expect(text).toContain('Final-Recipient: utf-8; b\\x{F8}b@peer.test');
-    expect(text).toContain('Original-Recipient: utf-8; b\\x{F8}b@elsewhere.test');
   });
 });

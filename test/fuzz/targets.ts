@@ -19,7 +19,7 @@ import { parseProxyHeader } from '../../mta/listen/proxy-header.ts';
 import { convert } from '../../mta/mime/convert.ts';
 import { HeaderCompletion } from '../../mta/submission.ts';
 import { scanHeader } from '../../mta/trace.ts';
-import { decodeXtext } from '../../mta/xtext.ts';
+import { decodeUnitext, decodeXtext } from '../../mta/xtext.ts';
 
 export interface Target {
   readonly corpus: readonly string[];
@@ -70,6 +70,7 @@ const MIME_WORDS = [
   ],
   ...[
     'Content-Type: message/rfc822\r\n\r\n',
+    'Content-Type: message/global\r\n\r\n',
     'Content-Transfer-Encoding: ',
     'base64\r\n',
     'quoted-printable\r\n',
@@ -128,12 +129,14 @@ export const targets: Readonly<Record<string, Target>> = {
     },
   },
   xtext: {
-    corpus: ['a+2Bb', '+', '+4'],
-    words: ['+', '+0A', '='],
+    corpus: ['a+2Bb', '+', '+4', 'b\\x{F8}', '\\x{10FFFF}'],
+    words: ['+', '+0A', '=', '\\x{', '}', '\\'],
     run(bytes) {
       const text = bytes.toString('latin1');
       const decoded = decodeXtext(text);
       if (decoded !== undefined) assert(decoded.length <= text.length);
+      const address = decodeUnitext(text);
+      if (address !== undefined) assert(address.length <= text.length);
     },
   },
   data: {
@@ -217,7 +220,7 @@ export const targets: Readonly<Record<string, Target>> = {
     words: MIME_WORDS,
     async run(bytes) {
       const stream = () => Readable.from(pieces(bytes), { objectMode: false });
-      for (const target of ['7bit', '8bit'] as const) {
+      for (const target of ['7bit', '8bit', 'utf8'] as const) {
         const converted = await convert({ size: bytes.length, bytes: undefined, stream }, target).catch(
           (error: unknown) => {
             if (!(error instanceof SmtpError)) throw error;
