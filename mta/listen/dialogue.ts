@@ -5,12 +5,13 @@
  */
 import type { Recipient } from '../envelope.ts';
 import { SmtpError, smtpError } from '../errors.ts';
+import { Authentication, LONGEST_AUTH_LINE } from './authentication.ts';
 import type { DialogueClient } from './dialogue-client.ts';
 import { parseMailParameters, parseRcptParameters } from './parameters.ts';
 import { isInternational, isMailbox, parsePath } from './path.ts';
 import { ChunkReception, Reception } from './reception.ts';
 import { multiline, reply } from './reply.ts';
-import { MECHANISMS, type SaslExchange, type SaslStep, startSasl } from './sasl.ts';
+import { MECHANISMS } from './sasl.ts';
 import type { Acceptor, ContentSink, Mail } from './types.ts';
 
 /** What to send, and what the next input is. A string: send it, a command follows. */
@@ -19,9 +20,6 @@ export type Answer =
   | { readonly next: 'close' | 'startTls' | 'response'; readonly reply: string }
   | { readonly next: 'content'; readonly reply: string; readonly reception: Reception }
   | Promise<string>;
-
-/** Longest line of an authentication exchange, in octets without CRLF (RFC 4954 §4). */
-export const LONGEST_AUTH_LINE = 12_288;
 
 // RFC 5321 §4.5.3.1.4, without CRLF; SIZE adds 26 octets (RFC 1870 §3), BODY 17 (RFC 6152 §2), AUTH 500 (RFC 4954 §3),
 // SMTPUTF8 10 (RFC 6531 §3.1), RET 9 and ENVID 107, NOTIFY 36 and ORCPT 507 (RFC 3461 §5.4, and the keywords).
@@ -36,7 +34,6 @@ const SENDER_OK = reply(250, '2.1.0', 'Sender ok');
 const RECIPIENT_OK = reply(250, '2.1.5', 'Recipient ok');
 const START_CONTENT = reply(354, undefined, 'End data with <CR><LF>.<CR><LF>');
 const START_TLS = reply(220, '2.0.0', 'Ready to start TLS');
-const AUTHENTICATED = reply(235, '2.7.0', 'Authentication successful');
 const CANNOT_VERIFY = reply(252, '2.0.0', 'Cannot verify, but will take mail and try to deliver it');
 const HELP = reply(
   214,
@@ -68,19 +65,19 @@ export class Dialogue {
   /** The transaction in progress, where MAIL has been accepted. */
   mail: Mail | undefined;
   readonly #acceptor: Acceptor;
+  readonly #authentication: Authentication;
   readonly #hostname: () => string;
   #recipients: Recipient[] = [];
   /** Content that comes by BDAT, from its first chunk on. */
   #chunks: ChunkReception | undefined;
-  #exchange: SaslExchange | undefined;
   #transactions = 0;
   #idleCommands = 0;
   #errors = 0;
-  #authFailures = 0;
 
   constructor(client: DialogueClient, acceptor: Acceptor, hostname: () => string) {
     this.client = client;
     this.#acceptor = acceptor;
+    this.#authentication = new Authentication(client, acceptor);
     this.#hostname = hostname;
   }
 
@@ -99,10 +96,7 @@ export class Dialogue {
 
   /** Answers a line of the AUTH exchange that `next: 'response'` asked for. */
   response(line: string): Answer {
-    const exchange = this.#exchange!;
-    this.#exchange = undefined;
-    if (line.length > LONGEST_AUTH_LINE) throw smtpError('authLineTooLong');
-    return this.#authenticate(exchange(line), exchange);
+    return this.#authentication.response(line);
   }
 
   /** Counts a reply of 4yz or 5yz to a command, the final dot, or an AUTH exchange. */
@@ -260,34 +254,9 @@ export class Dialogue {
   }
 
   auth(args: string): Answer {
-    const { client } = this;
-    if (!client.listener.auth.offered) throw smtpError('notImplemented');
-    if (client.helo === undefined) throw smtpError('badSequence', { detail: 'send EHLO first' });
-    // RFC 4954 §4: once per session, never in a transaction
-    if (client.user !== undefined) throw smtpError('badSequence', { detail: 'already authenticated' });
+    // RFC 4954 §4: never in a transaction
     if (this.mail !== undefined) throw smtpError('badSequence', { detail: 'a transaction is in progress' });
-    if (client.tls === undefined && !client.listener.auth.allowWithoutTls) throw smtpError('authTooWeak');
-    const [mechanism = '', initial, ...more] = args.split(' ');
-    if (mechanism === '' || initial === '' || more.length > 0) throw smtpError('badArguments');
-    const { step, exchange } = startSasl(mechanism.toUpperCase(), initial);
-    return this.#authenticate(step, exchange);
-  }
-
-  #authenticate(step: SaslStep, exchange: SaslExchange): Answer {
-    if ('challenge' in step) {
-      this.#exchange = exchange;
-      return { next: 'response', reply: `334 ${step.challenge}\r\n` };
-    }
-    return this.#acceptor.authenticate(this.client, step.username, step.password).then(
-      (user) => {
-        this.client.user = user;
-        return AUTHENTICATED;
-      },
-      (error: unknown) => {
-        this.#authFailures += 1;
-        throw error instanceof SmtpError ? error : smtpError('authTemporary', { cause: error });
-      },
-    );
+    return this.#authentication.start(args);
   }
 
   get #tlsMissing(): boolean {
@@ -318,7 +287,7 @@ export class Dialogue {
   #refuseAbuse(): void {
     const { limits } = this.client.listener;
     if (this.#errors >= limits.errorsPerSession) throw smtpError('tooManyErrors');
-    if (this.#authFailures >= limits.authFailuresPerSession) throw smtpError('tooManyErrors');
+    if (this.#authentication.failures >= limits.authFailuresPerSession) throw smtpError('tooManyErrors');
   }
 
   #countIdle(): void {
