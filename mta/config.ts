@@ -64,8 +64,11 @@ export type Limits = z.infer<typeof limitsSchema>;
 
 export const listenerSchema = z.strictObject({
   name: z.string().min(1),
-  /** `smtp` takes mail for our domains from anyone; `submission` takes mail from authenticated users (RFC 6409). */
-  role: z.enum(['smtp', 'submission']),
+  /**
+   * `smtp` takes mail for our domains from anyone; `submission` takes mail from authenticated users (RFC 6409); `odmr`
+   * takes none, and gives authenticated users what waits for their domains (RFC 2645).
+   */
+  role: z.enum(['smtp', 'submission', 'odmr']),
   address: z.union([z.ipv4(), z.ipv6()]),
   port,
   tls: z.strictObject({
@@ -119,9 +122,25 @@ export const tlsPolicySchema = z.strictObject({
 });
 export type TlsPolicy = z.infer<typeof tlsPolicySchema>;
 
+/** Mail that waits until its owner asks for it. */
+const holdSchema = z.strictObject({
+  type: z.literal('hold'),
+  /** How long it waits, from its arrival. */
+  maxAgeSeconds: seconds,
+  /** Client networks that may start its delivery by ETRN (RFC 1985). */
+  etrnFrom: z.array(cidr),
+  /** Users who may do so too, and who may fetch it by ATRN (RFC 2645). */
+  users: z.array(z.string()),
+  /** Where ETRN sends it; the domain's MX hosts that are preferred to us where empty. */
+  hosts: z.array(hostPort),
+  tls: z.string().optional(),
+});
+export type Hold = z.infer<typeof holdSchema>;
+
 const target = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('lmtp'), hosts: z.array(hostPort).min(1), tls: z.string().optional() }),
   z.strictObject({ type: z.literal('smtp'), hosts: z.array(hostPort).min(1), tls: z.string().optional() }),
+  holdSchema,
 ]);
 
 export const domainSchema = z.strictObject({

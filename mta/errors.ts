@@ -96,6 +96,14 @@ const replies = {
   insufficientStorage: [452, '4.3.1', 'Insufficient system storage', 'us'],
   localError: [451, '4.3.0', 'Local error, try again later', 'us'],
   leaseLost: [451, '4.3.0', 'This server lost its place in the queue, try again', 'us'],
+  // RFC 1985 §5.1
+  etrnUnable: [458, '4.3.0', 'Unable to queue messages for node', 'us'],
+  etrnNotAllowed: [459, '4.7.1', 'Node not allowed', 'client'],
+  // RFC 2645 §7
+  atrnRefused: [450, '4.7.1', 'ATRN request refused', 'client'],
+  atrnUnable: [451, '4.3.0', 'Unable to process ATRN request now', 'us'],
+  noMailWaiting: [453, '4.2.0', 'You have no mail', 'client'],
+  heldForPickUp: [450, '4.4.7', 'Waits for its owner to fetch it', 'config'],
   // What we say of a next hop that said nothing itself
   connectionFailed: [451, '4.4.1', 'No answer from host', 'nextHop'],
   connectionLost: [451, '4.4.2', 'Connection lost', 'nextHop'],
@@ -140,6 +148,11 @@ export function smtpError(
     blame,
     ...rest,
   });
+}
+
+/** What isn't an `SmtpError` is a failure of our own. */
+export function asSmtpError(error: unknown): SmtpError {
+  return error instanceof SmtpError ? error : smtpError('localError', { cause: error });
 }
 
 /** Codes of refusals outside of SMTP. Documented in `docs/errors.md`. */

@@ -12,12 +12,13 @@ import type { Clock } from './clock.ts';
 import type { MtaConfig } from './config.ts';
 import { type ContentFacts, ContentScan } from './content-scan.ts';
 import type { WorkerMetrics } from './control/metrics.ts';
-import { type OfferDeps, offer } from './deliver/offer.ts';
-import type { RecipientResult, Sessions } from './deliver/types.ts';
+import { type OfferDeps, offer, offerOn } from './deliver/offer.ts';
+import type { RecipientResult, Session, Sessions } from './deliver/types.ts';
 import type { Envelope, Recipient } from './envelope.ts';
 import { PostriderError, SmtpError, smtpError } from './errors.ts';
-import type { Acceptor, Client, ContentSink, Mail } from './listen/types.ts';
+import type { Acceptor, Client, ContentSink, Mail, PickUp } from './listen/types.ts';
 import type { MailLog } from './log/types.ts';
+import { heldUntil } from './pick-up/hold.ts';
 import { planJobs } from './plan.ts';
 import type { Policy } from './policy/policy.ts';
 import { withDomain } from './postmaster.ts';
@@ -58,6 +59,7 @@ export interface FlowDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly clockWatch: ClockWatch;
+  readonly pickUp: PickUp;
   /** Told of errors that nobody foresaw. */
   readonly onDefect: (error: unknown) => void;
 }
@@ -65,9 +67,12 @@ export interface FlowDeps {
 export class Flow implements Acceptor {
   readonly #deps: FlowDeps;
   readonly #offering: OfferDeps;
+  /** ETRN and ATRN: what waits is asked for. */
+  readonly pickUp: PickUp;
 
   constructor(deps: FlowDeps) {
     this.#deps = deps;
+    this.pickUp = deps.pickUp;
     this.#offering = { ...deps, failure: (error) => this.#failure(error) };
   }
 
@@ -161,16 +166,32 @@ export class Flow implements Acceptor {
     return `Ok: queued as ${id}`;
   }
 
-  /** One job for each destination, by today's config: when an attempt is due it is looked at again. */
+  /**
+   * One job for each destination, by today's config: when an attempt is due it is looked at again. What is held for its
+   * owner is tried by itself only when its time is up.
+   */
   #plan(envelope: Envelope, dueAt: number): Job[] {
+    const { held } = this.#deps.setup();
     const indexes = envelope.recipients.map((_, index) => index);
-    return planJobs(indexes, (index) => this.#destinationOf(envelope, index).key, { attempts: 0, dueAt });
+    const jobs = planJobs(indexes, (index) => this.#destinationOf(envelope, index).key, {
+      attempts: 0,
+      dueAt,
+    });
+    if (held.size === 0) return jobs;
+    return jobs.map((job) => {
+      const domain = held.get(job.destination);
+      return domain === undefined ? job : { ...job, dueAt: heldUntil(domain, envelope.arrivedAt) };
+    });
   }
 
   // ---- attempt ----------------------------------------------------------------------------------------------------
 
-  /** Tries the recipients of one job once, and settles with the queue what came of it. */
-  async attempt(work: Work): Promise<AttemptReport> {
+  /**
+   * Tries the recipients of one job once, and settles with the queue what came of it.
+   *
+   * @param session one that the owner of the mail has made to fetch it
+   */
+  async attempt(work: Work, session?: Session): Promise<AttemptReport> {
     const message = await this.#deps.queue.read(work.id);
     if (message === undefined) return UNTRIED;
 
@@ -180,7 +201,9 @@ export class Flow implements Acceptor {
     }
 
     const to = this.#destinationOf(message.envelope, work.job.recipients[0]!);
-    const { destination, reply, ...outcome } = await offer(message, work.job, to, this.#offering);
+    const { destination, reply, ...outcome } = await (session === undefined
+      ? offer(message, work.job, to, this.#offering)
+      : offerOn(session, message, work.job, to, this.#offering));
     // What a next hop said is recorded in any case: whether that counts is for the queue to find out.
     if (reply !== undefined && !this.#deps.queue.owns(message.id)) return UNTRIED;
     const decision = this.#decide(message, work.job, outcome.results);
@@ -215,19 +238,31 @@ export class Flow implements Acceptor {
   #decide(message: StoredMessage, job: Job, results: readonly RecipientResult[]): Decision {
     const { clock, clockWatch, random } = this.#deps;
     const { delivery } = this.#config;
-    const { from, arrivedAt } = message.envelope;
+    const { arrivedAt } = message.envelope;
+    const now = clock.now();
+    const expiry = this.#expiryOf(message, job);
+    const delay = retryDelay(delivery.retry, job.attempts + 1, random.fraction());
+    const isHeld = this.#deps.setup().held.has(job.destination);
     return decide(job, results, {
-      now: clock.now(),
+      now,
       arrivedAt,
-      expiresAt: clockWatch.trusted() ? expiryOf(delivery, { from, arrivedAt }) : undefined,
-      delay: retryDelay(delivery.retry, job.attempts + 1, random.fraction()),
+      expiresAt: clockWatch.trusted() ? expiry : undefined,
+      // Until its owner asks again.
+      delay: isHeld ? Math.max(delay, expiry - now) : delay,
       warnAfter: delivery.delayWarningSeconds * 1000,
     });
   }
 
+  #expiryOf({ envelope }: StoredMessage, job: Job): number {
+    const held = this.#deps.setup().held.get(job.destination);
+    return held === undefined
+      ? expiryOf(this.#config.delivery, envelope)
+      : heldUntil(held, envelope.arrivedAt);
+  }
+
   /** Stores a decision together with the report that it calls for, and logs it when that is on stable storage. */
   async #record(message: StoredMessage, job: Job, decision: Decision, seen: Seen): Promise<Settled> {
-    const report = await this.#report(message, decision, seen);
+    const report = await this.#report(message, job, decision, seen);
     const tell = teller(this.#deps, message, job, decision, seen);
     const { ended, deferred } = decision;
     return this.#settle(message.id, { ended, deferred, ...(report === undefined ? {} : { report }) }, tell);
@@ -250,21 +285,25 @@ export class Flow implements Acceptor {
   }
 
   /** What the sender is to hear of an attempt, if anything. */
-  async #report(message: StoredMessage, decision: Decision, seen: Seen): Promise<NewMessage | undefined> {
+  async #report(
+    message: StoredMessage,
+    job: Job,
+    decision: Decision,
+    seen: Seen,
+  ): Promise<NewMessage | undefined> {
     const { clock, random, metrics, onDefect } = this.#deps;
     const { id, envelope } = message;
     const now = clock.now();
     const answered = { isStore: seen.hop?.protocol === 'lmtp', notifies: seen.notifies === true };
     const recipients = toReport(envelope, decision, answered, now);
     if (recipients.length === 0) return undefined;
-    const { fleet, delivery } = this.#config;
-    const { hostname, postmaster } = fleet;
+    const { hostname, postmaster } = this.#config.fleet;
     // What ends must end, whether or not it can be read: a report without its original is better than none.
     const original = await readOriginal(message.content).catch((error: unknown): Original => {
       onDefect(error);
       return { bytes: Buffer.alloc(0), complete: false };
     });
-    const retryUntil = expiryOf(delivery, envelope);
+    const retryUntil = this.#expiryOf(message, job);
     const report = buildReport({
       ...{ id, envelope, original, recipients, hostname, postmaster, now, random, retryUntil },
     });

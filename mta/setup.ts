@@ -5,6 +5,7 @@
 import { CONFIG_VERSION, type MtaConfig, mtaConfigSchema } from './config.ts';
 import { PostriderError } from './errors.ts';
 import { tlsMaterial } from './listen/tls-material.ts';
+import { compileHeld, type HeldDomains } from './pick-up/hold.ts';
 import { compilePolicy, type Policy } from './policy/policy.ts';
 import type { Verifier } from './policy/verifier.ts';
 import { compileRoutes, type Routes } from './route/destination.ts';
@@ -14,6 +15,7 @@ export interface Setup {
   readonly config: MtaConfig;
   readonly policy: Policy;
   readonly routes: Routes;
+  readonly held: HeldDomains;
 }
 
 /** Throws `PostriderError` ConfigInvalid or ConfigVersionUnsupported; the message names the fields at fault. */
@@ -40,7 +42,12 @@ export function parseConfig(document: unknown): MtaConfig {
 
 /** @param verifier outlives configs, so that who has just logged in need not be checked again after a reload */
 export function createSetup(config: MtaConfig, verifier: Verifier): Setup {
-  return { config, policy: compilePolicy(config, verifier), routes: compileRoutes(config) };
+  return {
+    config,
+    policy: compilePolicy(config, verifier),
+    routes: compileRoutes(config),
+    held: compileHeld(config),
+  };
 }
 
 /** Throws `PostriderError` where the config can't be put to use: a broken certificate, a name that nothing has. */

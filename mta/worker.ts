@@ -21,6 +21,7 @@ import { Listeners } from './listeners.ts';
 import type { LogDestination } from './log/destination.ts';
 import { type OpenMailLog, openMailLog } from './log/open.ts';
 import { createMoving, type Moving } from './moving.ts';
+import { reholdChanged, WorkerPickUp } from './pick-up/pick-up.ts';
 import { createVerifier } from './policy/verifier.ts';
 import { nodeDisk } from './queue/disk.ts';
 import { type LaneQueue, openQueue } from './queue/queue.ts';
@@ -89,6 +90,14 @@ export function createWorker(
     trim: (key, most) => parts?.sessions.trim(key, most),
   });
   const onDefect = (error: unknown) => logger.error({ err: error }, 'defect');
+  const pickUp = new WorkerPickUp({
+    held: () => loaded.setup.held,
+    place: () => loaded.place,
+    calls: supervisor,
+    delivery: () => loaded.setup.config.delivery,
+    hostname: () => heloName(loaded.setup.config, loaded.place.member),
+    ...{ clock, random: systemRandom, log: logger, onDefect },
+  });
 
   function compile(config: MtaConfig, place: Place): Loaded {
     const resolver = systemResolver(config.resolver, clock, systemRandom);
@@ -144,6 +153,7 @@ export function createWorker(
       clock,
       random: systemRandom,
       clockWatch,
+      pickUp: pickUp.requests,
       onDefect,
     });
     const scheduler = new Scheduler({
@@ -200,13 +210,14 @@ export function createWorker(
   async function load(config: MtaConfig, place: Place): Promise<void> {
     const before = loaded;
     try {
-      const { listeners, scheduler, log } = running();
+      const { listeners, scheduler, log, queue } = running();
       loaded = compile(config, place);
       const changeLog = await log.prepare(config.log);
       if (!leaving) await listeners.load(config, 1 / place.workers);
       changeLog();
       logger.level = config.log.level;
       await wakeRerouted(scheduler, before.setup, loaded.setup);
+      await reholdChanged(before.setup.held, loaded.setup.held, { queue, scheduler, clock });
     } catch (error) {
       metrics.configRefused();
       loaded = before;
@@ -235,6 +246,10 @@ export function createWorker(
   }
 
   return {
+    ...pickUp.holder(() => {
+      const { queue, scheduler, flow } = running();
+      return { queue, scheduler, attempt: (work, session) => flow.attempt(work, session) };
+    }),
     async start(config, place) {
       loaded = compile(config, place);
       const { listeners, operations, sessions, moving, queue } = await open().then((opened) => {

@@ -3,7 +3,7 @@
  * deadline, garbage, a reply that nobody asked for) fails it once and for good: the socket is destroyed, and whoever
  * waits gets the error.
  */
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../clock.ts';
 import { SmtpError, smtpError } from '../errors.ts';
 import { Deadline } from './deadline.ts';
@@ -17,7 +17,7 @@ const NON_ASCII = /[^\u0000-\u007f]/;
 const QUIT_SECONDS = 5;
 
 export class Dialogue {
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #clock: Clock;
   readonly #remote: string;
   readonly #reader = new ReplyReader();
@@ -34,7 +34,7 @@ export class Dialogue {
   /** Resolves when the connection is closed on both sides, or given up. */
   readonly closed: Promise<void>;
 
-  constructor(socket: Socket, clock: Clock, remote: string) {
+  constructor(socket: Duplex, clock: Clock, remote: string) {
     this.#socket = socket;
     this.#clock = clock;
     this.#remote = remote;

@@ -21,7 +21,8 @@ export interface HandshakeOptions {
   readonly hostname: string;
   readonly timeouts: Delivery['timeouts'];
   readonly clock: Clock;
-  readonly secureContext: SecureContext;
+  /** Absent where there will be no TLS. */
+  readonly secureContext?: SecureContext;
   /** Go on in clear text although STARTTLS is offered: after a handshake that failed. */
   readonly clear: boolean;
 }
@@ -158,7 +159,7 @@ function nodemailerOptions(raw: Socket, options: HandshakeOptions): SMTPConnecti
     ignoreTLS: clear || mode === 'none',
     requireTLS: !clear && needsTls(hop),
     tls: {
-      secureContext: options.secureContext,
+      ...(options.secureContext === undefined ? {} : { secureContext: options.secureContext }),
       rejectUnauthorized: mode === 'verified',
       ...(isIP(hop.host) === 0 ? { servername: hop.host } : {}),
     },

@@ -79,6 +79,21 @@ export async function offer(
   return { ...unanswered(job, failure, down ? 'unreachable' : tried), hop: last };
 }
 
+/** A transaction on a session that is at hand, whose owner ends it: what fails there says nothing of the destination. */
+export async function offerOn(
+  session: Session,
+  message: StoredMessage,
+  job: Job,
+  destination: Destination,
+  { queue, failure }: OfferDeps,
+): Promise<Outcome> {
+  try {
+    return await transact(session, destination, message, job, queue);
+  } catch (error) {
+    return { ...unanswered(job, failure(error), 'untried'), hop: session.hop };
+  }
+}
+
 /** One transaction with one host: on a connection that was kept, or on a new one where that is found to be dead. */
 async function converse(
   first: Session,

@@ -3,8 +3,9 @@
  * what comes next. Knows nothing of sockets. Refusals are `SmtpError`s that it throws, for the session to send; the
  * acceptor's are passed on as they are. One that closes ends the session.
  */
+import type { Duplex } from 'node:stream';
 import type { Recipient } from '../envelope.ts';
-import { SmtpError, smtpError } from '../errors.ts';
+import { asSmtpError, smtpError } from '../errors.ts';
 import { Authentication, LONGEST_AUTH_LINE } from './authentication.ts';
 import type { DialogueClient } from './dialogue-client.ts';
 import { parseMailParameters, parseRcptParameters } from './parameters.ts';
@@ -19,7 +20,13 @@ export type Answer =
   | string
   | { readonly next: 'close' | 'startTls' | 'response'; readonly reply: string }
   | { readonly next: 'content'; readonly reply: string; readonly reception: Reception }
-  | Promise<string>;
+  | Promise<string | Turned>;
+
+/** RFC 2645 §5.3: after the reply we are the client on this connection. */
+export interface Turned {
+  readonly reply: string;
+  readonly turn: (socket: Duplex) => void;
+}
 
 // RFC 5321 §4.5.3.1.4, without CRLF; SIZE adds 26 octets (RFC 1870 §3), BODY 17 (RFC 6152 §2), AUTH 500 (RFC 4954 §3),
 // SMTPUTF8 10 (RFC 6531 §3.1), RET 9 and ENVID 107, NOTIFY 36 and ORCPT 507 (RFC 3461 §5.4, and the keywords).
@@ -33,6 +40,7 @@ const OK = reply(250, '2.0.0', 'Ok');
 const SENDER_OK = reply(250, '2.1.0', 'Sender ok');
 const RECIPIENT_OK = reply(250, '2.1.5', 'Recipient ok');
 const START_CONTENT = reply(354, undefined, 'End data with <CR><LF>.<CR><LF>');
+const TURNING = reply(250, '2.0.0', 'OK now reversing the connection');
 const START_TLS = reply(220, '2.0.0', 'Ready to start TLS');
 const CANNOT_VERIFY = reply(252, '2.0.0', 'Cannot verify, but will take mail and try to deliver it');
 const HELP = reply(
@@ -56,6 +64,8 @@ const HTTP = new Set([
 ]);
 // RFC 3207 §4 has all but these refused until TLS is on; the others of this list reveal and change nothing.
 const BEFORE_TLS = new Set(['HELO', 'EHLO', 'NOOP', 'RSET', 'HELP', 'STARTTLS', 'QUIT']);
+/** RFC 2645 §5.4: there is nothing else to do on that port. */
+const ON_ODMR = new Set(['EHLO', 'HELO', 'AUTH', 'ATRN', 'STARTTLS', 'NOOP', 'RSET', 'HELP', 'QUIT']);
 /** RFC 3030 §2 */
 const CHUNK = /^(\d{1,15})(?: (LAST))?$/i;
 const SPECIALS_OR_SPACE = /[^\x21-\x7e]|[()<>@,;"\\]/;
@@ -91,6 +101,7 @@ export class Dialogue {
     const handler = VERBS.get(verb);
     if (handler === undefined) throw smtpError('syntax', { closes: HTTP.has(verb) });
     if (this.#tlsMissing && !BEFORE_TLS.has(verb) && verb !== 'BDAT') throw smtpError('tlsRequired');
+    if (this.client.listener.role === 'odmr' && !ON_ODMR.has(verb)) throw smtpError('notImplemented');
     return handler(this, args);
   }
 
@@ -205,7 +216,7 @@ export class Dialogue {
       this.#chunks ??= new ChunkReception(this.#content(), limits, this.mail?.bodyType === 'BINARYMIME');
       return this.#chunks;
     } catch (error) {
-      const why = error instanceof SmtpError ? error : smtpError('localError', { cause: error });
+      const why = asSmtpError(error);
       if (why.closes) throw why;
       return ChunkReception.refusing(why, limits);
     }
@@ -241,6 +252,26 @@ export class Dialogue {
     throw smtpError('notImplemented');
   }
 
+  etrn(args: string): Answer {
+    const { client } = this;
+    if (client.listener.role === 'odmr') throw smtpError('notImplemented');
+    if (client.helo === undefined) throw smtpError('badSequence', { detail: 'send EHLO first' });
+    // RFC 1985 §5
+    if (this.mail !== undefined) throw smtpError('badSequence', { detail: 'a transaction is in progress' });
+    if (args === '') throw smtpError('badArguments', { detail: 'ETRN domain' });
+    this.#countIdle();
+    return this.#acceptor.pickUp.etrn(client, args).then(([code, text]) => reply(code, '2.0.0', text));
+  }
+
+  atrn(args: string): Answer {
+    const { client } = this;
+    if (client.listener.role !== 'odmr') throw smtpError('notImplemented');
+    if (client.helo === undefined) throw smtpError('badSequence', { detail: 'send EHLO first' });
+    this.#countIdle();
+    const domains = args === '' ? [] : args.split(',');
+    return this.#acceptor.pickUp.atrn(client, domains).then((turn) => ({ reply: TURNING, turn }));
+  }
+
   quit(args: string): Answer {
     if (args !== '') throw smtpError('badArguments');
     return { next: 'close', reply: reply(221, '2.0.0', `${this.#hostname()} closing connection`) };
@@ -264,7 +295,11 @@ export class Dialogue {
   }
 
   #extensions(): string[] {
-    const { listener, tls, user } = this.client;
+    const { listener } = this.client;
+    if (listener.role === 'odmr') {
+      // RFC 2645 §5.1.1
+      return [...this.#securityExtensions(), 'ENHANCEDSTATUSCODES', 'ATRN'];
+    }
     const lines = [
       'PIPELINING',
       `SIZE ${listener.limits.messageSize}`,
@@ -275,7 +310,13 @@ export class Dialogue {
       'BINARYMIME',
       'SMTPUTF8',
     ];
-    if (listener.tls.mode === 'starttls' && tls === undefined) lines.push('STARTTLS');
+    if (this.#acceptor.pickUp.offersEtrn(this.client)) lines.push('ETRN');
+    return [...lines, ...this.#securityExtensions()];
+  }
+
+  #securityExtensions(): string[] {
+    const { listener, tls, user } = this.client;
+    const lines = listener.tls.mode === 'starttls' && tls === undefined ? ['STARTTLS'] : [];
     const mayAuthenticate = listener.auth.offered && user === undefined;
     if (mayAuthenticate && (tls !== undefined || listener.auth.allowWithoutTls)) {
       lines.push(`AUTH ${Object.keys(MECHANISMS).join(' ')}`);
@@ -320,6 +361,8 @@ const VERBS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['VRFY', (dialogue, args) => dialogue.vrfy(args)],
   ['EXPN', (dialogue) => dialogue.expn()],
   ['HELP', (dialogue) => dialogue.idle(HELP)],
+  ['ATRN', (dialogue, args) => dialogue.atrn(args)],
+  ['ETRN', (dialogue, args) => dialogue.etrn(args)],
   ['STARTTLS', (dialogue, args) => dialogue.startTls(args)],
   ['AUTH', (dialogue, args) => dialogue.auth(args)],
 ]);

@@ -18,8 +18,8 @@ import { networkList } from '../route/egress.ts';
 import { Connections, shareOf } from './connections.ts';
 import { DialogueClient } from './dialogue-client.ts';
 import { readProxyHeader } from './read-proxy-header.ts';
-import { describeTls, Session, type SessionDeps } from './session.ts';
-import { type TlsMaterial, tlsMaterial } from './tls-material.ts';
+import { Session, type SessionDeps } from './session.ts';
+import { describeTls, type TlsMaterial, tlsMaterial } from './tls-material.ts';
 import type { Acceptor } from './types.ts';
 
 /** What a listener is run by and may be reloaded with. */

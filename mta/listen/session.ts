@@ -9,15 +9,17 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../clock.ts';
-import { SmtpError, smtpError } from '../errors.ts';
+import { asSmtpError, type SmtpError, smtpError } from '../errors.ts';
 import type { MailLog } from '../log/types.ts';
 import { LONGEST_AUTH_LINE } from './authentication.ts';
+import { LOGGED, pathIn, verbOf } from './command-line.ts';
 import { Deadlines, type Expiry } from './deadlines.ts';
-import { type Answer, Dialogue } from './dialogue.ts';
+import { type Answer, Dialogue, type Turned } from './dialogue.ts';
 import type { DialogueClient } from './dialogue-client.ts';
 import { BARE, Input, type Line, TOO_LONG } from './input.ts';
 import type { Reception } from './reception.ts';
 import { refusal, reply } from './reply.ts';
+import { describeTls } from './tls-material.ts';
 import type { Acceptor } from './types.ts';
 
 export interface SessionDeps {
@@ -33,9 +35,8 @@ export interface SessionDeps {
 
 // How long a client may take to read the last reply and close its side.
 const LINGER_MS = 5_000;
-const LOGGED = new Set(['MAIL', 'RCPT', 'DATA', 'BDAT', 'AUTH']);
 
-type Doing = 'commands' | 'response' | 'content' | 'answering' | 'handshake' | 'closing';
+type Doing = 'commands' | 'response' | 'content' | 'answering' | 'handshake' | 'turned' | 'closing';
 
 export class Session {
   readonly #deps: SessionDeps;
@@ -223,13 +224,16 @@ export class Session {
     );
   }
 
-  #answerLater(answer: Promise<string>, verb: string): void {
+  #answerLater(answer: Promise<string | Turned>, verb: string): void {
     this.#doing = 'answering';
     this.#deadlines.pause();
     this.#flush();
     if (this.#input.pending || verb === 'AUTH') this.#socket.pause();
     void answer.then(
-      (text) => this.#answered(() => this.#send(text), true),
+      (given) => {
+        if (typeof given === 'string') this.#answered(() => this.#send(given), true);
+        else this.#turn(given);
+      },
       (error: unknown) => this.#answered(() => this.#refuse(error, verb), false),
     );
   }
@@ -256,13 +260,32 @@ export class Session {
     if (this.#doing !== 'answering' && this.#socket.isPaused() && this.#writable) this.#socket.resume();
   }
 
+  /** What listened for commands does no more. */
+  #leaveSocket(): Socket {
+    for (const event of ['data', 'drain', 'end']) this.#socket.removeAllListeners(event);
+    return this.#socket;
+  }
+
+  /** The connection is another's from now on, until it is closed. */
+  #turn({ reply: text, turn }: Turned): void {
+    if (this.#doing !== 'answering') return;
+    if (this.#input.pending) {
+      const early = smtpError('badSequence', { detail: 'wait for the reply to ATRN' });
+      this.#answered(() => this.#refuse(early, 'ATRN'), false);
+      return;
+    }
+    this.#deadlines.cancel();
+    this.#flush(text);
+    this.#doing = 'turned';
+    const socket = this.#leaveSocket();
+    socket.resume();
+    turn(socket);
+  }
+
   #startTls(ready: string): void {
-    const plain = this.#socket;
     this.#flush(ready);
     this.#doing = 'handshake';
-    plain.removeAllListeners('data');
-    plain.removeAllListeners('drain');
-    plain.removeAllListeners('end');
+    const plain = this.#leaveSocket();
     plain.pause();
     // Whatever was sent along with STARTTLS came in clear text, from anyone (RFC 3207 §4.2).
     this.#input.clear();
@@ -374,22 +397,4 @@ export class Session {
     if (this.#doing === 'handshake' || !this.#writable) this.#socket.destroy();
     else this.#fail(smtpError(why));
   }
-}
-
-/** `TLSv1.3 TLS_AES_256_GCM_SHA384`, with the cipher's name as IANA has it. */
-export function describeTls(socket: TLSSocket): string {
-  return `${socket.getProtocol()} ${socket.getCipher().standardName}`;
-}
-
-function asSmtpError(error: unknown): SmtpError {
-  return error instanceof SmtpError ? error : smtpError('localError', { cause: error });
-}
-
-function verbOf(line: Line): string {
-  return typeof line === 'string' ? line.slice(0, 4).toUpperCase() : '';
-}
-
-/** What stands in brackets in a refused command: it may not be an address at all. */
-function pathIn(line: Line | undefined): string | undefined {
-  return typeof line === 'string' ? /<(.*)>/.exec(line)?.[1] : undefined;
 }

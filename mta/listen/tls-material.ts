@@ -1,6 +1,6 @@
 /** Certificate and key of a listener, as its config names them. Fails with `CertificateInvalid`. */
 import { X509Certificate } from 'node:crypto';
-import { createSecureContext } from 'node:tls';
+import { createSecureContext, type TLSSocket } from 'node:tls';
 import type { Listener } from '../config.ts';
 import { PostriderError } from '../errors.ts';
 
@@ -39,4 +39,9 @@ export function tlsMaterial(
     });
   }
   return material;
+}
+
+/** `TLSv1.3 TLS_AES_256_GCM_SHA384`, with the cipher's name as IANA has it. */
+export function describeTls(socket: TLSSocket): string {
+  return `${socket.getProtocol()} ${socket.getCipher().standardName}`;
 }

@@ -1,4 +1,5 @@
 /** What a listener asks of the flow while a client speaks: every answer is yes, or an `SmtpError` that is thrown. */
+import type { Duplex } from 'node:stream';
 import type { Listener } from '../config.ts';
 import type { Recipient } from '../envelope.ts';
 
@@ -47,6 +48,19 @@ export interface ContentSink {
   abort(): void;
 }
 
+/** What the owners of held mail ask for. */
+export interface PickUp {
+  /** Whether there is anything that this client may ask for by ETRN. */
+  offersEtrn(client: Client): boolean;
+  /** ETRN (RFC 1985): resolves with the reply's code and text once what waits is on its way. */
+  etrn(client: Client, node: string): Promise<readonly [code: number, text: string]>;
+  /**
+   * ATRN (RFC 2645): resolves where mail waits for this user, with what the connection is then given to. No domain is all
+   * that are the user's.
+   */
+  atrn(client: Client, domains: readonly string[]): Promise<(socket: Duplex) => void>;
+}
+
 /** The accepting half of the flow. Each method throws or rejects with an `SmtpError` to refuse. */
 export interface Acceptor {
   /** At connect, before the greeting. */
@@ -56,6 +70,7 @@ export interface Acceptor {
   mail(client: Client, mail: Mail): void;
   /** `mail` is the accepted MAIL, `accepted` the recipients taken so far. */
   recipient(client: Client, mail: Mail, recipient: Recipient, accepted: readonly Recipient[]): void;
+  readonly pickUp: PickUp;
   /** DATA, before 354: where storage is short this is where 452 is said. */
   content(client: Client, mail: Mail, recipients: readonly Recipient[]): ContentSink;
 }

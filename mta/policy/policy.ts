@@ -80,7 +80,7 @@ export function compilePolicy(config: MtaConfig, verifier: Verifier): Policy {
         // A user that has been removed since it logged in may do nothing more.
         if (user === undefined) throw smtpError('authRequired');
         if (!maySendAs(user, mail.from)) throw smtpError('senderNotAllowed');
-      } else if (client.listener.role === 'submission' && !inRelayNetwork(client)) {
+      } else if (client.listener.role !== 'smtp' && !inRelayNetwork(client)) {
         // RFC 6409 §4.3
         throw smtpError('authRequired');
       }
@@ -102,7 +102,7 @@ export function compilePolicy(config: MtaConfig, verifier: Verifier): Policy {
       }
       const localPart = localPartOf(recipient.address);
       if (!own.has(localPart)) throw smtpError('noSuchUser');
-      if (own.domain.target.type === 'smtp' && user === undefined && !inRelayNetwork(client)) {
+      if (BEHIND_US.has(own.domain.target.type) && user === undefined && !inRelayNetwork(client)) {
         // A server behind us takes mail from us for anywhere; some follow a route within the local part.
         if (ROUTE.test(comparable(localPart))) throw smtpError('relayDenied');
       }
@@ -114,6 +114,9 @@ export function compilePolicy(config: MtaConfig, verifier: Verifier): Policy {
     domainFor: (address) => ownDomain(address)?.domain,
   };
 }
+
+/** Targets that are servers which may relay for us. */
+const BEHIND_US: ReadonlySet<string> = new Set(['smtp', 'hold']);
 
 /** `anna%elsewhere.test`, `elsewhere.test!anna`, `"anna@elsewhere.test"`. */
 const ROUTE = /[@%!]/;

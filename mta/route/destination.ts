@@ -84,7 +84,8 @@ export function compileRoutes(config: MtaConfig): Routes {
   };
 }
 
-function domainDestination(domain: Domain): Destination {
+/** Of a domain of ours. */
+export function domainDestination(domain: Domain): Destination {
   return { kind: 'domain', key: `domain:${normalizeDomain(domain.domain)}`, domain };
 }
 

@@ -5,7 +5,7 @@
  */
 import { isIP } from 'node:net';
 import type { MtaConfig, Relay, TlsPolicy } from '../config.ts';
-import { smtpError } from '../errors.ts';
+import { SmtpError, smtpError } from '../errors.ts';
 import type { Random } from '../random.ts';
 import { type AddressFamily, type HostAddresses, lookupAddresses } from './addresses.ts';
 import { compileEgress, type EgressCheck } from './egress.ts';
@@ -148,17 +148,28 @@ async function targetHops(
   context: HopContext,
 ): Promise<NextHop[]> {
   const { target } = domain;
+  if (target.type === 'hold' && target.hosts.length === 0) return ownersHops(domain.domain, context);
   const tls = context.policies.named(target.tls);
   const addresses = await endpointAddresses(target.hosts, domain, context);
   return addresses.map(({ host, address, port }) => ({
     host,
     address,
     port,
-    protocol: target.type,
+    protocol: target.type === 'lmtp' ? 'lmtp' : 'smtp',
     implicitTls: false,
     tls,
     isOwnTarget: true,
   }));
+}
+
+/** Where none of the domain's MX hosts is its owner's, there is still ATRN: it never bounces mail. */
+async function ownersHops(domain: string, context: HopContext): Promise<NextHop[]> {
+  try {
+    return await mxHops(domain, context);
+  } catch (error) {
+    if (error instanceof SmtpError && error.temporary) throw error;
+    throw smtpError('heldForPickUp', { detail: (error as Error).message, cause: error });
+  }
 }
 
 /** A smart host that can't be found is a fault of config, which can be mended: it never bounces mail. */

@@ -131,6 +131,21 @@ export class Scheduler {
     this.#pump();
   }
 
+  /**
+   * Tries a job out of its turn, over a connection that its owner has made, unless an attempt works on it or its lane is
+   * being given away. Resolves with the end of the attempt.
+   */
+  async tryNow(work: Work, attempt: (work: Work) => Promise<AttemptReport>): Promise<void> {
+    const { queue, clock } = this.#options;
+    if (this.#stopping || this.isActive(work.id, work.job) || queue.yielding(work.id)) return;
+    this.#underWay.began(work);
+    const report = await attempt(work).catch((error: unknown) => this.#defect(error));
+    this.#underWay.ended(work);
+    this.#store(report).catch(this.#options.onDefect);
+    this.#replan(work, clock.now() + this.#wait(1));
+    this.#pump();
+  }
+
   isActive(id: QueueId, job: Job): boolean {
     return this.#underWay.has(id, job);
   }

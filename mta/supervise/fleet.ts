@@ -57,6 +57,7 @@ export function joinFleet(supervisor: Supervisor, place: FleetPlace): JoinedFlee
     budgets: pod.budgets,
     ...deps,
   });
+  supervisor.pickUp.route(fleet);
   pod.onFlush(() => fleet.flush());
   news.onLearnt((learnt) => fleet.tell(learnt));
   supervisor.onLoaded((loaded) => loaded.peers && fleet.load(loaded.peers));

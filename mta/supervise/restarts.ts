@@ -1,4 +1,5 @@
 /** How long a worker that has died stays away: longer with each death in a row. Pure. */
+import { PostriderError } from '../errors.ts';
 
 /** A worker that dies is started again after this, doubled with each death in a row. */
 const FIRST_MS = 250;
@@ -7,6 +8,11 @@ const LONGEST_MS = 30_000;
 const LONGEST_WAIT_MS = 4000;
 /** A worker that has served for so long starts its count of deaths anew. */
 const STEADY_MS = 60_000;
+
+/** The queue can't be reached: waited for, as nobody else can do better. */
+export function isUnreachable(error: unknown): error is PostriderError {
+  return error instanceof PostriderError && error.code === 'QueueUnreachable';
+}
 
 export class Restarts {
   #deaths = 0;

@@ -18,8 +18,9 @@ import { checkChange } from './change.ts';
 import { configFor, type Duty, notReadyBy } from './duty.ts';
 import { Exchange } from './exchange.ts';
 import { News } from './news.ts';
+import { PodPickUp } from './pick-up.ts';
 import { checkFree, listenerBindings, newBindings } from './ports.ts';
-import { Restarts } from './restarts.ts';
+import { isUnreachable, Restarts } from './restarts.ts';
 import { remote, serve } from './rpc.ts';
 import { endWorker, type WorkerProcess } from './worker-process.ts';
 
@@ -54,6 +55,8 @@ export class Supervisor {
   readonly news: News;
   /** What all of them may use of budgets. */
   readonly pod: Pod<WorkerCalls>;
+  /** Held mail that is asked for. */
+  readonly pickUp: PodPickUp;
   readonly #deps: SupervisorDeps;
   #onLoaded: (config: MtaConfig) => void = () => {};
   #members: MemberCalls = NOBODY;
@@ -81,6 +84,12 @@ export class Supervisor {
     const workers = () => [...this.workers().values()];
     this.exchange = new Exchange({ workers, shared: config.queue.mode === 'Shared', clock, logger });
     this.news = new News(workers);
+    this.pickUp = new PodPickUp({
+      self: deps.name,
+      workers: () => this.workers(),
+      members: () => this.#members,
+      onDefect: (error) => logger.error({ err: error }, 'defect'),
+    });
     this.pod = new Pod({
       self: deps.name,
       config,
@@ -300,6 +309,7 @@ export class Supervisor {
       learnt: async (news) => this.news.learnt(news, calls),
       members: () => this.#members.members(),
       ask: (...question) => this.#members.ask(...question),
+      pickUp: (...question) => this.pickUp.ask(...question),
     };
     serve(process.channel, ours);
     const started = clock.monotonic();
@@ -386,8 +396,4 @@ export class Supervisor {
     this.pod.refresh();
     if (!this.#stopping) clock.after(PING_MS, () => this.#watch());
   }
-}
-
-function isUnreachable(error: unknown): error is PostriderError {
-  return error instanceof PostriderError && error.code === 'QueueUnreachable';
 }

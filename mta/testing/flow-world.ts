@@ -12,9 +12,11 @@ import { Operations } from '../control/operations.ts';
 import { createSessions } from '../deliver/sessions.ts';
 import { deliveryConfig, hopTo } from '../deliver/testing/send.ts';
 import type { SmtpError } from '../errors.ts';
+import { NOBODY } from '../fleet/unreachable.ts';
 import { Flow } from '../flow.ts';
 import type { Client, Mail } from '../listen/types.ts';
 import type { AttemptEvent, MailLog } from '../log/types.ts';
+import { type HolderCalls, WorkerPickUp } from '../pick-up/pick-up.ts';
 import { createVerifier } from '../policy/verifier.ts';
 import { nodeDisk } from '../queue/disk.ts';
 import { openQueue } from '../queue/queue.ts';
@@ -25,6 +27,7 @@ import type { Destination, NextHop } from '../route/types.ts';
 import { ClockWatch } from '../schedule/clock-watch.ts';
 import { Scheduler } from '../schedule/scheduler.ts';
 import { createSetup } from '../setup.ts';
+import { PodPickUp } from '../supervise/pick-up.ts';
 
 export type Ended = AttemptEvent & { outcome: Outcome };
 
@@ -97,6 +100,19 @@ export async function openWorld(options: WorldOptions): Promise<World> {
   const queue = await openQueue(config.queue, { disk: nodeDisk, clock, random: systemRandom, log: silent });
   const sessions = createSessions({ config: () => setup.config, clock });
   const onDefect = (error: unknown): void => void defects.push(error);
+  let holder: HolderCalls | undefined;
+  const pod = new PodPickUp({
+    ...{ self: 'pod', members: () => NOBODY, onDefect },
+    workers: () => new Map(holder === undefined ? [] : [[0, holder]]),
+  });
+  const pickUp = new WorkerPickUp({
+    held: () => setup.held,
+    place: () => ({ member: 'pod', index: 0 }),
+    calls: { members: async () => [], pickUp: (...question) => pod.ask(...question) },
+    delivery: () => setup.config.delivery,
+    hostname: () => setup.config.fleet.hostname,
+    ...{ clock: systemClock, random: systemRandom, log: silent, onDefect },
+  });
   const flow = new Flow({
     setup: () => setup,
     queue,
@@ -111,6 +127,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     clock,
     random: systemRandom,
     clockWatch: new ClockWatch(systemClock, () => {}),
+    pickUp: pickUp.requests,
     onDefect,
   });
   const scheduler = new Scheduler({
@@ -124,6 +141,10 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     learnt: () => {},
     onDefect,
   });
+  holder = pickUp.holder(() => ({
+    ...{ queue, scheduler },
+    attempt: (work, session) => flow.attempt(work, session),
+  }));
   return {
     flow,
     queue,

@@ -5,7 +5,7 @@
  */
 
 import { systemClock } from '../../mta/clock.ts';
-import type { Listener, MtaConfig } from '../../mta/config.ts';
+import type { Domain, Listener, MtaConfig } from '../../mta/config.ts';
 import { type Peer, type Script, startPeer } from '../../mta/deliver/testing/peer.ts';
 import { hopTo } from '../../mta/deliver/testing/send.ts';
 import { createListener } from '../../mta/listen/listener.ts';
@@ -18,7 +18,9 @@ export interface RelayOptions {
   readonly peer?: Script;
   readonly inbox?: Script;
   /** Of ours. */
-  readonly domains?: readonly string[];
+  readonly domains?: readonly (string | Domain)[];
+  readonly users?: MtaConfig['users'];
+  readonly secrets?: MtaConfig['secrets'];
   readonly protocol?: NextHop['protocol'];
   readonly listener?: Partial<Listener>;
   readonly delivery?: Partial<MtaConfig['delivery']>;
@@ -44,11 +46,16 @@ export async function startRelay(options: RelayOptions = {}): Promise<Relay> {
   const { protocol = 'smtp', delivery = {} } = options;
   const world = await openWorld({
     hops: ({ key }) => (key === 'mx:sender.test' ? [hopTo(inbox.port)] : [hopTo(peer.port, { protocol })]),
-    config: { listeners: [config], domains: (options.domains ?? []).map((name) => ownDomain(name)) },
+    config: {
+      ...{ listeners: [config], users: options.users ?? [], secrets: options.secrets ?? {} },
+      domains: (options.domains ?? []).map((domain) =>
+        typeof domain === 'string' ? ownDomain(domain) : domain,
+      ),
+    },
     delivery,
   });
   const listener = createListener(
-    { config, hostname: 'mx.ours.test', secrets: {} },
+    { config, hostname: 'mx.ours.test', secrets: options.secrets ?? {} },
     {
       acceptor: world.flow,
       ...{ clock: systemClock, random: systemRandom, connectionShare: 1 },

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import type { Clock } from '../../mta/clock.ts';
 import type { Limits, Listener, MtaConfig } from '../../mta/config.ts';
 import type { Recipient } from '../../mta/envelope.ts';
-import type { SmtpError } from '../../mta/errors.ts';
+import { type SmtpError, smtpError } from '../../mta/errors.ts';
 import { createListener, type RunningListener } from '../../mta/listen/listener.ts';
 import type { Acceptor, Client, Mail } from '../../mta/listen/types.ts';
 import { hashPassword } from '../../mta/policy/phc.ts';
@@ -187,6 +187,11 @@ function acceptor(
     createVerifier({ clock: server.clock, random: systemRandom }),
   );
   return {
+    pickUp: {
+      offersEtrn: () => false,
+      etrn: () => Promise.reject(smtpError('etrnNotAllowed')),
+      atrn: () => Promise.reject(smtpError('atrnRefused')),
+    },
     connect: () => server.hooks.connect?.(),
     authenticate: (_, username, password) =>
       server.hooks.authenticate?.() ?? policy.authenticate(username, password),

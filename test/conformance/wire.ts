@@ -91,6 +91,15 @@ export class Wire {
     };
   }
 
+  /** The next line without its CRLF: what the other side says when it is the client. */
+  async line(): Promise<string> {
+    await this.#until(() => this.#received.includes('\r\n'), 'a line');
+    const end = this.#received.indexOf('\r\n');
+    const line = this.#received.slice(0, end);
+    this.#received = this.#received.slice(end + 2);
+    return line;
+  }
+
   async replies(count: number): Promise<string[]> {
     const statuses: string[] = [];
     while (statuses.length < count) statuses.push((await this.reply()).status);

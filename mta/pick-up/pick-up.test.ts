@@ -1,0 +1,69 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { systemClock } from '../clock.ts';
+import type { Domain } from '../config.ts';
+import { usePeers } from '../deliver/testing/use-peers.ts';
+import { smtpError } from '../errors.ts';
+import { hopsTo, openWorld, ownDomain, type World } from '../testing/flow-world.ts';
+import { compileHeld } from './hold.ts';
+import { reholdChanged } from './pick-up.ts';
+
+const { peerOf } = usePeers();
+const worlds: World[] = [];
+afterEach(async () => {
+  for (const world of worlds.splice(0)) await world.close();
+});
+
+const until = (check: () => void | Promise<void>) => vi.waitFor(check, { timeout: 8000, interval: 5 });
+const DAY_MS = 86_400_000;
+
+const held = (maxAgeSeconds: number): Domain =>
+  ownDomain('held.test', {
+    target: { type: 'hold', maxAgeSeconds, etrnFrom: ['192.0.2.1'], users: [], hosts: [] },
+  });
+
+async function holding(maxAgeSeconds: number) {
+  const peer = await peerOf();
+  const world = await openWorld({ hops: hopsTo(peer.port), config: { domains: [held(maxAgeSeconds)] } });
+  worlds.push(world);
+  return { ...world, peer };
+}
+
+const change = async ({ use, queue, scheduler }: World, from: Domain, to: Domain) => {
+  use({ domains: [to] });
+  const [before, now] = [from, to].map((domain) => compileHeld({ domains: [domain] }));
+  await reholdChanged(before!, now!, { queue, scheduler, clock: systemClock });
+};
+
+describe('mail that is held', () => {
+  it('is tried when its domain has another target, and not before', async () => {
+    const world = await holding(86_400);
+    await world.accept({ to: ['anna@held.test'] });
+    const [{ jobs, envelope } = { jobs: [], envelope: undefined }] = await world.queued();
+    expect(jobs[0]!.dueAt).toBe(envelope!.arrivedAt + DAY_MS);
+    await change(world, held(86_400), ownDomain('held.test'));
+    await until(() => expect(world.ended).toMatchObject([{ to: 'anna@held.test', outcome: 'delivered' }]));
+  });
+
+  it('waits for less long when its domain says so, and for no longer than it was told to', async () => {
+    const world = await holding(86_400);
+    await world.accept({ to: ['anna@held.test'] });
+    const dueAt = async () => {
+      const [message] = await world.queued();
+      return message!.jobs[0]!.dueAt - message!.envelope.arrivedAt;
+    };
+    await change(world, held(86_400), held(3600));
+    expect(await dueAt()).toBe(3_600_000);
+    await change(world, held(3600), held(7200));
+    expect(await dueAt()).toBe(3_600_000);
+  });
+
+  it('goes back to its sender when its time is up and its owner can not be reached', async () => {
+    const world = await openWorld({
+      hops: ({ key }) => (key === 'domain:held.test' ? smtpError('heldForPickUp') : []),
+      config: { domains: [held(3600)] },
+    });
+    worlds.push(world);
+    await world.accept({ to: ['anna@held.test'], age: 3_700_000 });
+    await until(() => expect(world.ended[0]).toMatchObject({ to: 'anna@held.test', outcome: 'expired' }));
+  });
+});
