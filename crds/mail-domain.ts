@@ -16,14 +16,14 @@ import { attachedColumns, type Kind } from './kind.ts';
 import { atomicList, mapList, setList, withRules } from './rules.ts';
 import { attachedStatus } from './status.ts';
 
+const hostAndPort = (defaultPort: number) =>
+  z.strictObject({
+    host: host().describe('Name or IP address, such as inbox.mail.svc.cluster.local.'),
+    port: port().default(defaultPort).describe('TCP port.'),
+  });
+
 const hosts = (defaultPort: number) =>
-  atomicList(
-    z.strictObject({
-      host: host().describe('Name or IP address, such as inbox.mail.svc.cluster.local.'),
-      port: port().default(defaultPort).describe('TCP port.'),
-    }),
-    16,
-  )
+  atomicList(hostAndPort(defaultPort), 16)
     .min(1)
     .describe('Hosts that take the mail, in the order in which they are tried.');
 
@@ -36,12 +36,46 @@ const tlsPolicyRef = () =>
 
 const memberFor = { LMTP: 'lmtp', SMTP: 'smtp', Webhook: 'webhook', Hold: 'hold' } as const;
 
+const hold = withRules(
+  z.strictObject({
+    maxAge: duration()
+      .optional()
+      .describe(
+        "How long mail waits before it is tried once more and goes back to its sender; the MTA's delivery.lifetime where absent.",
+      ),
+    etrnFrom: cidrs()
+      .default([])
+      .describe(
+        'Client networks that may have it sent by ETRN (RFC 1985), on a listener of the role SMTP or Submission.',
+      ),
+    users: setList(z.string().min(1).max(254), 100)
+      .default([])
+      .describe(
+        "Usernames of MailUsers, of this namespace or the MTA's, who may fetch it by ATRN (RFC 2645) on a listener of the role ODMR, or have it sent by ETRN.",
+      ),
+    hosts: atomicList(hostAndPort(25), 16)
+      .default([])
+      .describe(
+        "Where ETRN sends it, in the order in which hosts are tried; the domain's MX hosts that are preferred to this fleet where absent.",
+      ),
+    tlsPolicyRef: tlsPolicyRef(),
+  }),
+  [
+    {
+      rule: 'size(self.etrnFrom) + size(self.users) > 0',
+      message: 'nobody could ever ask for this mail: name networks in etrnFrom, or users',
+      fieldPath: '.etrnFrom',
+      holds: (self) => self.etrnFrom.length + self.users.length > 0,
+    },
+  ],
+);
+
 const target = withRules(
   z.strictObject({
     type: z
       .enum(['LMTP', 'SMTP', 'Webhook', 'Hold'])
       .describe(
-        'LMTP: a mail store, with an answer for each recipient. SMTP: another mail server. Webhook: an HTTP endpoint; not yet supported. Hold: kept until its owner fetches it by ETRN or ATRN; not yet supported.',
+        'LMTP: a mail store, with an answer for each recipient. SMTP: another mail server. Webhook: an HTTP endpoint; not yet supported. Hold: kept until its owner asks for it by ETRN or ATRN.',
       ),
     lmtp: z
       .strictObject({ hosts: hosts(24), tlsPolicyRef: tlsPolicyRef() })
@@ -63,29 +97,15 @@ const target = withRules(
       })
       .optional()
       .describe('The endpoint, where type is Webhook. Not yet supported.'),
-    hold: z
-      .strictObject({
-        maxAge: duration().optional().describe('How long mail is kept before it goes back to its sender.'),
-        etrnFrom: cidrs().optional().describe('Client networks that may ask for it by ETRN.'),
-      })
-      .optional()
-      .describe('Conditions of the pick-up, where type is Hold. Not yet supported.'),
+    hold: hold.optional().describe('Who may ask for the mail, where type is Hold.'),
   }),
   [
     ...Object.entries(memberFor).map(([type, member]) => ({
-      rule:
-        type === 'Hold'
-          ? `self.type == '${type}' || !has(self.${member})`
-          : `(self.type == '${type}') == has(self.${member})`,
-      message:
-        type === 'Hold'
-          ? `${member} is for type ${type} only`
-          : `${member} is needed where type is ${type}, and only there`,
+      rule: `(self.type == '${type}') == has(self.${member})`,
+      message: `${member} is needed where type is ${type}, and only there`,
       fieldPath: `.${member}`,
       holds: (self: { readonly [key: string]: unknown }) =>
-        type === 'Hold'
-          ? self['type'] === type || self[member] === undefined
-          : (self['type'] === type) === (self[member] !== undefined),
+        (self['type'] === type) === (self[member] !== undefined),
     })),
   ],
 );

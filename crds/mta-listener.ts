@@ -102,7 +102,7 @@ export const listener = withRules(
     role: z
       .enum(['SMTP', 'Submission', 'ODMR'])
       .describe(
-        'SMTP: takes mail for the domains of this fleet from anyone (port 25). Submission: takes mail to anywhere from users who authenticate (ports 587 and 465, RFC 6409). ODMR: hands held mail out to its owner (port 366, RFC 2645); not yet supported.',
+        'SMTP: takes mail for the domains of this fleet from anyone (port 25). Submission: takes mail to anywhere from users who authenticate (ports 587 and 465, RFC 6409). ODMR: takes no mail, and gives users who authenticate what waits for their domains, by ATRN (port 366, RFC 2645).',
       ),
     port: port().describe(
       'TCP port that the processes listen on. Pods have no privileges: choose one above 1023 and let the Service map 25, 465 or 587 to it.',
@@ -117,7 +117,7 @@ export const listener = withRules(
           .enum(['None', 'Optional', 'Required'])
           .optional()
           .describe(
-            'None: AUTH is not offered. Optional: a user who authenticates may send to anywhere. Required: nothing is taken from anyone else. Required where the role is Submission, None where it is SMTP.',
+            'None: AUTH is not offered. Optional: a user who authenticates may send to anywhere. Required: nothing is taken from anyone else. Required where the role is Submission or ODMR, None where it is SMTP.',
           ),
         allowWithoutTLS: z
           .boolean()
@@ -165,7 +165,18 @@ export const listener = withRules(
       holds: (self) => !(self.role === 'Submission' && self.auth.mode === 'None'),
     },
     {
-      rule: "!(self.tls.mode == 'None' && !self.auth.allowWithoutTLS && (has(self.auth.mode) ? self.auth.mode != 'None' : self.role == 'Submission'))",
+      rule: "!(self.role == 'ODMR' && ((has(self.auth.mode) && self.auth.mode != 'Required') || size(self.relayFrom) > 0))",
+      message:
+        'an ODMR listener is for users who authenticate, and relays nothing: leave auth.mode and relayFrom out',
+      fieldPath: '.auth',
+      holds: (self) =>
+        !(
+          self.role === 'ODMR' &&
+          ((self.auth.mode !== undefined && self.auth.mode !== 'Required') || self.relayFrom.length > 0)
+        ),
+    },
+    {
+      rule: "!(self.tls.mode == 'None' && !self.auth.allowWithoutTLS && (has(self.auth.mode) ? self.auth.mode != 'None' : self.role != 'SMTP'))",
       message:
         'AUTH could never be used: give the listener TLS, or set auth.allowWithoutTLS on loopback, or auth.mode to None',
       fieldPath: '.auth',
@@ -173,7 +184,7 @@ export const listener = withRules(
         !(
           self.tls.mode === 'None' &&
           !self.auth.allowWithoutTLS &&
-          (self.auth.mode !== undefined ? self.auth.mode !== 'None' : self.role === 'Submission')
+          (self.auth.mode !== undefined ? self.auth.mode !== 'None' : self.role !== 'SMTP')
         ),
     },
   ],

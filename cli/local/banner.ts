@@ -53,7 +53,8 @@ const stateArgument = ({ folder }: StatePaths) => (folder === DEFAULT_STATE ? ''
 function describe({ role, tls, relayFrom }: Listener): string {
   const security = { none: 'clear text', starttls: 'STARTTLS', implicit: 'TLS' }[tls.mode];
   const relaying = relayFrom.length === 0 ? '' : `, relays for ${relayFrom.join(', ')}`;
-  return `${role === 'smtp' ? 'SMTP' : 'submission'}, ${security}${relaying}`;
+  const name = { smtp: 'SMTP', submission: 'submission', odmr: 'ODMR' }[role];
+  return `${name}, ${security}${relaying}`;
 }
 
 /** One command line, where there is a domain and a listener to send it to. */

@@ -10,7 +10,7 @@ import { reasons } from '../../crds/conditions.ts';
 import { mtaConfigSchema } from '../../mta/config.ts';
 import { attachment } from './attach.ts';
 import { holders } from './conflicts.ts';
-import { buildDomains } from './domains.ts';
+import { buildDomains, withPickUpUsers } from './domains.ts';
 import { buildFleet } from './fleet.ts';
 import { read } from './read.ts';
 import { buildRelays } from './relays.ts';
@@ -41,6 +41,7 @@ export function compile(input: CompileInput): CompileResult {
   const context = { mta, attached, policies, held, secrets, environment, report };
   const domains = buildDomains(attached.of(resources.claiming('MailDomain')), context);
   const users = buildUsers(attached.of(resources.of('MailUser')), { ...context, domains });
+  const domainsConfig = withPickUpUsers(domains, users, mta.ref.namespace);
   const relays = buildRelays(attached.of(resources.of('MailRelay')), { ...context, domains, users });
   const fleet = buildFleet(mta, input, policies.defaultName, secrets, report);
 
@@ -59,7 +60,7 @@ export function compile(input: CompileInput): CompileResult {
         .map(({ id, generation }) => [id, generation] as const)
         .sort(([one], [other]) => (one < other ? -1 : 1)),
     ),
-    domains: domains.config,
+    domains: domainsConfig,
     relays: relays.config,
     tlsPolicies: policies.all(),
     users: users.config,

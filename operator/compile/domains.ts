@@ -2,13 +2,14 @@
 import { reasons } from '../../crds/conditions.ts';
 import type { MailDomainSpec } from '../../crds/mail-domain.ts';
 import type { MtaSpec } from '../../crds/mta.ts';
-import { parseQuantity } from '../../crds/units.ts';
+import { parseDuration, parseQuantity } from '../../crds/units.ts';
 import type { Domain } from '../../mta/config.ts';
 import { type Attachment, domainNames } from './attach.ts';
 import { contest, domainClaim } from './conflicts.ts';
 import type { Resource } from './read.ts';
 import { compare, type Report } from './report.ts';
 import type { TlsPolicies } from './tls-policies.ts';
+import type { Users } from './users.ts';
 
 export interface Domains {
   readonly accepted: readonly Resource<MailDomainSpec>[];
@@ -75,6 +76,19 @@ export function buildDomains(
   };
 }
 
+const MEMBERS = { LMTP: 'lmtp', SMTP: 'smtp', Hold: 'hold' } as const;
+
+function targetOf(type: 'lmtp' | 'smtp' | 'hold', { target }: MailDomainSpec, mta: Resource<MtaSpec>) {
+  if (type !== 'hold') return { type };
+  const { maxAge, etrnFrom, users } = target.hold!;
+  return {
+    type,
+    maxAgeSeconds: parseDuration(maxAge ?? mta.spec.delivery.lifetime),
+    etrnFrom: etrnFrom.toSorted(),
+    users: users.toSorted(),
+  };
+}
+
 function build(
   { ref, id, spec }: Resource<MailDomainSpec>,
   names: readonly string[],
@@ -82,7 +96,7 @@ function build(
   policies: TlsPolicies,
 ): Domain {
   // A rule of the schema holds that the member of the type is there, and unsupported types were refused before.
-  const member = spec.target.type === 'LMTP' ? 'lmtp' : 'smtp';
+  const member = MEMBERS[spec.target.type as keyof typeof MEMBERS];
   const { hosts, tlsPolicyRef } = spec.target[member]!;
   const tls = policies.named({
     resource: ref,
@@ -95,7 +109,7 @@ function build(
     resource: id,
     domain: names[0]!,
     aliases: names.slice(1).toSorted(),
-    target: { type: member, hosts, ...(tls !== undefined && { tls }) },
+    target: { ...targetOf(member, spec, mta), hosts, ...(tls !== undefined && { tls }) },
     trusted: ref.namespace === mta.ref.namespace,
     recipients: {
       mode: mode === 'List' ? 'list' : 'any',
@@ -104,4 +118,15 @@ function build(
     },
     ...(spec.limits.messageSize !== undefined && { messageSize: parseQuantity(spec.limits.messageSize) }),
   };
+}
+
+/** Domains whose mail is held, with users that there are: none of another tenant, who may have taken the name. */
+export function withPickUpUsers(domains: Domains, users: Users, home: string): Domain[] {
+  const refs = new Map(domains.accepted.map(({ id, ref }) => [id, ref]));
+  return domains.config.map((domain) => {
+    if (domain.target.type !== 'hold' || domain.target.users.length === 0) return domain;
+    const ref = refs.get(domain.resource)!;
+    const by = { ref, path: 'spec.target.hold.users', namespaces: [...new Set([ref.namespace, home])] };
+    return { ...domain, target: { ...domain.target, users: users.named(domain.target.users, by) } };
+  });
 }

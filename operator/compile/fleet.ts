@@ -119,6 +119,8 @@ const buildPeers = ({ address, port, name }: NonNullable<Environment['peers']>):
   members: { source: 'dns', name, port },
 });
 
+const ROLES = { SMTP: 'smtp', Submission: 'submission', ODMR: 'odmr' } as const;
+
 function buildListener(
   mta: Resource<MtaSpec>,
   listener: ListenerSpec,
@@ -139,10 +141,10 @@ function buildListener(
   }
   const tls = buildListenerTls(mta, listener, path, environment, secrets, report);
   if (tls === undefined) return undefined;
-  const auth = listener.auth.mode ?? (listener.role === 'Submission' ? 'Required' : 'None');
+  const auth = listener.auth.mode ?? (listener.role === 'SMTP' ? 'None' : 'Required');
   return {
     name: listener.name,
-    role: listener.role === 'Submission' ? 'submission' : 'smtp',
+    role: ROLES[listener.role],
     address: environment.listenAddress,
     port: portOf(listener, environment),
     tls,

@@ -4,7 +4,7 @@ import type { MailRelaySpec } from '../../crds/mail-relay.ts';
 import type { MtaSpec } from '../../crds/mta.ts';
 import { parseDuration } from '../../crds/units.ts';
 import type { Relay } from '../../mta/config.ts';
-import { contest, relayClaim, userClaim } from './conflicts.ts';
+import { contest, relayClaim } from './conflicts.ts';
 import type { Domains } from './domains.ts';
 import { addressPattern, breadth, covers, domainOfAddress, domainPattern } from './names.ts';
 import type { Resource } from './read.ts';
@@ -85,7 +85,7 @@ function matchOf({ ref, spec }: Resource<MailRelaySpec>, context: RelayContext):
     // No list is every domain, and * says the same: one form, so that two alike are seen to be.
     recipientDomains: recipientDomains.includes('*') ? ['*'] : recipientDomains,
     senderDomains: sorted(normal('senderDomains')),
-    users: namedUsers({ ref, spec }, users, report),
+    users: users.named(spec.match.users, { ref, path: 'spec.match.users' }),
   };
   if (match.recipientDomains.length === 0) match.recipientDomains = ['*'];
   if (ref.namespace === mta.ref.namespace) return match;
@@ -110,28 +110,6 @@ const foreign = (path: string, domain: string, namespace: string): string =>
   `${path}: ${domain} is not an accepted domain of namespace ${namespace}: a relay there is for mail of its own domains`;
 
 const sorted = (items: readonly string[]): string[] => [...new Set(items)].sort();
-
-/** Users are found without regard to case, and named in the config as their resource writes them. */
-function namedUsers(
-  { ref, spec }: Pick<Resource<MailRelaySpec>, 'ref' | 'spec'>,
-  users: Users,
-  report: Report,
-): string[] {
-  return sorted(
-    spec.match.users.map((name, index) => {
-      const user = users.accepted.find(({ spec: { username } }) => userClaim(username) === userClaim(name));
-      if (user !== undefined) return user.spec.username;
-      const path = `spec.match.users[${index}]`;
-      report.unresolved(
-        ref,
-        reasons.UserNotFound,
-        `${path}: there is no accepted MailUser with the username ${name}: until there is, this entry matches nothing`,
-        path,
-      );
-      return name;
-    }),
-  );
-}
 
 function checkRewrite({ ref, spec }: Resource<MailRelaySpec>, { mta, domains, report }: RelayContext): void {
   const own = ref.namespace === mta.ref.namespace ? undefined : domains.ownedBy(ref.namespace);

@@ -13,7 +13,6 @@ interface Row {
 }
 
 export const unsupported: readonly Row[] = [
-  { kind: 'MTA', field: 'listeners[].role', values: ['ODMR'], instead: 'use the roles SMTP and Submission' },
   {
     kind: 'MTA',
     field: 'listeners[].tls.clientAuth',
@@ -22,8 +21,8 @@ export const unsupported: readonly Row[] = [
   {
     kind: 'MailDomain',
     field: 'target.type',
-    values: ['Webhook', 'Hold'],
-    instead: 'use the target types LMTP or SMTP',
+    values: ['Webhook'],
+    instead: 'use the target types LMTP, SMTP or Hold',
   },
   { kind: 'MailDomain', field: 'dkim', instead: 'leave it out, and let a smart host sign' },
   { kind: 'MailDomain', field: 'mtaSts', instead: 'leave it out, and publish the policy by other means' },

@@ -10,7 +10,7 @@ import { addressPattern, domainName, domainOfAddress } from './names.ts';
 import type { Resource } from './read.ts';
 import type { Report } from './report.ts';
 import type { Secrets } from './secrets.ts';
-import type { Environment } from './types.ts';
+import type { Environment, ObjectRef } from './types.ts';
 
 export interface UserContext {
   readonly mta: Resource<MtaSpec>;
@@ -25,6 +25,16 @@ export interface Users {
   readonly accepted: readonly Resource<MailUserSpec>[];
   /** Sorted by user name. A user whose password is missing, or its verifier still being made, is accepted and not among them. */
   readonly config: readonly User[];
+  /** Usernames that a resource names, without regard to case: as the users themselves write them; sorted. */
+  named(usernames: readonly string[], by: NamedBy): string[];
+}
+
+export interface NamedBy {
+  readonly ref: ObjectRef;
+  /** Where it names them. */
+  readonly path: string;
+  /** The namespaces whose users it may name; any where absent. */
+  readonly namespaces?: readonly string[];
 }
 
 export function buildUsers(candidates: readonly Resource<MailUserSpec>[], context: UserContext): Users {
@@ -44,7 +54,34 @@ export function buildUsers(candidates: readonly Resource<MailUserSpec>[], contex
     config: accepted
       .flatMap((user) => build(user, context) ?? [])
       .sort((one, other) => (one.username < other.username ? -1 : 1)),
+    named: (usernames, by) => named(accepted, usernames, by, report),
   };
+}
+
+function named(
+  accepted: readonly Resource<MailUserSpec>[],
+  usernames: readonly string[],
+  { ref, path, namespaces }: NamedBy,
+  report: Report,
+): string[] {
+  const found = usernames.map((name, index) => {
+    const user = accepted.find(
+      (each) =>
+        userClaim(each.spec.username) === userClaim(name) &&
+        (namespaces === undefined || namespaces.includes(each.ref.namespace)),
+    );
+    if (user !== undefined) return user.spec.username;
+    const where = namespaces === undefined ? '' : ` in namespace ${namespaces.join(' or ')}`;
+    const at = `${path}[${index}]`;
+    report.unresolved(
+      ref,
+      reasons.UserNotFound,
+      `${at}: there is no accepted MailUser with the username ${name}${where}: until there is, this entry matches nothing`,
+      at,
+    );
+    return namespaces === undefined ? name : undefined;
+  });
+  return [...new Set(found.filter((name) => name !== undefined))].sort();
 }
 
 function checkSenders({ ref, spec }: Resource<MailUserSpec>, { mta, domains, report }: UserContext): void {

@@ -55,7 +55,7 @@ const webhook = {
   type: 'Webhook',
   webhook: { url: 'https://a.example/', signingSecretRef: { name: 'k', key: 'k' } },
 };
-const hold = { type: 'Hold', hold: { maxAge: '1h', etrnFrom: ['192.0.2.1'] } };
+const hold = (more: object) => ({ type: 'Hold', hold: { etrnFrom: ['192.0.2.1'], ...more } });
 const smtp = (more: object) => ({ type: 'SMTP', smtp: { hosts: [{ host: 'a' }], ...more } });
 const credentials = { username: 'a', secretRef: { name: 'app', key: 'password' } };
 const verifiedBy = { mode: 'Verified', caRef: { name: 'authorities' } };
@@ -258,8 +258,24 @@ export const fieldTable: Record<string, Record<string, Row>> = {
     'target.webhook.url': ['notYet', { target: webhook }],
     'target.webhook.signingSecretRef.name': ['notYet', { target: webhook }],
     'target.webhook.signingSecretRef.key': ['notYet', { target: webhook }],
-    'target.hold.maxAge': ['notYet', { target: hold }],
-    'target.hold.etrnFrom[]': ['notYet', { target: hold }],
+    'target.hold.maxAge': ['config', { target: hold({ maxAge: '1h' }) }, { target: hold({}) }],
+    'target.hold.etrnFrom[]': ['config', { target: hold({ etrnFrom: ['192.0.2.2'] }) }, { target: hold({}) }],
+    'target.hold.users[]': ['config', { target: hold({ users: ['app'] }) }, { target: hold({}) }],
+    'target.hold.hosts[].host': [
+      'config',
+      { target: hold({ hosts: [{ host: 'other' }] }) },
+      { target: hold({}) },
+    ],
+    'target.hold.hosts[].port': [
+      'config',
+      { target: hold({ hosts: [{ host: 'a', port: 7 }] }) },
+      { target: hold({ hosts: [{ host: 'a' }] }) },
+    ],
+    'target.hold.tlsPolicyRef.name': [
+      'config',
+      { target: hold({ tlsPolicyRef: { name: 'policy' } }) },
+      { target: hold({}) },
+    ],
     'dkim.keys[].selector': ['notYet', { dkim: { keys: [{ selector: 'a', secretRef: { name: 'a' } }] } }],
     'dkim.keys[].secretRef.name': [
       'notYet',
