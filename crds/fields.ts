@@ -69,7 +69,7 @@ export const cidr = () =>
       holds: (self) => network.safeParse(self).success,
     },
   ]);
-export const cidrs = () => setList(cidr(), 256);
+export const cidrs = (most = 256) => setList(cidr(), most);
 
 const DNS_SUBDOMAIN = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
 

@@ -96,6 +96,19 @@ const listenerTls = withRules(
   ],
 );
 
+/** Who says who others are is believed: never everybody. */
+const peers = (description: string) =>
+  withRules(z.strictObject({ from: cidrs(32).min(1).describe('Addresses of the peers.') }), [
+    {
+      rule: "!self.from.exists(n, n.endsWith('/0'))",
+      message: 'from would let everybody speak for others: name the addresses of the peers alone',
+      fieldPath: '.from',
+      holds: (self) => !self.from.some((network) => network.endsWith('/0')),
+    },
+  ])
+    .optional()
+    .describe(description);
+
 export const listener = withRules(
   z.strictObject({
     name: itemName().describe('Name of the listener, unique in the MTA: for logs, metrics and policies.'),
@@ -143,6 +156,12 @@ export const listener = withRules(
       .describe(
         'Take the client address from the PROXY protocol, version 1 or 2, of these load balancers. A connection of theirs without it is closed.',
       ),
+    xclient: peers(
+      'Peers that may speak in the place of other clients, by the command XCLIENT of Postfix: proxies and filters before this listener. What they say of a client, its user among it, is believed without a password, and counts for policy, limits, log and Received.',
+    ),
+    xforward: peers(
+      'Peers that may say where the next message came from, by the command XFORWARD of Postfix: for the mail log alone.',
+    ),
     limits: z
       .strictObject(limitsOf('own'))
       .prefault({})
@@ -156,6 +175,14 @@ export const listener = withRules(
       fieldPath: '.relayFrom',
       holds: ({ proxyProtocol, relayFrom }) =>
         proxyProtocol === undefined || !proxyProtocol.from.some((network) => relayFrom.includes(network)),
+    },
+    {
+      rule: '!has(self.proxyProtocol) || !has(self.xclient) || !self.proxyProtocol.from.exists(n, n in self.xclient.from)',
+      message:
+        'xclient is for peers that speak SMTP: a load balancer in it could be anyone whose address it does not tell',
+      fieldPath: '.xclient',
+      holds: ({ proxyProtocol, xclient }) =>
+        !proxyProtocol?.from.some((network) => xclient?.from.includes(network) ?? false),
     },
     {
       rule: "!(self.role == 'Submission' && has(self.auth.mode) && self.auth.mode == 'None')",

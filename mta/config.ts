@@ -92,6 +92,9 @@ export const listenerSchema = z.strictObject({
   relayFrom: z.array(cidr),
   /** Load balancers whose connections begin with a PROXY header; from others there is none. */
   proxyProtocol: z.strictObject({ from: z.array(cidr).min(1) }).optional(),
+  /** Peers that may speak in the place of other clients (XCLIENT), and such as may say where mail came from (XFORWARD). */
+  xclient: z.strictObject({ from: z.array(cidr).min(1) }).optional(),
+  xforward: z.strictObject({ from: z.array(cidr).min(1) }).optional(),
   /** Advertised in the greeting and in Received; the fleet's hostname where absent. */
   hostname: domainName.optional(),
   limits: limitsSchema,

@@ -11,11 +11,27 @@ export interface Recipient {
   readonly orcpt?: string;
 }
 
+/** Where a message was before, as the peer that has passed it on tells (XFORWARD). A member that is undefined is one that it doesn't know. */
+export interface Forwarded {
+  readonly name?: string | undefined;
+  readonly address?: string | undefined;
+  readonly port?: number | undefined;
+  readonly protocol?: string | undefined;
+  readonly helo?: string | undefined;
+  /** The message's id at the peer. */
+  readonly id?: string | undefined;
+  /** Whether the peer had it from itself. */
+  readonly source?: 'LOCAL' | 'REMOTE' | undefined;
+}
+
 /** Who handed the message to us. */
 export interface Origin {
   /** Name of the listener, or `report` for a message of our own making. */
   readonly listener: string;
   readonly clientAddress?: string;
+  /** Host name, where a peer that speaks for the client has told it. */
+  readonly clientName?: string;
+  readonly forwarded?: Forwarded;
   /** The argument of HELO, EHLO or LHLO. */
   readonly helo?: string;
   /** `SMTP`, `ESMTP`, `ESMTPS`, `ESMTPSA`, `ESMTPA` (RFC 3848). */

@@ -73,6 +73,7 @@ const replies = {
   badProxyHeader: [421, '4.7.0', 'No PROXY header from a load balancer', 'config'],
   tlsRequired: [530, '5.7.0', 'Must issue a STARTTLS command first', 'client'],
   authRequired: [530, '5.7.0', 'Authentication required', 'client'],
+  notTrusted: [550, '5.7.0', 'This command is not for you', 'client'],
   authInvalid: [535, '5.7.8', 'Authentication credentials invalid', 'client'],
   authTooWeak: [538, '5.7.11', 'Encryption required for the requested mechanism', 'client'],
   // RFC 4954 §4, §6

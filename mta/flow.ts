@@ -18,6 +18,7 @@ import type { Envelope, Recipient } from './envelope.ts';
 import { PostriderError, SmtpError, smtpError } from './errors.ts';
 import type { Acceptor, Client, ContentSink, Mail, PickUp } from './listen/types.ts';
 import type { MailLog } from './log/types.ts';
+import { originOf } from './origin.ts';
 import { heldUntil } from './pick-up/hold.ts';
 import { planJobs } from './plan.ts';
 import type { Policy } from './policy/policy.ts';
@@ -46,7 +47,7 @@ import { type Decision, decide, forAll, reconcile } from './settle.ts';
 import type { Setup } from './setup.ts';
 import { completing } from './submission.ts';
 import { type Seen, type Teller, teller } from './tell.ts';
-import { receivedField, utf8Protocol } from './trace.ts';
+import { receivedField } from './trace.ts';
 
 export interface FlowDeps {
   readonly setup: () => Setup;
@@ -114,14 +115,7 @@ export class Flow implements Acceptor {
       from: mail.from,
       recipients: recipients.map((recipient) => withDomain(recipient, this.#config.fleet)),
       arrivedAt: clock.now(),
-      origin: {
-        listener: client.listener.name,
-        clientAddress: client.address,
-        protocol: mail.smtputf8 === true ? utf8Protocol(client.protocol) : client.protocol,
-        ...(client.helo === undefined ? {} : { helo: client.helo }),
-        ...(client.user === undefined ? {} : { user: client.user }),
-        ...(client.tls === undefined ? {} : { tls: client.tls }),
-      },
+      origin: originOf(client, mail),
       ...(mail.bodyType === undefined ? {} : { bodyType: mail.bodyType }),
       ...(mail.auth === undefined ? {} : { auth: mail.auth }),
       ...(mail.smtputf8 === true ? { smtputf8: true } : {}),

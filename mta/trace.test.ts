@@ -46,6 +46,17 @@ describe('receivedField', () => {
     );
   });
 
+  it('has the name of a client that a peer has told, beside its address and never without', () => {
+    const named = { ...envelope.origin, clientName: 'spike (x).test' };
+    const text = (origin: Envelope['origin']) =>
+      receivedField('a1b2-7', { ...envelope, origin }, 'mx.example.test')
+        .toString()
+        .split('\r\n')[0];
+    expect(text(named)).toBe('Received: from laptop.example.org (spike??x?.test [192.0.2.7])');
+    const { clientAddress: _, ...unknown } = named;
+    expect(text(unknown)).toBe('Received: from laptop.example.org');
+  });
+
   it('names no recipient where there are several', () => {
     const two = {
       ...envelope,

@@ -50,7 +50,7 @@ export function headerText(text: string, longest = LONGEST_TEXT): string {
 /** RFC 6531 §4.3: `ESMTPSA` is `UTF8SMTPSA`. */
 export const utf8Protocol = (protocol: string): string => protocol.replace(/^E?SMTP/, 'UTF8SMTP');
 
-/** The argument of HELO as a Domain or address literal; what neither has in it becomes `?`. */
+/** The argument of HELO, or a name, as a Domain or address literal; what neither has in it becomes `?`. */
 function heloDomain(helo: string | undefined): string {
   if (helo === undefined || helo === '') return 'unknown';
   return helo.slice(0, LONGEST_DOMAIN).replace(/[^A-Za-z0-9.:_[\]-]/g, '?');
@@ -64,7 +64,10 @@ function heloDomain(helo: string | undefined): string {
 // RFC 5321 §4.4, RFC 3848
 export function receivedField(id: QueueId, envelope: Envelope, hostname: string): Buffer {
   const { origin, recipients } = envelope;
-  const client = origin.clientAddress === undefined ? '' : ` (${addressLiteral(origin.clientAddress)})`;
+  // A TCP-info of a name and no address there is none.
+  const name = origin.clientName === undefined ? '' : `${heloDomain(origin.clientName)} `;
+  const client =
+    origin.clientAddress === undefined ? '' : ` (${name}${addressLiteral(origin.clientAddress)})`;
   const tls =
     origin.tls === undefined ? '' : `\r\n\t(${headerText(origin.tls, 128).replace(/[()\\]/g, '?')})`;
   const only = recipients.length === 1 ? recipients[0]?.address : undefined;

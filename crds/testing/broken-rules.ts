@@ -82,6 +82,17 @@ const rows: readonly (readonly [kind: string, message: string, spec: Readonly<Re
     'relayFrom is for clients',
     listener({ relayFrom: ['192.0.2.1'], proxyProtocol: { from: ['192.0.2.1'] } }),
   ],
+  ['MTA', 'from would let everybody speak for others', listener({ xclient: { from: ['0.0.0.0/0'] } })],
+  [
+    'MTA',
+    'from would let everybody speak for others',
+    listener({ xforward: { from: ['10.0.0.0/8', '::/0'] } }),
+  ],
+  [
+    'MTA',
+    'xclient is for peers that speak SMTP',
+    listener({ xclient: { from: ['192.0.2.1'] }, proxyProtocol: { from: ['192.0.2.1'] } }),
+  ],
   ['MTA', 'values are needed for In', expression({ operator: 'In' })],
   ['MTA', 'values are needed for In', expression({ operator: 'Exists', values: ['a'] })],
   ['MTA', 'name the namespaces in names', grant({ namespaces: {} })],

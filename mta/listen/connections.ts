@@ -8,7 +8,7 @@ import { type SmtpError, smtpError } from '../errors.ts';
 
 export class Connections {
   readonly #share: number;
-  readonly #byAddress = new Map<string, number>();
+  readonly #byAddress = new Map<string | undefined, number>();
   #total = 0;
 
   /** @param share this process's part of the listener's connections: 1 for a single worker, 0.5 for each of two */
@@ -16,8 +16,11 @@ export class Connections {
     this.#share = share;
   }
 
-  /** Counts a connection, also one that is refused: who calls this calls `leave`. */
-  enter(address: string, limits: Limits): SmtpError | undefined {
+  /**
+   * Counts a connection, also one that is refused: who calls this calls `leave`. Those whose address nobody knows are as of one
+   * address.
+   */
+  enter(address: string | undefined, limits: Limits): SmtpError | undefined {
     this.#total += 1;
     const fromAddress = (this.#byAddress.get(address) ?? 0) + 1;
     this.#byAddress.set(address, fromAddress);
@@ -27,7 +30,7 @@ export class Connections {
     return undefined;
   }
 
-  leave(address: string): void {
+  leave(address: string | undefined): void {
     this.#total -= 1;
     const left = (this.#byAddress.get(address) ?? 1) - 1;
     if (left === 0) this.#byAddress.delete(address);

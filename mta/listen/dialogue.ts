@@ -6,13 +6,14 @@
 import type { Duplex } from 'node:stream';
 import type { Recipient } from '../envelope.ts';
 import { asSmtpError, smtpError } from '../errors.ts';
+import { parseXclient, parseXforward } from './attributes.ts';
 import { Authentication, LONGEST_AUTH_LINE } from './authentication.ts';
 import type { DialogueClient } from './dialogue-client.ts';
+import { extensionsFor } from './extensions.ts';
 import { parseMailParameters, parseRcptParameters } from './parameters.ts';
 import { isInternational, isMailbox, parsePath } from './path.ts';
 import { ChunkReception, Reception } from './reception.ts';
 import { multiline, reply } from './reply.ts';
-import { MECHANISMS } from './sasl.ts';
 import type { Acceptor, ContentSink, Mail } from './types.ts';
 
 /** What to send, and what the next input is. A string: send it, a command follows. */
@@ -91,6 +92,12 @@ export class Dialogue {
     this.#hostname = hostname;
   }
 
+  /** The session begins, or begins anew. */
+  greet(): string {
+    this.#acceptor.connect(this.client);
+    return reply(220, undefined, `${this.#hostname()} ESMTP Postrider`);
+  }
+
   /** Answers one command. */
   command(line: string): Answer {
     this.#refuseAbuse();
@@ -142,7 +149,10 @@ export class Dialogue {
     this.client.extended = extended;
     this.#reset();
     return extended
-      ? multiline(250, [this.#hostname(), ...this.#extensions()])
+      ? multiline(250, [
+          this.#hostname(),
+          ...extensionsFor(this.client, this.#acceptor.pickUp.offersEtrn(this.client)),
+        ])
       : `250 ${this.#hostname()}\r\n`;
   }
 
@@ -290,38 +300,30 @@ export class Dialogue {
     return this.#authentication.start(args);
   }
 
+  /** A peer speaks in another client's place from now on. */
+  xclient(args: string): string {
+    this.client.checkMayUse('xclient');
+    if (this.mail !== undefined) throw smtpError('badSequence', { detail: 'a transaction is in progress' });
+    const told = parseXclient(args);
+    this.#countIdle();
+    this.#reset();
+    this.#transactions = 0;
+    this.#errors = 0;
+    this.#authentication.failures = 0;
+    this.client.become(told);
+    return this.greet();
+  }
+
+  /** A peer tells where the next message came from. */
+  xforward(args: string): string {
+    this.client.checkMayUse('xforward');
+    if (this.mail !== undefined) throw smtpError('badSequence', { detail: 'a transaction is in progress' });
+    this.client.forwarded = { ...this.client.forwarded, ...parseXforward(args) };
+    return this.idle(OK);
+  }
+
   get #tlsMissing(): boolean {
     return this.client.tls === undefined && this.client.listener.tls.required;
-  }
-
-  #extensions(): string[] {
-    const { listener } = this.client;
-    if (listener.role === 'odmr') {
-      // RFC 2645 §5.1.1
-      return [...this.#securityExtensions(), 'ENHANCEDSTATUSCODES', 'ATRN'];
-    }
-    const lines = [
-      'PIPELINING',
-      `SIZE ${listener.limits.messageSize}`,
-      '8BITMIME',
-      'ENHANCEDSTATUSCODES',
-      'DSN',
-      'CHUNKING',
-      'BINARYMIME',
-      'SMTPUTF8',
-    ];
-    if (this.#acceptor.pickUp.offersEtrn(this.client)) lines.push('ETRN');
-    return [...lines, ...this.#securityExtensions()];
-  }
-
-  #securityExtensions(): string[] {
-    const { listener, tls, user } = this.client;
-    const lines = listener.tls.mode === 'starttls' && tls === undefined ? ['STARTTLS'] : [];
-    const mayAuthenticate = listener.auth.offered && user === undefined;
-    if (mayAuthenticate && (tls !== undefined || listener.auth.allowWithoutTls)) {
-      lines.push(`AUTH ${Object.keys(MECHANISMS).join(' ')}`);
-    }
-    return lines;
   }
 
   /** What would never end by itself is ended by a limit, whatever command comes next. */
@@ -343,6 +345,7 @@ export class Dialogue {
     this.#chunks = undefined;
     this.mail = undefined;
     this.#recipients = [];
+    this.client.forwarded = undefined;
   }
 }
 
@@ -364,6 +367,8 @@ const VERBS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['ATRN', (dialogue, args) => dialogue.atrn(args)],
   ['ETRN', (dialogue, args) => dialogue.etrn(args)],
   ['STARTTLS', (dialogue, args) => dialogue.startTls(args)],
+  ['XCLIENT', (dialogue, args) => dialogue.xclient(args)],
+  ['XFORWARD', (dialogue, args) => dialogue.xforward(args)],
   ['AUTH', (dialogue, args) => dialogue.auth(args)],
 ]);
 

@@ -4,7 +4,7 @@
  * `CertificateInvalid`, and refuses a config that it can't take on while it runs with `ConfigInvalid`; then the old one
  * stays in force.
  */
-import { type AddressInfo, type BlockList, isIPv6, type Socket } from 'node:net';
+import type { AddressInfo, BlockList, Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import { SMTPServer } from 'smtp-server';
@@ -14,9 +14,10 @@ import type { Listener as ListenerConfig } from '../config.ts';
 import { PostriderError, type SmtpError, smtpError } from '../errors.ts';
 import type { MailLog } from '../log/types.ts';
 import type { Random } from '../random.ts';
-import { networkList } from '../route/egress.ts';
+import { contains, networkList } from '../route/egress.ts';
 import { Connections, shareOf } from './connections.ts';
-import { DialogueClient } from './dialogue-client.ts';
+import { DialogueClient, type Recount } from './dialogue-client.ts';
+import { plainAddress } from './plain-address.ts';
 import { readProxyHeader } from './read-proxy-header.ts';
 import { Session, type SessionDeps } from './session.ts';
 import { describeTls, type TlsMaterial, tlsMaterial } from './tls-material.ts';
@@ -214,9 +215,7 @@ class SmtpListener extends SMTPServer implements RunningListener {
   }
 
   #isProxied(socket: Socket): boolean {
-    if (this.#proxies === undefined) return false;
-    const address = plainAddress(socket.remoteAddress ?? '');
-    return this.#proxies.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+    return contains(this.#proxies, plainAddress(socket.remoteAddress ?? ''));
   }
 
   override connect(socket: Socket, proxied?: { remoteAddress?: string; remotePort?: number }): void {
@@ -224,7 +223,7 @@ class SmtpListener extends SMTPServer implements RunningListener {
     this.#accepted += 1;
     const id = `${this.#idPrefix}-${this.#accepted.toString(36)}`;
     const port = proxied?.remotePort ?? socket.remotePort ?? 0;
-    const client = new DialogueClient(id, address, port, () => this.config);
+    const client = new DialogueClient(id, address, port, () => this.config, this.#recount);
     if (socket instanceof TLSSocket) client.tls = describeTls(socket);
     const session = new Session(socket, client, this.#sessionDeps);
     this.#open.add(session);
@@ -233,6 +232,11 @@ class SmtpListener extends SMTPServer implements RunningListener {
     // Behind a PROXY header.
     if (socket.isPaused()) socket.resume();
   }
+
+  readonly #recount: Recount = (from, to) => {
+    this.#connections.leave(from);
+    return this.#connections.enter(to, this.config.limits);
+  };
 
   #secure(socket: Socket): TLSSocket {
     const secureContext = this.secureContext.get('*');
@@ -252,9 +256,3 @@ class SmtpListener extends SMTPServer implements RunningListener {
 
 const proxiesOf = ({ proxyProtocol }: ListenerConfig): BlockList | undefined =>
   proxyProtocol && networkList(proxyProtocol.from);
-
-/** IPv4 clients of a dual-stack port are IPv4 clients; the interface of a link-local address is no part of it. */
-function plainAddress(address: string): string {
-  const [bare = ''] = address.split('%');
-  return bare.startsWith('::ffff:') && bare.includes('.') ? bare.slice(7) : bare;
-}

@@ -68,13 +68,11 @@ export class Session {
     this.#attach(this.#socket);
     try {
       if (refused !== undefined) throw refused;
-      this.#deps.acceptor.connect(this.#client);
+      this.#send(this.#dialogue.greet());
+      this.#flush();
     } catch (error) {
       this.#close(refusal(asSmtpError(error), this.#deps.hostname()));
-      return;
     }
-    this.#send(reply(220, undefined, `${this.#deps.hostname()} ESMTP Postrider`));
-    this.#flush();
   }
 
   /** Ends at once unless content is on its way; then after its answer (RFC 5321 §3.8). */
@@ -84,7 +82,7 @@ export class Session {
     else if (this.#doing === 'handshake') this.#socket.destroy();
   }
 
-  get address(): string {
+  get address(): string | undefined {
     return this.#client.address;
   }
 
@@ -315,14 +313,15 @@ export class Session {
   }
 
   #log(error: SmtpError, command: string, line: Line | undefined): void {
-    const { listener, address, user } = this.#client;
+    const { listener, address, user, forwarded } = this.#client;
     const from = this.#dialogue.mail?.from ?? (command === 'MAIL' ? pathIn(line) : undefined);
     const to = command === 'RCPT' ? pathIn(line) : undefined;
     this.#deps.log.refused({
       command,
       error,
       listener: listener.name,
-      clientAddress: address,
+      clientAddress: forwarded === undefined ? address : forwarded.address,
+      ...(forwarded === undefined || address === undefined ? {} : { via: address }),
       ...(from === undefined ? {} : { from }),
       ...(to === undefined ? {} : { to }),
       ...(user === undefined ? {} : { user }),

@@ -1,15 +1,18 @@
 /** What a listener asks of the flow while a client speaks: every answer is yes, or an `SmtpError` that is thrown. */
 import type { Duplex } from 'node:stream';
 import type { Listener } from '../config.ts';
-import type { Recipient } from '../envelope.ts';
+import type { Forwarded, Recipient } from '../envelope.ts';
 
 /** The client side of a session, as far as it is known at the moment. */
 export interface Client {
   /** Unique in this process: for the log. */
   readonly session: string;
   readonly listener: Listener;
-  readonly address: string;
-  readonly port: number;
+  /** Undefined where a peer speaks for the client and doesn't know it. */
+  readonly address: string | undefined;
+  readonly port: number | undefined;
+  /** Host name, where a peer that speaks for the client has told it. */
+  readonly name: string | undefined;
   /** Argument of the last HELO or EHLO. */
   readonly helo: string | undefined;
   /** RFC 3848: `SMTP`, `ESMTP`, `ESMTPS`, `ESMTPA`, `ESMTPSA`. */
@@ -18,6 +21,8 @@ export interface Client {
   readonly tls: string | undefined;
   /** Who has authenticated. */
   readonly user: string | undefined;
+  /** Where the next message came from before, where a peer has told it: for the log alone. */
+  readonly forwarded: Forwarded | undefined;
 }
 
 /** A MAIL command whose syntax is right and whose parameters are all known. */

@@ -82,6 +82,24 @@ function everything(mailLog: MailLog): void {
   mailLog.ended({ ...attempt, firstId: 'z9-1', user: 'anna', ...move });
 }
 
+/** What a peer tells of where mail came from (XFORWARD). */
+function passedOn(mailLog: MailLog): void {
+  const forwarded = {
+    ...{ name: 'n.test', address: '198.51.100.7', port: 25, helo: 'h', protocol: 'SMTP' },
+    id: 'X1',
+    source: 'LOCAL',
+  } as const;
+  const origin = { ...envelope.origin, forwarded };
+  mailLog.accepted({ id: 'a1b2-8', envelope: { ...envelope, origin }, size: 1 });
+  mailLog.accepted({
+    ...{ id: 'a1b2-9', size: 1 },
+    envelope: { ...envelope, origin: { ...origin, forwarded: { id: 'X2' } } },
+  });
+  const error = smtpError('relayDenied');
+  const clientAddress = '198.51.100.7';
+  mailLog.refused({ command: 'RCPT', error, listener: 'smtp', clientAddress, via: '192.0.2.7' });
+}
+
 describe('createMailLog', () => {
   it('writes a line per event: a constant message, everything else a field', () => {
     const { mailLog, lines } = log();
@@ -202,6 +220,18 @@ describe('createMailLog', () => {
     expect(lines[0]).toMatchObject({ recipients: 1000 });
   });
 
+  it('tells of where mail came from as the peer has told it, and nothing of the peer in its place', () => {
+    const { mailLog, lines } = log();
+    passedOn(mailLog);
+    expect(lines[0]).toMatchObject({
+      ...{ client: '198.51.100.7', clientName: 'n.test', clientPort: 25, helo: 'h', protocol: 'SMTP' },
+      ...{ via: '192.0.2.7', viaId: 'X1', source: 'LOCAL' },
+    });
+    expect(lines[1]).toMatchObject({ via: '192.0.2.7', viaId: 'X2' });
+    for (const field of ['client', 'helo', 'protocol']) expect(lines[1]).not.toHaveProperty(field);
+    expect(lines[2]).toMatchObject({ msg: 'refused', client: '198.51.100.7', via: '192.0.2.7' });
+  });
+
   it('has exactly the fields of docs/mail-log.md', () => {
     const docs = readFileSync(new URL('../../docs/mail-log.md', import.meta.url), 'utf8');
     const documented = [...docs.matchAll(/^\| `(\w+)` \|([^|]*)\|/gm)].flatMap((row) =>
@@ -211,6 +241,7 @@ describe('createMailLog', () => {
     );
     const { mailLog, lines } = log();
     everything(mailLog);
+    passedOn(mailLog);
     const written = lines.flatMap((line) => Object.keys(line).map((field) => `${line['msg']}.${field}`));
     expect(documented.sort()).toEqual([...new Set(written)].sort());
   });

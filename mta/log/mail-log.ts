@@ -4,7 +4,7 @@
  */
 import pino from 'pino';
 import type { Clock } from '../clock.ts';
-import type { Recipient } from '../envelope.ts';
+import type { Forwarded, Origin, Recipient } from '../envelope.ts';
 import type { StoredReply } from '../queue/types.ts';
 import type { LogDestination } from './destination.ts';
 import type { HistoryWriter } from './history.ts';
@@ -56,6 +56,7 @@ export function createMailLog({ destination, clock, redact, history }: MailLogOp
   return {
     accepted({ id, envelope, size, messageId }) {
       const { origin } = envelope;
+      const { forwarded } = origin;
       logger.info(
         {
           id,
@@ -65,16 +66,15 @@ export function createMailLog({ destination, clock, redact, history }: MailLogOp
           size,
           messageId: messageId === undefined ? undefined : redactText(messageId, redact),
           listener: origin.listener,
-          client: origin.clientAddress,
-          helo: origin.helo,
-          protocol: origin.protocol,
+          // Never some of the one and some of the other.
+          ...(forwarded === undefined ? clientFields(origin) : forwardedFields(origin, forwarded)),
           tls: origin.tls,
           user: origin.user === undefined ? undefined : redact(origin.user),
         },
         'accepted',
       );
     },
-    refused({ command, error, listener, clientAddress, from, to, user }) {
+    refused({ command, error, listener, clientAddress, via, from, to, user }) {
       logger.info(
         {
           command,
@@ -82,6 +82,7 @@ export function createMailLog({ destination, clock, redact, history }: MailLogOp
           blame: error.blame,
           listener,
           client: clientAddress,
+          via,
           from: from === undefined ? undefined : redact(from),
           to: to === undefined ? undefined : redact(to),
           user: user === undefined ? undefined : redact(user),
@@ -147,6 +148,24 @@ export function createMailLog({ destination, clock, redact, history }: MailLogOp
     },
   };
 }
+
+const clientFields = ({ clientAddress, clientName, helo, protocol }: Origin) => ({
+  client: clientAddress,
+  clientName,
+  helo,
+  protocol,
+});
+
+const forwardedFields = ({ clientAddress }: Origin, { address, name, port, ...told }: Forwarded) => ({
+  client: address,
+  clientName: name,
+  clientPort: port,
+  helo: told.helo,
+  protocol: told.protocol,
+  via: clientAddress,
+  viaId: told.id,
+  source: told.source,
+});
 
 function addressList(recipients: readonly Recipient[], redact: Redact): string[] {
   const list: string[] = [];

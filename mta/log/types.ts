@@ -11,7 +11,9 @@ export interface MailLog {
     command: string;
     error: SmtpError;
     listener: string;
-    clientAddress: string;
+    clientAddress: string | undefined;
+    /** Address of the peer that told that of the client. */
+    via?: string;
     from?: string;
     to?: string;
     user?: string;

@@ -48,8 +48,8 @@ export function createAtrn(deps: AtrnDeps): Pick<PickUp, 'atrn'> {
       const allowed = domainsOf(client, domains, held());
       const destinations = allowed.map(({ key }) => key);
       if (!(await waitsAnywhere(destinations, places, onDefect))) throw smtpError('noMailWaiting');
-      const { address, port, user } = client;
-      const owner = { host: client.helo ?? address, address, port };
+      const { user, helo, address = 'unknown', port = 0 } = client;
+      const owner = { host: helo ?? address, address, port };
       return (socket) => {
         log.info({ user, address, destinations }, 'mail is fetched');
         turn(socket, owner, destinations, deps).then(

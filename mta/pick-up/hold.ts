@@ -40,7 +40,7 @@ function heldDomain(domain: Domain): HeldDomain | undefined {
     names: [domain.domain, ...domain.aliases].map(normalizeDomain),
     hold: target,
     mayStart: ({ address, user }) =>
-      mayFetch(user) || networks.check(address, isIPv6(address) ? 'ipv6' : 'ipv4'),
+      mayFetch(user) || (address !== undefined && networks.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')),
     mayFetch,
   };
 }

@@ -54,6 +54,8 @@ const client = (more: Partial<Client> & { on?: number } = {}): Client => ({
   listener: listeners[more.on ?? 0]!,
   address: '198.51.100.1',
   port: 1,
+  name: undefined,
+  forwarded: undefined,
   helo: 'client.test',
   protocol: 'ESMTP',
   tls: undefined,

@@ -3,12 +3,11 @@
  * mail is taken for our own domains, and beyond them only from users and from networks that a listener names.
  * Answers with nothing, or throws the `SmtpError` that the client gets.
  */
-import { type BlockList, isIPv6 } from 'node:net';
 import type { Domain, MtaConfig } from '../config.ts';
 import { domainOf, localPartOf, type Recipient } from '../envelope.ts';
 import { PostriderError, smtpError } from '../errors.ts';
 import type { Client, Mail } from '../listen/types.ts';
-import { networkList } from '../route/egress.ts';
+import { contains, networkList } from '../route/egress.ts';
 import { normalizeDomain } from '../route/patterns.ts';
 import { type PhcHash, parsePhc } from './phc.ts';
 import { comparable, compileRecipients, type RecipientCheck } from './recipients.ts';
@@ -158,8 +157,4 @@ function compileUsers(config: MtaConfig): ReadonlyMap<string, KnownUser> {
 
 function comparableAddress(address: string): string {
   return `${comparable(localPartOf(address))}@${normalizeDomain(domainOf(address) ?? '')}`;
-}
-
-function contains(networks: BlockList | undefined, address: string): boolean {
-  return networks?.check(address, isIPv6(address) ? 'ipv6' : 'ipv4') ?? false;
 }

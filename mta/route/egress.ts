@@ -16,6 +16,12 @@ export function networkList(cidrs: readonly string[]): BlockList {
   return list;
 }
 
+/** Nobody knows where an address is that isn't there. */
+export function contains(networks: BlockList | undefined, address: string | undefined): boolean {
+  if (networks === undefined || address === undefined) return false;
+  return networks.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+}
+
 const SPECIAL_V4 = [
   '0.0.0.0/8', // this network (RFC 1122 §3.2.1.3)
   '10.0.0.0/8', // private (RFC 1918 §3)
@@ -57,7 +63,6 @@ export function compileEgress(allow: readonly string[]): EgressCheck {
     if (trusted) {
       return true;
     }
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
-    return !special.check(address, family) || allowed.check(address, family);
+    return !contains(special, address) || contains(allowed, address);
   };
 }

@@ -155,6 +155,8 @@ function buildListener(
     },
     relayFrom: listener.relayFrom,
     ...(listener.proxyProtocol && { proxyProtocol: { from: listener.proxyProtocol.from } }),
+    ...(listener.xclient && { xclient: { from: listener.xclient.from } }),
+    ...(listener.xforward && { xforward: { from: listener.xforward.from } }),
     ...(hostname !== undefined && { hostname }),
     limits: buildLimits({ ...mta.spec.limits, ...defined(listener.limits) }),
   };

@@ -18,7 +18,7 @@ import { createVerifier } from '../../mta/policy/verifier.ts';
 import { systemRandom } from '../../mta/random.ts';
 
 export interface Accepted {
-  readonly client: Pick<Client, 'protocol' | 'helo' | 'tls' | 'user' | 'address'>;
+  readonly client: Pick<Client, 'protocol' | 'helo' | 'tls' | 'user' | 'address' | 'forwarded'>;
   readonly mail: Mail;
   readonly recipients: readonly string[];
   readonly content: string;
@@ -105,6 +105,8 @@ export async function serve(
     role?: Listener['role'];
     relayFrom?: string[];
     proxyProtocol?: Listener['proxyProtocol'];
+    xclient?: Listener['xclient'];
+    xforward?: Listener['xforward'];
     tls?: Partial<Listener['tls']>;
     auth?: Partial<Listener['auth']>;
     limits?: Partial<Limits>;
@@ -120,6 +122,8 @@ export async function serve(
     auth: { offered: false, required: false, allowWithoutTls: false, ...more.auth },
     relayFrom: more.relayFrom ?? [],
     ...(more.proxyProtocol && { proxyProtocol: more.proxyProtocol }),
+    ...(more.xclient && { xclient: more.xclient }),
+    ...(more.xforward && { xforward: more.xforward }),
     limits: { ...LIMITS, ...more.limits },
   };
   const secrets = { v: await verifier(), ...(tls.mode === 'none' ? {} : certificate('mx.example.test')) };
@@ -202,7 +206,7 @@ function acceptor(
       server.hooks.content?.();
       const parts: Buffer[] = [];
       const content = () => Buffer.concat(parts).toString('latin1');
-      const { protocol, helo, tls, user, address } = client;
+      const { protocol, helo, tls, user, address, forwarded } = client;
       return {
         write(chunk) {
           parts.push(chunk);
@@ -211,7 +215,7 @@ function acceptor(
         async commit() {
           await server.hooks.commit?.();
           server.accepted.push({
-            client: { protocol, helo, tls, user, address },
+            client: { protocol, helo, tls, user, address, forwarded },
             mail,
             recipients: recipients.map(({ address: to }) => to),
             content: content(),

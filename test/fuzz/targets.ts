@@ -4,12 +4,14 @@
  */
 import assert from 'node:assert/strict';
 import { isAscii } from 'node:buffer';
+import { isIP } from 'node:net';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { ReplyReader } from '../../mta/deliver/reply.ts';
 import { rewriteFromField } from '../../mta/deliver/rewrite.ts';
 import { DotStuffer } from '../../mta/deliver/transparency.ts';
 import { SmtpError } from '../../mta/errors.ts';
+import { parseXclient, parseXforward } from '../../mta/listen/attributes.ts';
 import { ChunkDecoder } from '../../mta/listen/chunks.ts';
 import { DataDecoder } from '../../mta/listen/data.ts';
 import { BARE, Input, TOO_LONG } from '../../mta/listen/input.ts';
@@ -126,6 +128,25 @@ export const targets: Readonly<Record<string, Target>> = {
       const text = bytes.toString('latin1');
       refusing(() => void parseMailParameters(text, true));
       refusing(() => void parseRcptParameters(text, true));
+    },
+  },
+  attributes: {
+    corpus: [
+      'NAME=spike.test ADDR=192.0.2.7 PORT=25 PROTO=ESMTP HELO=[192.0.2.7] LOGIN=a+2Bb',
+      'ADDR=IPV6:2001:db8::1 IDENT=x SOURCE=LOCAL',
+      'NAME=[TEMPUNAVAIL] ADDR=[UNAVAILABLE]',
+    ],
+    words: [' ', '=', '+2B', '+0A', 'IPV6:', '::', '[UNAVAILABLE]', 'NAME=', 'HELO=', 'LOGIN=', '%eth0'],
+    run(bytes) {
+      const text = bytes.toString('latin1');
+      refusing(() => {
+        const { address, name, helo, port } = parseXclient(text);
+        assert(address === undefined || isIP(address) > 0);
+        assert(port === undefined || (port >= 0 && port <= 65_535));
+        // Nothing that would end a line of a header, or mean something in it.
+        for (const word of [name, helo]) assert(word === undefined || /^[!-~]+$/.test(word));
+      });
+      refusing(() => void parseXforward(text));
     },
   },
   xtext: {

@@ -193,6 +193,8 @@ export const fieldTable: Record<string, Record<string, Row>> = {
       'config',
       { [`${listener}.proxyProtocol`]: { from: ['192.0.2.1'] } },
     ],
+    'listeners[].xclient.from[]': ['config', { [`${listener}.xclient`]: { from: ['192.0.2.1'] } }],
+    'listeners[].xforward.from[]': ['config', { [`${listener}.xforward`]: { from: ['192.0.2.1'] } }],
     'attachment[].name': ['key', { [`${grant}.name`]: 'other' }],
     'attachment[].namespaces.names[]': ['attach', { [`${grant}.namespaces.names`]: ['other'] }],
     'attachment[].namespaces.selector.matchLabels': [

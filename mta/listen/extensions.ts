@@ -1,0 +1,34 @@
+/** What the answer to EHLO announces to a client, as it is known at the moment. Pure. */
+import { XCLIENT, XFORWARD } from './attributes.ts';
+import type { DialogueClient } from './dialogue-client.ts';
+import { MECHANISMS } from './sasl.ts';
+
+/** @param offersEtrn whether there is anything that this client may ask for by ETRN */
+export function extensionsFor(client: DialogueClient, offersEtrn: boolean): string[] {
+  const { listener } = client;
+  // RFC 2645 §5.1.1
+  if (listener.role === 'odmr') return ['ENHANCEDSTATUSCODES', 'ATRN', ...securityExtensions(client)];
+  return [
+    'PIPELINING',
+    `SIZE ${listener.limits.messageSize}`,
+    '8BITMIME',
+    'ENHANCEDSTATUSCODES',
+    'DSN',
+    'CHUNKING',
+    'BINARYMIME',
+    'SMTPUTF8',
+    ...(offersEtrn ? ['ETRN'] : []),
+    ...securityExtensions(client),
+    ...(client.mayUse('xclient') ? [`XCLIENT ${XCLIENT}`] : []),
+    ...(client.mayUse('xforward') ? [`XFORWARD ${XFORWARD}`] : []),
+  ];
+}
+
+function securityExtensions({ listener, tls, user }: DialogueClient): string[] {
+  const lines = listener.tls.mode === 'starttls' && tls === undefined ? ['STARTTLS'] : [];
+  const mayAuthenticate = listener.auth.offered && user === undefined;
+  if (mayAuthenticate && (tls !== undefined || listener.auth.allowWithoutTls)) {
+    lines.push(`AUTH ${Object.keys(MECHANISMS).join(' ')}`);
+  }
+  return lines;
+}
