@@ -1,8 +1,9 @@
 /** A port of an MTA on which mail comes in. */
 import { z } from 'zod';
-import { cidrs, domainName, itemName, objectName, port } from './fields.ts';
+import { cidrs, domainName, duration, itemName, objectName, port } from './fields.ts';
 import { limitsOf } from './mta-limits.ts';
 import { setList, withRules } from './rules.ts';
+import { parseDuration } from './units.ts';
 
 const tlsVersion = () => z.enum(['TLSv1.2', 'TLSv1.3']);
 
@@ -162,6 +163,14 @@ export const listener = withRules(
     xforward: peers(
       'Peers that may say where the next message came from, by the command XFORWARD of Postfix: for the mail log alone.',
     ),
+    futureRelease: z
+      .strictObject({
+        max: duration().describe('How far away the time may be that they ask for: 168h is a week.'),
+      })
+      .optional()
+      .describe(
+        'Let users have their mail held until a time that they name (FUTURERELEASE, RFC 4865). Its lifetime counts from then. Only where the role is Submission.',
+      ),
     limits: z
       .strictObject(limitsOf('own'))
       .prefault({})
@@ -190,6 +199,18 @@ export const listener = withRules(
         'a Submission listener is for users who authenticate: set auth.mode to Required or Optional, or role to SMTP',
       fieldPath: '.auth',
       holds: (self) => !(self.role === 'Submission' && self.auth.mode === 'None'),
+    },
+    {
+      rule: "!has(self.futureRelease) || self.role == 'Submission'",
+      message: 'futureRelease is for users: leave it out, or set role to Submission',
+      fieldPath: '.futureRelease',
+      holds: (self) => self.futureRelease === undefined || self.role === 'Submission',
+    },
+    {
+      rule: "!has(self.futureRelease) || duration(self.futureRelease.max) >= duration('1s')",
+      message: 'futureRelease.max must be a second at least',
+      fieldPath: '.futureRelease',
+      holds: (self) => self.futureRelease === undefined || parseDuration(self.futureRelease.max) >= 1,
     },
     {
       rule: "!(self.role == 'ODMR' && ((has(self.auth.mode) && self.auth.mode != 'Required') || size(self.relayFrom) > 0))",

@@ -95,6 +95,8 @@ export const listenerSchema = z.strictObject({
   /** Peers that may speak in the place of other clients (XCLIENT), and such as may say where mail came from (XFORWARD). */
   xclient: z.strictObject({ from: z.array(cidr).min(1) }).optional(),
   xforward: z.strictObject({ from: z.array(cidr).min(1) }).optional(),
+  /** How long users may have their mail held before it is sent (RFC 4865); not offered where absent. */
+  futureRelease: z.strictObject({ maxSeconds: z.int().min(1).max(999_999_999) }).optional(),
   /** Advertised in the greeting and in Received; the fleet's hostname where absent. */
   hostname: domainName.optional(),
   limits: limitsSchema,

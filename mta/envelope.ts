@@ -65,8 +65,9 @@ export interface Envelope {
   readonly requireTls?: boolean;
   /** RFC 4954 §5, xtext-decoded. */
   readonly auth?: string;
-  /** RFC 4865: not before this time. */
+  /** RFC 4865: not before this time; and what was asked for, as its §5.1.2 has it in reports: `for;3600`. */
   readonly holdUntil?: number;
+  readonly holdRequest?: string;
   /** RFC 2852: not after this time; `return` or `notify` when it passes. */
   readonly deliverBy?: number;
   readonly deliverByMode?: 'return' | 'notify';
@@ -76,6 +77,11 @@ export interface Envelope {
   readonly firstId?: string;
   /** Namespace whose mail this is, where it is not the fleet's own. */
   readonly tenant?: string;
+}
+
+/** When it could be sent first: what its lifetime counts from. Ms since the epoch. */
+export function sentAt({ arrivedAt, holdUntil }: Envelope): number {
+  return Math.max(arrivedAt, holdUntil ?? 0);
 }
 
 /** The domain of a mailbox as it was written, or undefined for `postmaster` without one. */

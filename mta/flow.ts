@@ -14,7 +14,7 @@ import { type ContentFacts, ContentScan } from './content-scan.ts';
 import type { WorkerMetrics } from './control/metrics.ts';
 import { type OfferDeps, offer, offerOn } from './deliver/offer.ts';
 import type { RecipientResult, Session, Sessions } from './deliver/types.ts';
-import type { Envelope, Recipient } from './envelope.ts';
+import { type Envelope, type Recipient, sentAt } from './envelope.ts';
 import { PostriderError, SmtpError, smtpError } from './errors.ts';
 import type { Acceptor, Client, ContentSink, Mail, PickUp } from './listen/types.ts';
 import type { MailLog } from './log/types.ts';
@@ -121,6 +121,7 @@ export class Flow implements Acceptor {
       ...(mail.smtputf8 === true ? { smtputf8: true } : {}),
       ...(mail.ret === undefined ? {} : { ret: mail.ret }),
       ...(mail.envid === undefined ? {} : { envid: mail.envid }),
+      ...(mail.hold === undefined ? {} : { holdUntil: mail.hold.until, holdRequest: mail.hold.request }),
     };
     const hostname = client.listener.hostname ?? this.#config.fleet.hostname;
     const traced = draft.write(receivedField(draft.id, envelope, hostname));
@@ -166,15 +167,16 @@ export class Flow implements Acceptor {
    */
   #plan(envelope: Envelope, dueAt: number): Job[] {
     const { held } = this.#deps.setup();
+    const notBefore = Math.max(dueAt, envelope.holdUntil ?? 0);
     const indexes = envelope.recipients.map((_, index) => index);
     const jobs = planJobs(indexes, (index) => this.#destinationOf(envelope, index).key, {
       attempts: 0,
-      dueAt,
+      dueAt: notBefore,
     });
     if (held.size === 0) return jobs;
     return jobs.map((job) => {
       const domain = held.get(job.destination);
-      return domain === undefined ? job : { ...job, dueAt: heldUntil(domain, envelope.arrivedAt) };
+      return domain === undefined ? job : { ...job, dueAt: heldUntil(domain, sentAt(envelope)) };
     });
   }
 
@@ -189,7 +191,7 @@ export class Flow implements Acceptor {
     const message = await this.#deps.queue.read(work.id);
     if (message === undefined) return UNTRIED;
 
-    const moved = this.#moved(message, work.job);
+    const moved = this.#early(message, work.job) ?? this.#moved(message, work.job);
     if (moved !== undefined) {
       return { destination: 'untried', ...this.#settle(message.id, { ended: [], deferred: moved }) };
     }
@@ -221,6 +223,12 @@ export class Flow implements Acceptor {
     return { destination: 'untried', ...recorded };
   }
 
+  /** RFC 4865 §4.2: never before its time, whoever asks for it: a person, or the owner of held mail. */
+  #early({ envelope: { holdUntil } }: StoredMessage, job: Job): Job[] | undefined {
+    if (holdUntil === undefined || holdUntil <= this.#deps.clock.now()) return undefined;
+    return [{ ...job, dueAt: holdUntil }];
+  }
+
   /** Jobs anew, where config now sends any of these recipients another way than when they were planned. */
   #moved(message: StoredMessage, job: Job): Job[] | undefined {
     const keys = job.recipients.map((index) => this.#destinationOf(message.envelope, index).key);
@@ -232,7 +240,7 @@ export class Flow implements Acceptor {
   #decide(message: StoredMessage, job: Job, results: readonly RecipientResult[]): Decision {
     const { clock, clockWatch, random } = this.#deps;
     const { delivery } = this.#config;
-    const { arrivedAt } = message.envelope;
+    const arrivedAt = sentAt(message.envelope);
     const now = clock.now();
     const expiry = this.#expiryOf(message, job);
     const delay = retryDelay(delivery.retry, job.attempts + 1, random.fraction());
@@ -250,8 +258,8 @@ export class Flow implements Acceptor {
   #expiryOf({ envelope }: StoredMessage, job: Job): number {
     const held = this.#deps.setup().held.get(job.destination);
     return held === undefined
-      ? expiryOf(this.#config.delivery, envelope)
-      : heldUntil(held, envelope.arrivedAt);
+      ? expiryOf(this.#config.delivery, { from: envelope.from, arrivedAt: sentAt(envelope) })
+      : heldUntil(held, sentAt(envelope));
   }
 
   /** Stores a decision together with the report that it calls for, and logs it when that is on stable storage. */

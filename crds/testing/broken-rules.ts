@@ -67,6 +67,12 @@ const rows: readonly (readonly [kind: string, message: string, spec: Readonly<Re
   ['MTA', 'say either ipBlock, or', readBy({})],
   ['MTA', 'say either ipBlock, or', readBy({ podSelector: {}, ipBlock: { cidr: '192.0.2.0/24' } })],
   ['MTA', 'a Submission listener is for', listener({ role: 'Submission', auth: { mode: 'None' } })],
+  ['MTA', 'futureRelease is for users', listener({ futureRelease: { max: '1h' } })],
+  [
+    'MTA',
+    'futureRelease.max must be a second',
+    listener({ role: 'Submission', futureRelease: { max: '0s' } }),
+  ],
   [
     'MTA',
     'an ODMR listener is for users',

@@ -30,10 +30,10 @@ export interface Turned {
 }
 
 // RFC 5321 §4.5.3.1.4, without CRLF; SIZE adds 26 octets (RFC 1870 §3), BODY 17 (RFC 6152 §2), AUTH 500 (RFC 4954 §3),
-// SMTPUTF8 10 (RFC 6531 §3.1), RET 9 and ENVID 107, NOTIFY 36 and ORCPT 507 (RFC 3461 §5.4, and the keywords).
+// SMTPUTF8 10 (RFC 6531 §3.1), HOLDUNTIL 34 (RFC 4865 §3), RET 9 and ENVID 107, NOTIFY 36 and ORCPT 507 (RFC 3461 §5.4, and the keywords).
 const LONGEST_COMMAND = 510;
 const LONGEST: Readonly<Record<string, number>> = {
-  MAIL: LONGEST_COMMAND + 26 + 17 + 500 + 10 + 9 + 107,
+  MAIL: LONGEST_COMMAND + 26 + 17 + 500 + 10 + 9 + 107 + 34,
   RCPT: LONGEST_COMMAND + 36 + 507,
 };
 
@@ -78,6 +78,7 @@ export class Dialogue {
   readonly #acceptor: Acceptor;
   readonly #authentication: Authentication;
   readonly #hostname: () => string;
+  readonly #now: () => number;
   #recipients: Recipient[] = [];
   /** Content that comes by BDAT, from its first chunk on. */
   #chunks: ChunkReception | undefined;
@@ -85,11 +86,13 @@ export class Dialogue {
   #idleCommands = 0;
   #errors = 0;
 
-  constructor(client: DialogueClient, acceptor: Acceptor, hostname: () => string) {
+  /** @param now ms since the epoch */
+  constructor(client: DialogueClient, acceptor: Acceptor, hostname: () => string, now: () => number) {
     this.client = client;
     this.#acceptor = acceptor;
     this.#authentication = new Authentication(client, acceptor);
     this.#hostname = hostname;
+    this.#now = now;
   }
 
   /** The session begins, or begins anew. */
@@ -151,7 +154,7 @@ export class Dialogue {
     return extended
       ? multiline(250, [
           this.#hostname(),
-          ...extensionsFor(this.client, this.#acceptor.pickUp.offersEtrn(this.client)),
+          ...extensionsFor(this.client, this.#acceptor.pickUp.offersEtrn(this.client), this.#now()),
         ])
       : `250 ${this.#hostname()}\r\n`;
   }
@@ -166,7 +169,8 @@ export class Dialogue {
     const path = /^from:/i.test(args) ? parsePath(args.slice(5)) : undefined;
     if (path === undefined) throw smtpError('badArguments', { detail: 'MAIL FROM:<address>' });
     if (path.address !== '' && !isMailbox(path.address)) throw smtpError('badSender');
-    const mail = { from: path.address, ...parseMailParameters(path.rest, auth.offered) };
+    const offered = { auth: auth.offered, futureRelease: client.listener.futureRelease, now: this.#now() };
+    const mail = { from: path.address, ...parseMailParameters(path.rest, offered) };
     // RFC 1870 §6.1
     if (limits.messageSize > 0 && (mail.declaredSize ?? 0) > limits.messageSize) {
       throw smtpError('messageTooLarge');

@@ -1,10 +1,14 @@
 /** What the answer to EHLO announces to a client, as it is known at the moment. Pure. */
 import { XCLIENT, XFORWARD } from './attributes.ts';
 import type { DialogueClient } from './dialogue-client.ts';
+import { announcement } from './future-release.ts';
 import { MECHANISMS } from './sasl.ts';
 
-/** @param offersEtrn whether there is anything that this client may ask for by ETRN */
-export function extensionsFor(client: DialogueClient, offersEtrn: boolean): string[] {
+/**
+ * @param offersEtrn whether there is anything that this client may ask for by ETRN
+ * @param now ms since the epoch
+ */
+export function extensionsFor(client: DialogueClient, offersEtrn: boolean, now: number): string[] {
   const { listener } = client;
   // RFC 2645 §5.1.1
   if (listener.role === 'odmr') return ['ENHANCEDSTATUSCODES', 'ATRN', ...securityExtensions(client)];
@@ -17,6 +21,7 @@ export function extensionsFor(client: DialogueClient, offersEtrn: boolean): stri
     'CHUNKING',
     'BINARYMIME',
     'SMTPUTF8',
+    ...(listener.futureRelease ? [announcement(listener.futureRelease.maxSeconds, now)] : []),
     ...(offersEtrn ? ['ETRN'] : []),
     ...securityExtensions(client),
     ...(client.mayUse('xclient') ? [`XCLIENT ${XCLIENT}`] : []),

@@ -5,6 +5,7 @@
 import { isUtf8 as isUtf8Text } from 'node:buffer';
 import { smtpError } from '../errors.ts';
 import { decodeXtext } from '../xtext.ts';
+import { type HoldRequest, holdRequest } from './future-release.ts';
 import { isMailbox } from './path.ts';
 
 export interface MailParameters {
@@ -15,6 +16,16 @@ export interface MailParameters {
   readonly ret?: 'FULL' | 'HDRS';
   /** As given, in xtext. */
   readonly envid?: string;
+  readonly hold?: HoldRequest;
+}
+
+/** What was announced, and may be asked for. */
+export interface Offered {
+  /** AUTH= (RFC 4954 §5). */
+  readonly auth: boolean;
+  readonly futureRelease?: { readonly maxSeconds: number } | undefined;
+  /** Ms since the epoch. */
+  readonly now: number;
 }
 
 export interface RcptParameters {
@@ -34,18 +45,21 @@ const ORCPT = /^[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~]+;(.+)$/;
 const UTF8_ORCPT = /^utf-8;[\x21-\x2a\x2c-\x3c\x3e-\x7e\x80-\xff]+$/i;
 const NOTIFY = new Set(['SUCCESS', 'FAILURE', 'DELAY']);
 
-/** @param authOffered whether AUTH= is a parameter of this listener (RFC 4954 §5) */
-export function parseMailParameters(text: string, authOffered: boolean): MailParameters {
+export function parseMailParameters(text: string, offered: Offered): MailParameters {
   if (text === '') return {};
   const parameters: { -readonly [Name in keyof MailParameters]: MailParameters[Name] } = {};
   for (const [keyword, value] of split(text)) {
     if (keyword === 'SIZE') parameters.declaredSize = size(value);
     else if (keyword === 'BODY') parameters.bodyType = body(value);
-    else if (keyword === 'AUTH' && authOffered) parameters.auth = auth(value);
+    else if (keyword === 'AUTH' && offered.auth) parameters.auth = auth(value);
     else if (keyword === 'SMTPUTF8') parameters.smtputf8 = flag(keyword, value);
     else if (keyword === 'RET') parameters.ret = ret(value);
     else if (keyword === 'ENVID') parameters.envid = envid(value);
-    else throw smtpError('unknownParameter', { detail: keyword });
+    else if ((keyword === 'HOLDFOR' || keyword === 'HOLDUNTIL') && offered.futureRelease !== undefined) {
+      // RFC 4865 §4.2 (9)
+      if (parameters.hold !== undefined) throw smtpError('badArguments', { detail: 'HOLDFOR and HOLDUNTIL' });
+      parameters.hold = holdRequest(keyword, value, { ...offered.futureRelease, now: offered.now });
+    } else throw smtpError('unknownParameter', { detail: keyword });
   }
   return parameters;
 }

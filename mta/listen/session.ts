@@ -58,7 +58,7 @@ export class Session {
     this.#socket = socket;
     this.#client = client;
     this.#deps = deps;
-    this.#dialogue = new Dialogue(client, deps.acceptor, deps.hostname);
+    this.#dialogue = new Dialogue(client, deps.acceptor, deps.hostname, () => deps.clock.now());
     const { sessionSeconds } = client.listener.limits;
     this.#deadlines = new Deadlines(deps.clock, sessionSeconds, (why) => this.#expire(why));
   }

@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream';
 import type { Listener } from '../config.ts';
 import type { Forwarded, Recipient } from '../envelope.ts';
+import type { HoldRequest } from './future-release.ts';
 
 /** The client side of a session, as far as it is known at the moment. */
 export interface Client {
@@ -39,6 +40,8 @@ export interface Mail {
   /** RFC 3461 §4.3 and §4.4; the id as given, in xtext. */
   readonly ret?: 'FULL' | 'HDRS';
   readonly envid?: string;
+  /** RFC 4865: when it may be sent. */
+  readonly hold?: HoldRequest;
 }
 
 /** Receives the content of one message: unstuffed, every line checked to end in CRLF. */

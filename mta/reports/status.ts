@@ -42,6 +42,8 @@ export function deliveryStatus(input: ReportInput): DeliveryStatus {
     field('Reporting-MTA', `dns; ${input.hostname}`),
     field('X-Postrider-Queue-Id', input.id),
     field('Arrival-Date', messageDate(envelope.arrivedAt)),
+    // RFC 4865 §5.1.2
+    ...(envelope.holdRequest === undefined ? [] : [field('Future-Release-Request', envelope.holdRequest)]),
   ];
   const recipients = input.recipients.flatMap((reported) => {
     const recipient = envelope.recipients[reported.recipient];

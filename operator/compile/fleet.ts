@@ -157,6 +157,9 @@ function buildListener(
     ...(listener.proxyProtocol && { proxyProtocol: { from: listener.proxyProtocol.from } }),
     ...(listener.xclient && { xclient: { from: listener.xclient.from } }),
     ...(listener.xforward && { xforward: { from: listener.xforward.from } }),
+    ...(listener.futureRelease && {
+      futureRelease: { maxSeconds: Math.floor(parseDuration(listener.futureRelease.max)) },
+    }),
     ...(hostname !== undefined && { hostname }),
     limits: buildLimits({ ...mta.spec.limits, ...defined(listener.limits) }),
   };

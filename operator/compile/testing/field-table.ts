@@ -160,6 +160,11 @@ export const fieldTable: Record<string, Record<string, Row>> = {
     'listeners[].name': ['config', { [`${listener}.name`]: 'other' }],
     'listeners[].role': ['config', { [`${listener}.role`]: 'Submission' }],
     'listeners[].port': ['config', { [`${listener}.port`]: 2526 }],
+    'listeners[].futureRelease.max': [
+      'config',
+      { [`${listener}.role`]: 'Submission', [`${listener}.futureRelease`]: { max: '1h' } },
+      { [`${listener}.role`]: 'Submission' },
+    ],
     'listeners[].hostname': ['config', { [`${listener}.hostname`]: 'mx.example.test' }],
     'listeners[].tls.mode': ['config', { [`${listener}.tls.mode`]: 'Implicit' }],
     'listeners[].tls.required': ['config', { [`${listener}.tls.required`]: true }],
