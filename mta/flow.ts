@@ -96,9 +96,10 @@ export class Flow implements Acceptor {
     }
   }
 
-  /** MAIL: who may send as whom, and how much. */
+  /** MAIL: who may send as whom, and how much; and whether there is room at all (RFC 1870 §6.1). */
   mail(client: Client, mail: Mail): void {
     this.#policy.checkSender(client, mail);
+    if (this.#deps.queue.counts().full) throw smtpError('insufficientStorage');
   }
 
   /** RCPT: mail for our domains and their recipients from anyone, for others from those who may relay. */

@@ -63,6 +63,7 @@ export interface WorldOptions {
   readonly delivery?: Partial<MtaConfig['delivery']>;
   readonly seconds?: number;
   readonly inlineBodyBytes?: number;
+  readonly minFreeBytes?: number;
 }
 
 export const hopsTo = (port: number) => (): readonly NextHop[] => [hopTo(port)];
@@ -78,7 +79,12 @@ export async function openWorld(options: WorldOptions): Promise<World> {
   );
   const config: MtaConfig = {
     ...base,
-    queue: { ...base.queue, path: join(folder, 'queue'), inlineBodyBytes: options.inlineBodyBytes ?? 65_536 },
+    queue: {
+      ...base.queue,
+      path: join(folder, 'queue'),
+      inlineBodyBytes: options.inlineBodyBytes ?? 65_536,
+      minFreeBytes: options.minFreeBytes ?? base.queue.minFreeBytes,
+    },
     ...options.config,
   };
   let age = 0;

@@ -21,6 +21,8 @@ export interface RelayOptions {
   readonly domains?: readonly (string | Domain)[];
   readonly users?: MtaConfig['users'];
   readonly secrets?: MtaConfig['secrets'];
+  /** Of the volume, below which nothing is taken. */
+  readonly minFreeBytes?: number;
   readonly protocol?: NextHop['protocol'];
   readonly listener?: Partial<Listener>;
   readonly delivery?: Partial<MtaConfig['delivery']>;
@@ -53,6 +55,7 @@ export async function startRelay(options: RelayOptions = {}): Promise<Relay> {
       ),
     },
     delivery,
+    ...(options.minFreeBytes === undefined ? {} : { minFreeBytes: options.minFreeBytes }),
   });
   const listener = createListener(
     { config, hostname: 'mx.ours.test', secrets: options.secrets ?? {} },

@@ -1,9 +1,11 @@
 /** RFC 1870: message size declaration. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { startRelay, stopRelays } from './relay.ts';
 import { eventually, serve, stopAll } from './server.ts';
 import { Wire } from './wire.ts';
 
 afterEach(stopAll);
+afterEach(stopRelays);
 
 const limits = { messageSize: 1000 };
 
@@ -48,5 +50,15 @@ describe('RFC 1870: SIZE', () => {
     await wire.reply();
     expect((await wire.command('EHLO x')).lines).toContain('SIZE 0');
     expect((await wire.command('MAIL FROM:<> SIZE=5000000000')).status).toBe('250 2.1.0');
+  });
+
+  it('§6.1: MAIL is refused with 452 4.3.1 while the volume of the queue is short of space, for a message of any size', async () => {
+    const relay = await startRelay({ minFreeBytes: Number.MAX_SAFE_INTEGER });
+    const wire = await Wire.hello(relay.port);
+    // The volume is asked in the background.
+    await expect
+      .poll(async () => (await wire.dialogue('MAIL FROM:<a@sender.test> SIZE=10', 'RSET'))[0])
+      .toBe('452 4.3.1');
+    expect(await wire.dialogue('MAIL FROM:<a@sender.test>', 'QUIT')).toEqual(['452 4.3.1', '221 2.0.0']);
   });
 });
