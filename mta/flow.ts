@@ -197,10 +197,11 @@ export class Flow implements Acceptor {
       return { destination: 'untried', ...this.#settle(message.id, { ended: [], deferred: moved }) };
     }
 
-    const to = this.#destinationOf(message.envelope, work.job.recipients[0]!);
+    const { job } = work;
+    const offered = { message, job, destination: this.#destinationOf(message.envelope, job.recipients[0]!) };
     const { destination, reply, ...outcome } = await (session === undefined
-      ? offer(message, work.job, to, this.#offering)
-      : offerOn(session, message, work.job, to, this.#offering));
+      ? offer(offered, this.#offering)
+      : offerOn(session, offered, this.#offering));
     // What a next hop said is recorded in any case: whether that counts is for the queue to find out.
     if (reply !== undefined && !this.#deps.queue.owns(message.id)) return UNTRIED;
     const decision = this.#decide(message, work.job, outcome.results);

@@ -25,7 +25,7 @@ export interface Decision {
 }
 
 /** RFC 5321 §4.5.3.1.10: what was over a server's limit of recipients is sent in another transaction, at once. */
-const isOverLimit = (reply: StoredReply): boolean =>
+export const isOverLimit = (reply: StoredReply): boolean =>
   reply.code === 452 && /^4\.(5\.3|0\.0)$/.test(reply.enhanced);
 
 const UNANSWERED: StoredReply = storedReply(

@@ -11,6 +11,7 @@ import type { Destination, NextHop } from '../route/types.ts';
 import type { AttemptReport } from '../schedule/types.ts';
 import { forAll, storedReply } from '../settle.ts';
 import type { Seen } from '../tell.ts';
+import { converse } from './converse.ts';
 import { rewriteFor } from './rewrite.ts';
 import type { RecipientResult, Session, Sessions } from './types.ts';
 
@@ -32,13 +33,16 @@ export interface Outcome extends Seen {
   readonly reply?: StoredReply;
 }
 
+/** A job of a message, and where that goes. */
+export interface Offered {
+  readonly message: StoredMessage;
+  readonly job: Job;
+  readonly destination: Destination;
+}
+
 /** Route, session, transaction. */
-export async function offer(
-  message: StoredMessage,
-  job: Job,
-  destination: Destination,
-  deps: OfferDeps,
-): Promise<Outcome> {
+export async function offer(offered: Offered, deps: OfferDeps): Promise<Outcome> {
+  const { job, destination } = offered;
   let hops: readonly NextHop[];
   try {
     hops = await deps.hops(destination);
@@ -63,7 +67,7 @@ export async function offer(
     }
     deps.metrics.outbound(session.used === 0 ? 'opened' : 'reused');
     try {
-      return await converse(session, destination, message, job, deps);
+      return await conversed(session, deps.sessions, offered, deps);
     } catch (error) {
       failure = deps.failure(error);
       // A host that refuses this message is there for others.
@@ -80,58 +84,36 @@ export async function offer(
 }
 
 /** A transaction on a session that is at hand, whose owner ends it: what fails there says nothing of the destination. */
-export async function offerOn(
+export async function offerOn(session: Session, offered: Offered, deps: OfferDeps): Promise<Outcome> {
+  try {
+    return await conversed(session, NO_OTHER, offered, deps);
+  } catch (error) {
+    return { ...unanswered(offered.job, deps.failure(error), 'untried'), hop: session.hop };
+  }
+}
+
+/** One message to one host, whatever that takes. */
+async function conversed(
   session: Session,
-  message: StoredMessage,
-  job: Job,
-  destination: Destination,
+  sessions: Pick<Sessions, 'acquire' | 'release'>,
+  { message, job, destination }: Offered,
   { queue, failure }: OfferDeps,
 ): Promise<Outcome> {
-  try {
-    return await transact(session, destination, message, job, queue);
-  } catch (error) {
-    return { ...unanswered(job, failure(error), 'untried'), hop: session.hop };
-  }
+  const brought = await converse(session, {
+    ...rewriteFor(destination, message),
+    ...{ sessions, destination: destination.key, recipients: job.recipients, failure },
+    owns: () => queue.owns(message.id),
+  });
+  return { destination: 'answered', ...brought };
 }
 
-/** One transaction with one host: on a connection that was kept, or on a new one where that is found to be dead. */
-async function converse(
-  first: Session,
-  destination: Destination,
-  message: StoredMessage,
-  job: Job,
-  { queue, sessions, failure: failureOf }: OfferDeps,
-): Promise<Outcome> {
-  for (let session = first; ; session = await sessions.acquire(first.hop, destination.key)) {
-    try {
-      return await transact(session, destination, message, job, queue);
-    } catch (error) {
-      const failure = failureOf(error);
-      // An idle connection may end at any time: that says nothing of the host.
-      if (session.used === 0 || !failure.closes || failure.uncertain || !queue.owns(message.id))
-        throw failure;
-    } finally {
-      sessions.release(session);
-    }
-  }
-}
-
-async function transact(
-  session: Session,
-  destination: Destination,
-  message: StoredMessage,
-  job: Job,
-  queue: OfferDeps['queue'],
-): Promise<Outcome> {
-  const { envelope, content } = rewriteFor(destination, message);
-  const transaction = session.transaction();
-  transaction.begin(envelope);
-  for (const index of job.recipients) transaction.recipient(envelope.recipients[index]!, index);
-  transaction.body(content, () => queue.owns(message.id));
-  const results = await transaction.commit();
-  const { hop, tls, notifies } = session;
-  return { destination: 'answered', results, hop, tls, notifies };
-}
+/** Of a session that its owner has made: there is no other, and it is the owner's to end. */
+const NO_OTHER: Pick<Sessions, 'acquire' | 'release'> = {
+  acquire: async () => {
+    throw smtpError('connectionLost', { detail: 'this session takes no more' });
+  },
+  release: () => {},
+};
 
 function unanswered(job: Job, failure: SmtpError, destination: Outcome['destination']): Outcome {
   const reply = storedReply(failure);

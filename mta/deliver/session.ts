@@ -1,6 +1,7 @@
 /** A session as the pool and the flow see it: one transaction at a time, and whether there may be another. */
 import { smtpError } from '../errors.ts';
 import type { NextHop } from '../route/types.ts';
+import { batchOf, limitsOf, recipientDomain, type SessionLimits } from './limits.ts';
 import { type Line, SmtpTransaction } from './transaction.ts';
 import type { Session, Transaction } from './types.ts';
 
@@ -8,17 +9,21 @@ export class SmtpSession implements Session {
   readonly hop: NextHop;
   readonly tls: string | undefined;
   readonly #line: Line;
+  readonly #limits: SessionLimits;
+  /** Of the recipients that it had. */
+  readonly #domains = new Set<string>();
   readonly #limit: number;
   #started = 0;
   #used = 0;
   #busy = false;
 
-  /** `limit` is the number of transactions of this connection. */
+  /** `limit` is the number of transactions of this connection, where the next hop doesn't say less. */
   constructor(line: Line, tls: string | undefined, limit: number) {
     this.hop = line.hop;
     this.tls = tls;
     this.#line = line;
-    this.#limit = limit;
+    this.#limits = limitsOf(line.extensions);
+    this.#limit = Math.min(limit, this.#limits.transactions);
   }
 
   get used(): number {
@@ -42,11 +47,17 @@ export class SmtpSession implements Session {
     return this.#line.dialogue.failure === undefined;
   }
 
+  batch(addresses: readonly string[]): readonly number[] {
+    return batchOf(addresses, this.#limits, this.#domains);
+  }
+
   transaction(): Transaction {
     this.#busy = true;
     this.#started += 1;
-    return new SmtpTransaction(this.#line, () => {
+    return new SmtpTransaction(this.#line, (recipients) => {
       this.#busy = false;
+      if (this.#limits.domains === Number.POSITIVE_INFINITY) return;
+      for (const { address } of recipients) this.#domains.add(recipientDomain(address));
     });
   }
 

@@ -31,7 +31,7 @@ interface Addressee extends Recipient {
 
 export class SmtpTransaction implements Transaction {
   readonly #line: Line;
-  readonly #ended: () => void;
+  readonly #ended: (recipients: readonly Recipient[]) => void;
   readonly #recipients: Addressee[] = [];
   readonly #results: RecipientResult[] = [];
   #envelope: Envelope | undefined;
@@ -40,8 +40,8 @@ export class SmtpTransaction implements Transaction {
   #afterFinalDot = false;
   #running = false;
 
-  /** `ended` is called when the transaction is over, whatever came of it. */
-  constructor(line: Line, ended: () => void) {
+  /** `ended` is called when the transaction is over, whatever came of it, with the recipients that it had. */
+  constructor(line: Line, ended: (recipients: readonly Recipient[]) => void) {
     this.#line = line;
     this.#ended = ended;
   }
@@ -67,7 +67,7 @@ export class SmtpTransaction implements Transaction {
       this.#conclude(this.#explain(error));
     } finally {
       this.#running = false;
-      this.#ended();
+      this.#ended(this.#recipients);
     }
     return this.#results;
   }
@@ -76,7 +76,7 @@ export class SmtpTransaction implements Transaction {
     if (this.#running) {
       this.#line.dialogue.fail(smtpError('connectionLost', { detail: 'given up by us', closes: true }));
     } else {
-      this.#ended();
+      this.#ended(this.#recipients);
     }
   }
 

@@ -38,6 +38,8 @@ export interface Session {
   readonly notifies: boolean;
   /** Transactions made on it before: a connection that was idle may be lost without anybody's fault. */
   readonly used: number;
+  /** Positions of those addresses that the next transaction may have (RFC 9422); none where it may have none of them. */
+  batch(addresses: readonly string[]): readonly number[];
   transaction(): Transaction;
   /** Whether another transaction may be started on it. */
   readonly reusable: boolean;
@@ -57,7 +59,7 @@ export interface Sessions {
   openTo(destination: DestinationKey): number;
   /** Closes idle ones of them until no more than `most` stay open, as far as there are idle ones. */
   trim(destination: DestinationKey, most: number): void;
-  /** Gives a session back after its transaction: kept if reusable, closed if not. */
+  /** Gives a session back after its transaction: kept if reusable, closed if not. What was given back is left as it is. */
   release(session: Session): void;
   /** Closes what is idle, refuses new ones, resolves when the last one in use has been released. */
   drain(): Promise<void>;

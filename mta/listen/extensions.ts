@@ -1,4 +1,5 @@
 /** What the answer to EHLO announces to a client, as it is known at the moment. Pure. */
+import type { Limits } from '../config.ts';
 import { XCLIENT, XFORWARD } from './attributes.ts';
 import type { DialogueClient } from './dialogue-client.ts';
 import { announcement } from './future-release.ts';
@@ -24,6 +25,7 @@ export function extensionsFor(client: DialogueClient, offersEtrn: boolean, now: 
     ...(listener.futureRelease ? [announcement(listener.futureRelease.maxSeconds, now)] : []),
     ...(offersEtrn ? ['ETRN'] : []),
     ...securityExtensions(client),
+    ...limitsLine(listener.limits),
     ...(client.mayUse('xclient') ? [`XCLIENT ${XCLIENT}`] : []),
     ...(client.mayUse('xforward') ? [`XFORWARD ${XFORWARD}`] : []),
   ];
@@ -36,4 +38,12 @@ function securityExtensions({ listener, tls, user }: DialogueClient): string[] {
     lines.push(`AUTH ${Object.keys(MECHANISMS).join(' ')}`);
   }
   return lines;
+}
+
+/** RFC 9422 §4: numbers of up to six digits. Whoever has more than that has no limit to speak of. */
+function limitsLine({ recipients, transactionsPerSession }: Limits): string[] {
+  const said = Object.entries({ RCPTMAX: recipients, MAILMAX: transactionsPerSession })
+    .filter(([, limit]) => limit <= 999_999)
+    .map(([name, limit]) => ` ${name}=${limit}`);
+  return said.length === 0 ? [] : [`LIMITS${said.join('')}`];
 }

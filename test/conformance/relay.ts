@@ -26,6 +26,8 @@ export interface RelayOptions {
   readonly protocol?: NextHop['protocol'];
   readonly listener?: Partial<Listener>;
   readonly delivery?: Partial<MtaConfig['delivery']>;
+  /** Their next hop is the peer, too. */
+  readonly relays?: MtaConfig['relays'];
 }
 
 export interface Relay extends World {
@@ -53,6 +55,7 @@ export async function startRelay(options: RelayOptions = {}): Promise<Relay> {
       domains: (options.domains ?? []).map((domain) =>
         typeof domain === 'string' ? ownDomain(domain) : domain,
       ),
+      relays: options.relays ?? [],
     },
     delivery,
     ...(options.minFreeBytes === undefined ? {} : { minFreeBytes: options.minFreeBytes }),
