@@ -34,6 +34,38 @@ const tlsPolicyRef = () =>
       "How TLS is done with these hosts; the fleet's default where absent: STARTTLS where it is offered.",
     );
 
+const webhook = withRules(
+  z.strictObject({
+    url: z
+      .string()
+      .min(1)
+      .max(2048)
+      .regex(/^https?:\/\/[^\s/?#@\\]+(\/[^\s?#\\]*)?(\?[^\s#\\]*)?$/, {
+        error:
+          'must be an http or https URL such as https://hooks.example.org/mail, without user, password or fragment',
+      })
+      .describe(
+        'Where messages are posted to. With https, certificate and name are verified. http is for what is near, such as a Service of the cluster: on the way, anybody could read the mail and answer for it.',
+      ),
+    signingSecretRef: secretKeyRef('key').describe(
+      'Key that requests are signed with (Standard Webhooks): whsec_ and 24 to 64 random bytes in base64. With one on each line, each of them signs: how a key is replaced while both are known. Until it is there, mail waits.',
+    ),
+    tlsPolicyRef: localRef('a MailTLSPolicy')
+      .optional()
+      .describe(
+        "Authorities to trust and the lowest version of TLS, from a policy of mode Verified; the system's authorities and TLS 1.2 where absent.",
+      ),
+  }),
+  [
+    {
+      rule: "!has(self.tlsPolicyRef) || self.url.startsWith('https://')",
+      message: 'tlsPolicyRef has no use with http: post to an https URL, or leave it out',
+      fieldPath: '.tlsPolicyRef',
+      holds: (self) => self.tlsPolicyRef === undefined || self.url.startsWith('https://'),
+    },
+  ],
+);
+
 const memberFor = { LMTP: 'lmtp', SMTP: 'smtp', Webhook: 'webhook', Hold: 'hold' } as const;
 
 const hold = withRules(
@@ -75,7 +107,7 @@ const target = withRules(
     type: z
       .enum(['LMTP', 'SMTP', 'Webhook', 'Hold'])
       .describe(
-        'LMTP: a mail store, with an answer for each recipient. SMTP: another mail server. Webhook: an HTTP endpoint; not yet supported. Hold: kept until its owner asks for it by ETRN or ATRN.',
+        'LMTP: a mail store, with an answer for each recipient. SMTP: another mail server. Webhook: an HTTP endpoint, with an answer for each recipient if it likes. Hold: kept until its owner asks for it by ETRN or ATRN.',
       ),
     lmtp: z
       .strictObject({ hosts: hosts(24), tlsPolicyRef: tlsPolicyRef() })
@@ -85,18 +117,7 @@ const target = withRules(
       .strictObject({ hosts: hosts(25), tlsPolicyRef: tlsPolicyRef() })
       .optional()
       .describe('The mail server, where type is SMTP.'),
-    webhook: z
-      .strictObject({
-        url: z
-          .string()
-          .min(1)
-          .max(2048)
-          .regex(/^https?:\/\//)
-          .describe('Where messages are posted to.'),
-        signingSecretRef: secretKeyRef('key').describe('Key that requests are signed with.'),
-      })
-      .optional()
-      .describe('The endpoint, where type is Webhook. Not yet supported.'),
+    webhook: webhook.optional().describe('The endpoint, where type is Webhook.'),
     hold: hold.optional().describe('Who may ask for the mail, where type is Hold.'),
   }),
   [

@@ -142,10 +142,22 @@ const holdSchema = z.strictObject({
 });
 export type Hold = z.infer<typeof holdSchema>;
 
+/** Messages are posted to `url` (docs/webhook.md); `tls` is for authorities and versions: https is verified in any case. */
+const webhook = z.strictObject({
+  type: z.literal('webhook'),
+  url: z.url({ protocol: /^https?$/ }),
+  /** Keys that requests are signed with, one on each line: `whsec_` and base64. */
+  signingKeys: secretId,
+  tls: z.string().optional(),
+  unavailable,
+});
+export type WebhookTarget = z.infer<typeof webhook>;
+
 const target = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('lmtp'), hosts: z.array(hostPort).min(1), tls: z.string().optional() }),
   z.strictObject({ type: z.literal('smtp'), hosts: z.array(hostPort).min(1), tls: z.string().optional() }),
   holdSchema,
+  webhook,
 ]);
 
 export const domainSchema = z.strictObject({

@@ -20,12 +20,21 @@ export class SmtpError extends Error {
   readonly closes: boolean;
   /** The final dot was sent and no reply came: the next hop may have taken the message. */
   readonly uncertain: boolean;
+  /** Seconds after which the next hop wants to be asked again, where it said so. */
+  readonly retryAfter: number | undefined;
 
   constructor(
     code: number,
     enhanced: string,
     text: string,
-    more: { blame?: Blame; remote?: string; closes?: boolean; uncertain?: boolean; cause?: unknown } = {},
+    more: {
+      blame?: Blame;
+      remote?: string;
+      closes?: boolean;
+      uncertain?: boolean;
+      retryAfter?: number;
+      cause?: unknown;
+    } = {},
   ) {
     super(text, more.cause === undefined ? undefined : { cause: more.cause });
     this.code = code;
@@ -34,6 +43,7 @@ export class SmtpError extends Error {
     this.remote = more.remote;
     this.closes = more.closes ?? code === 421;
     this.uncertain = more.uncertain ?? false;
+    this.retryAfter = more.retryAfter;
   }
 
   /** Whether the same attempt may succeed later (RFC 5321 §4.2.1). */

@@ -38,7 +38,7 @@ import { readOriginal } from './reports/original.ts';
 import { buildReport, gravest } from './reports/report.ts';
 import { toReport } from './reports/select.ts';
 import type { Original } from './reports/types.ts';
-import type { Destination, NextHop } from './route/types.ts';
+import { type Destination, isStore, type NextHop } from './route/types.ts';
 import { expiryOf, retryDelay } from './schedule/backoff.ts';
 import type { ClockWatch } from './schedule/clock-watch.ts';
 import type { Work } from './schedule/destination.ts';
@@ -199,14 +199,14 @@ export class Flow implements Acceptor {
 
     const { job } = work;
     const offered = { message, job, destination: this.#destinationOf(message.envelope, job.recipients[0]!) };
-    const { destination, reply, ...outcome } = await (session === undefined
+    const { destination, reply, waitMs, ...outcome } = await (session === undefined
       ? offer(offered, this.#offering)
       : offerOn(session, offered, this.#offering));
     // What a next hop said is recorded in any case: whether that counts is for the queue to find out.
     if (reply !== undefined && !this.#deps.queue.owns(message.id)) return UNTRIED;
-    const decision = this.#decide(message, work.job, outcome.results);
+    const decision = this.#decide(message, work.job, outcome.results, waitMs);
     const recorded = await this.#record(message, work.job, decision, outcome);
-    return { destination, ...recorded, ...(reply === undefined ? {} : { reply }) };
+    return { destination, waitMs, ...recorded, ...(reply === undefined ? {} : { reply }) };
   }
 
   /** For what waits behind a destination that is down: nobody is asked, but time may be up, or a warning due. */
@@ -239,13 +239,13 @@ export class Flow implements Acceptor {
     return planJobs(recipients, (index) => this.#destinationOf(message.envelope, index).key, rest);
   }
 
-  #decide(message: StoredMessage, job: Job, results: readonly RecipientResult[]): Decision {
+  #decide(message: StoredMessage, job: Job, results: readonly RecipientResult[], waitMs?: number): Decision {
     const { clock, clockWatch, random } = this.#deps;
     const { delivery } = this.#config;
     const arrivedAt = sentAt(message.envelope);
     const now = clock.now();
     const expiry = this.#expiryOf(message, job);
-    const delay = retryDelay(delivery.retry, job.attempts + 1, random.fraction());
+    const delay = retryDelay(delivery.retry, job.attempts + 1, random.fraction(), waitMs);
     const isHeld = this.#deps.setup().held.has(job.destination);
     return decide(job, results, {
       now,
@@ -298,7 +298,7 @@ export class Flow implements Acceptor {
     const { clock, random, metrics, onDefect } = this.#deps;
     const { id, envelope } = message;
     const now = clock.now();
-    const answered = { isStore: seen.hop?.protocol === 'lmtp', notifies: seen.notifies === true };
+    const answered = { isStore: isStore(seen.hop), notifies: seen.notifies === true };
     const recipients = toReport(envelope, decision, answered, now);
     if (recipients.length === 0) return undefined;
     const { hostname, postmaster } = this.#config.fleet;

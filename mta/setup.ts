@@ -76,6 +76,9 @@ function secretsOf(config: MtaConfig): string[] {
     ...config.users.map(({ verifier }) => verifier),
     ...config.listeners.flatMap(({ tls }) => (tls.mode === 'none' ? [] : [tls.certificate, tls.key])),
     ...config.relays.flatMap(({ auth, unavailable }) => (unavailable === undefined ? [auth?.password] : [])),
+    ...config.domains.map(({ target }) =>
+      target.type === 'webhook' && target.unavailable === undefined ? target.signingKeys : undefined,
+    ),
     ...config.tlsPolicies.flatMap(({ ca, unavailable }) => (unavailable === undefined ? [ca] : [])),
   ];
   return ids.filter((id) => id !== undefined);

@@ -7,6 +7,10 @@ export interface BrokenRule {
 }
 
 const mtaRefs = [{ name: 'mta' }];
+const posted = (webhook: object) => ({
+  type: 'Webhook',
+  webhook: { signingSecretRef: { name: 'a' }, ...webhook },
+});
 const lmtp = { type: 'LMTP', lmtp: { hosts: [{ host: 'inbox' }] } };
 
 const listener = (more: object) => ({
@@ -114,6 +118,11 @@ const rows: readonly (readonly [kind: string, message: string, spec: Readonly<Re
   ['MailDomain', 'webhook is needed where', domain({ target: { type: 'Webhook' } })],
   ['MailDomain', 'hold is needed where', domain({ target: { ...lmtp, hold: { etrnFrom: ['192.0.2.1'] } } })],
   ['MailDomain', 'nobody could ever ask for', domain({ target: { type: 'Hold', hold: {} } })],
+  [
+    'MailDomain',
+    'tlsPolicyRef has no use with http',
+    domain({ target: posted({ url: 'http://a.example/', tlsPolicyRef: { name: 'a' } }) }),
+  ],
   ['MailDomain', 'must be an IP network', domain({ target: { type: 'Hold', hold: { etrnFrom: ['10/8'] } } })],
   ['MailDomain', 'list has no use', domain({ recipients: { list: ['a'] } })],
   ['MailDomain', 'subaddressDelimiter has no use', domain({ recipients: { subaddressDelimiter: '+' } })],

@@ -32,6 +32,7 @@ async function run(
   };
   const conversed = await converse(await counted.acquire(), {
     ...{ sessions: counted, destination: 'mx:peer.test', content: contentOf('x\r\n'), owns },
+    attempt: { id: 'a-1', number: 1 },
     envelope: {
       from: 'anna@ours.test',
       recipients: Array.from({ length: count }, (_, at) => ({ address: `r${at}@peer.test` })),

@@ -8,13 +8,14 @@ import type { SmtpError } from '../errors.ts';
 import type { MessageContent } from '../queue/types.ts';
 import type { DestinationKey, NextHop } from '../route/types.ts';
 import { isOverLimit, storedReply } from '../settle.ts';
-import type { RecipientResult, Session, Sessions } from './types.ts';
+import type { Attempt, RecipientResult, Session, Sessions } from './types.ts';
 
 export interface Conversation {
   readonly sessions: Pick<Sessions, 'acquire' | 'release'>;
   readonly destination: DestinationKey;
   readonly envelope: Envelope;
   readonly content: MessageContent;
+  readonly attempt: Attempt;
   /** Indexes into `envelope.recipients`; one at least. */
   readonly recipients: readonly number[];
   /** Whether the message is still ours to send. */
@@ -76,12 +77,12 @@ export async function converse(first: Session, conversation: Conversation): Prom
 /** Adds what it brings; those that were over a limit while others were taken are to have a transaction of their own. */
 async function transact(
   session: Session,
-  { envelope, content, owns }: Conversation,
+  { envelope, content, attempt, owns }: Conversation,
   recipients: readonly number[],
   results: RecipientResult[],
 ): Promise<ReadonlySet<number>> {
   const transaction = session.transaction();
-  transaction.begin(envelope);
+  transaction.begin(envelope, attempt);
   for (const index of recipients) transaction.recipient(envelope.recipients[index]!, index);
   transaction.body(content, owns);
   const answers = await transaction.commit();

@@ -236,7 +236,8 @@ function extensionsOf(lines: readonly string[]): Map<string, string> {
   );
 }
 
-function describeTls(socket: Socket): string | undefined {
+/** `TLSv1.3 TLS_AES_256_GCM_SHA384`, or undefined in clear text. */
+export function describeTls(socket: Socket): string | undefined {
   return socket instanceof TLSSocket
     ? `${socket.getProtocol()} ${socket.getCipher().standardName}`
     : undefined;

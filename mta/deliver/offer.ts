@@ -31,6 +31,8 @@ export interface Outcome extends Seen {
   readonly results: readonly RecipientResult[];
   /** The failure that was everyone's. */
   readonly reply?: StoredReply;
+  /** How long the next hop wants to be left alone, where it said so. */
+  readonly waitMs?: number | undefined;
 }
 
 /** A job of a message, and where that goes. */
@@ -102,6 +104,7 @@ async function conversed(
   const brought = await converse(session, {
     ...rewriteFor(destination, message),
     ...{ sessions, destination: destination.key, recipients: job.recipients, failure },
+    attempt: { id: message.envelope.firstId ?? message.id, number: job.attempts + 1 },
     owns: () => queue.owns(message.id),
   });
   return { destination: 'answered', ...brought };
@@ -117,5 +120,6 @@ const NO_OTHER: Pick<Sessions, 'acquire' | 'release'> = {
 
 function unanswered(job: Job, failure: SmtpError, destination: Outcome['destination']): Outcome {
   const reply = storedReply(failure);
-  return { destination, reply, results: forAll(job, reply) };
+  const waitMs = failure.retryAfter === undefined ? undefined : failure.retryAfter * 1000;
+  return { destination, reply, waitMs, results: forAll(job, reply) };
 }

@@ -7,36 +7,44 @@ import { createSecureContext, type SecureContext } from 'node:tls';
 import type { Clock } from '../clock.ts';
 import type { MtaConfig } from '../config.ts';
 import { smtpError } from '../errors.ts';
+import type { Random } from '../random.ts';
 import type { NextHop } from '../route/types.ts';
 import type { Dial } from './dial.ts';
 import { Dialogue } from './dialogue.ts';
 import { type Greeted, handshake, needsTls, TlsFailure } from './handshake.ts';
 import { SmtpSession } from './session.ts';
 import { sourceAddress } from './source.ts';
+import type { PooledSession } from './types.ts';
+import { openWebhook } from './webhook/open.ts';
 
 export interface OpenDeps {
   readonly config: () => MtaConfig;
   readonly clock: Clock;
   readonly dial: Dial;
+  readonly random: Random;
   /** Our name, for EHLO. */
   readonly hostname: () => string;
   /** Addresses of this machine, asked for where config chooses among them. */
   readonly interfaces: () => readonly string[];
 }
 
-export type Open = (hop: NextHop) => Promise<SmtpSession>;
+export type Open = (hop: NextHop) => Promise<PooledSession>;
 
 export function sessionOpener(deps: OpenDeps): Open {
   const contexts = secureContexts();
-  const greet = async (hop: NextHop, clear: boolean): Promise<Greeted> => {
+  const dialled = async (hop: NextHop) => {
     const config = deps.config();
-    const { timeouts } = config.delivery;
     const secureContext = contexts(hop, config.secrets);
-    const socket = await deps.dial(hop, timeouts.connect, sourceFor(hop, config, deps.interfaces));
+    const source = sourceFor(hop, config, deps.interfaces);
+    const socket = await deps.dial(hop, config.delivery.timeouts.connect, source);
+    return { socket, secureContext, delivery: config.delivery };
+  };
+  const greet = async (hop: NextHop, clear: boolean): Promise<Greeted> => {
+    const { socket, secureContext, delivery } = await dialled(hop);
     return handshake(socket, {
       hop,
       hostname: deps.hostname(),
-      timeouts,
+      timeouts: delivery.timeouts,
       clock: deps.clock,
       secureContext,
       clear,
@@ -45,6 +53,10 @@ export function sessionOpener(deps: OpenDeps): Open {
   const mayBeClear = (hop: NextHop): boolean =>
     hop.tls.mode === 'opportunistic' && hop.tls.fallbackToClear && !hop.implicitTls && !needsTls(hop);
   return async (hop) => {
+    if (hop.protocol === 'webhook') {
+      const { socket, ...rest } = await dialled(hop);
+      return openWebhook(socket, hop, { ...rest, clock: deps.clock, random: deps.random });
+    }
     const greeted = await greet(hop, false)
       .catch((error) => {
         if (error instanceof TlsFailure && mayBeClear(hop)) {

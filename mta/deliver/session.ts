@@ -3,9 +3,9 @@ import { smtpError } from '../errors.ts';
 import type { NextHop } from '../route/types.ts';
 import { batchOf, limitsOf, recipientDomain, type SessionLimits } from './limits.ts';
 import { type Line, SmtpTransaction } from './transaction.ts';
-import type { Session, Transaction } from './types.ts';
+import type { PooledSession, Transaction } from './types.ts';
 
-export class SmtpSession implements Session {
+export class SmtpSession implements PooledSession {
   readonly hop: NextHop;
   readonly tls: string | undefined;
   readonly #line: Line;
@@ -30,7 +30,6 @@ export class SmtpSession implements Session {
     return this.#used;
   }
 
-  /** Resolves when the connection is closed: some time after `close`. */
   get closed(): Promise<void> {
     return this.#line.dialogue.closed;
   }
@@ -61,12 +60,10 @@ export class SmtpSession implements Session {
     });
   }
 
-  /** The pool hands it out once more: what ran until now was before. */
   lend(): void {
     this.#used = this.#started;
   }
 
-  /** Calls back once when the connection ends by itself. */
   onEnd(callback: (() => void) | undefined): void {
     this.#line.dialogue.onFailure = callback;
   }

@@ -113,12 +113,15 @@ describe('the pool', () => {
     session.transaction().abort();
     expect(session.reusable).toBe(true);
     const transaction = session.transaction();
-    transaction.begin({
-      from: '',
-      recipients: [{ address: 'a@b.test' }],
-      arrivedAt: 0,
-      origin: { listener: 'x', protocol: 'SMTP' },
-    });
+    transaction.begin(
+      {
+        from: '',
+        recipients: [{ address: 'a@b.test' }],
+        arrivedAt: 0,
+        origin: { listener: 'x', protocol: 'SMTP' },
+      },
+      { id: 'lane-7', number: 1 },
+    );
     transaction.recipient({ address: 'a@b.test' }, 0);
     transaction.body({ size: 0, bytes: Buffer.alloc(0), stream: () => expect.unreachable() }, () => true);
     const committed = transaction.commit();

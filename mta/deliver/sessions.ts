@@ -6,18 +6,19 @@
 import { type Clock, systemClock } from '../clock.ts';
 import type { MtaConfig } from '../config.ts';
 import { smtpError } from '../errors.ts';
+import { type Random, systemRandom } from '../random.ts';
 import { systemInterfaces } from '../route/system.ts';
 import type { DestinationKey, NextHop } from '../route/types.ts';
 import { Connections } from './connections.ts';
 import { type Dial, tcpDial } from './dial.ts';
 import { sessionOpener } from './open.ts';
-import type { SmtpSession } from './session.ts';
-import type { Session, Sessions } from './types.ts';
+import type { PooledSession, Session, Sessions } from './types.ts';
 
 export interface SessionsDeps {
   readonly config: () => MtaConfig;
   readonly clock?: Clock;
   readonly dial?: Dial;
+  readonly random?: Random;
   /** Our name, for EHLO; the fleet's where absent. */
   readonly hostname?: () => string;
   /** Addresses of this machine. */
@@ -32,7 +33,7 @@ export interface SessionsDeps {
 const SWEEP_MS = 100;
 
 interface Idle {
-  readonly session: SmtpSession;
+  readonly session: PooledSession;
   readonly destination: DestinationKey;
   /** Monotonic ms until which it is kept. */
   readonly until: number;
@@ -42,7 +43,7 @@ interface Idle {
 export function createSessions(deps: SessionsDeps): Sessions {
   const clock = deps.clock ?? systemClock;
   const open = sessionOpener({
-    ...{ config: deps.config, clock, dial: deps.dial ?? tcpDial(clock) },
+    ...{ config: deps.config, clock, dial: deps.dial ?? tcpDial(clock), random: deps.random ?? systemRandom },
     hostname: deps.hostname ?? (() => deps.config().fleet.hostname),
     interfaces: deps.interfaces ?? systemInterfaces,
   });
@@ -50,7 +51,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
   const idle = new Map<string, Idle[]>();
   const lent = new Map<
     Session,
-    { readonly session: SmtpSession; readonly key: string; readonly destination: DestinationKey }
+    { readonly session: PooledSession; readonly key: string; readonly destination: DestinationKey }
   >();
   const connections = new Connections(deps.onClosed ?? (() => {}));
   const mostTo = deps.most ?? (() => Number.POSITIVE_INFINITY);
@@ -65,7 +66,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
     }
   };
 
-  const lend = (session: SmtpSession, key: string, destination: DestinationKey): Session => {
+  const lend = (session: PooledSession, key: string, destination: DestinationKey): Session => {
     session.onEnd(undefined);
     session.lend();
     connections.serve(session, destination);
@@ -76,7 +77,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
   const hasRoom = (destination: DestinationKey) => connections.open(destination) < mostTo(destination);
 
   /** The latest that serves the destination; one that serves another moves here, where there is room for it. */
-  const takeIdle = (key: string, destination: DestinationKey): SmtpSession | undefined => {
+  const takeIdle = (key: string, destination: DestinationKey): PooledSession | undefined => {
     const entries = idle.get(key) ?? [];
     const at = entries.findLastIndex((entry) => entry.destination === destination || hasRoom(destination));
     if (at < 0) return undefined;
@@ -87,7 +88,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
     return found!.session;
   };
 
-  const forget = (session: SmtpSession, key: string): void => {
+  const forget = (session: PooledSession, key: string): void => {
     const left = (idle.get(key) ?? []).filter((entry) => entry.session !== session);
     if (left.length === 0) {
       idle.delete(key);
@@ -96,7 +97,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
     }
   };
 
-  const retire = (session: SmtpSession): void => {
+  const retire = (session: PooledSession): void => {
     session.onEnd(undefined);
     connections.leave(session);
     session.close();
@@ -142,7 +143,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
     });
   };
 
-  const keep = (session: SmtpSession, key: string, destination: DestinationKey): void => {
+  const keep = (session: PooledSession, key: string, destination: DestinationKey): void => {
     const ms = deps.config().delivery.idleConnectionSeconds * 1000;
     session.onEnd(() => {
       connections.leave(session);
@@ -232,6 +233,7 @@ function poolKey(hop: NextHop): string {
     auth && [auth.username, auth.password],
     hop.messagesPerConnection,
     hop.isOwnTarget,
+    hop.webhook,
   ]);
   keys.set(hop, key);
   return key;

@@ -3,7 +3,7 @@
  * `SmtpError`, which says whether trying later can help and who is to blame.
  */
 import type { Envelope, Recipient } from '../envelope.ts';
-import type { MessageContent, StoredReply } from '../queue/types.ts';
+import type { MessageContent, QueueId, StoredReply } from '../queue/types.ts';
 import type { DestinationKey, NextHop } from '../route/types.ts';
 
 /** What became of one recipient. */
@@ -14,9 +14,17 @@ export interface RecipientResult {
   readonly reply: StoredReply;
 }
 
+/** What a next hop that takes requests is told of the message besides, so that it knows one that it has had already. */
+export interface Attempt {
+  /** The message's, as its Received field has it: the same with each attempt, whichever pod makes it. */
+  readonly id: QueueId;
+  /** Counted from 1. */
+  readonly number: number;
+}
+
 export interface Transaction {
   /** MAIL. An error here is for every recipient. */
-  begin(envelope: Envelope): void;
+  begin(envelope: Envelope, attempt: Attempt): void;
   /** RCPT, with its index into `envelope.recipients`. */
   recipient(recipient: Recipient, index: number): void;
   /** DATA; `ownershipCheck` is asked before MAIL and before the final dot: where it is false the connection is cut. */
@@ -44,6 +52,16 @@ export interface Session {
   /** Whether another transaction may be started on it. */
   readonly reusable: boolean;
   close(): void;
+}
+
+/** A session as the pool has it. */
+export interface PooledSession extends Session {
+  /** Resolves when the connection is closed on both sides, or given up. */
+  readonly closed: Promise<void>;
+  /** The pool hands it out once more: what ran until now was before. */
+  lend(): void;
+  /** Calls back once when the connection ends by itself. */
+  onEnd(callback: (() => void) | undefined): void;
 }
 
 /** Opens sessions and keeps idle ones for the next message to the same hop. */

@@ -105,16 +105,27 @@ function statusOf(reply: StoredReply, action: Action): string {
   return action === 'failed' && reply.code >= 500 ? '5.0.0' : '4.0.0';
 }
 
-/** `mx.example.org[192.0.2.1]:25` is `mx.example.org`. */
+/** `mx.example.org[192.0.2.1]:25` is `mx.example.org`, and so is a webhook's `https://mx.example.org:8443`. */
 function hostOf(remote: string): string {
+  if (isWebhook(remote)) return headerText(new URL(remote).hostname, 255);
   const bracket = remote.indexOf('[');
   return headerText(bracket > 0 ? remote.slice(0, bracket) : remote, 255);
 }
 
-/** The reply in full; `smtp` where a next hop said it, a type of our own where we did. RFC 3464 §2.3.6 */
+/** What a webhook says has its origin for a remote: a host of SMTP has no scheme. */
+const isWebhook = (remote: string): boolean => /^https?:\/\//.test(remote) && URL.canParse(remote);
+
+/**
+ * The reply in full; `smtp` where a next hop said it, types of our own where a webhook or we did. RFC 3464 §2.3.6: what
+ * isn't registered begins with x-.
+ */
 function diagnostic(reply: StoredReply, form: Form): string {
-  const type = reply.remote === undefined ? 'x-postrider' : 'smtp';
   const text = reply.text.replace(/\s+/g, ' ');
+  // An answer of HTTP is told as such: the reply code is what we made of it.
+  if (reply.remote !== undefined && isWebhook(reply.remote)) {
+    return form.text(`x-http; ${text.replace(/^HTTP /, '')}`, 900);
+  }
+  const type = reply.remote === undefined ? 'x-postrider' : 'smtp';
   return form.text(`${type}; ${replyLine({ ...reply, text })}`, 900);
 }
 

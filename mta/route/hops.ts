@@ -4,7 +4,7 @@
  * `SmtpError` when there is none, which says whether another attempt may find one, and who has to act.
  */
 import { isIP } from 'node:net';
-import type { MtaConfig, Relay, TlsPolicy } from '../config.ts';
+import type { Domain, MtaConfig, Relay, TlsPolicy, WebhookTarget } from '../config.ts';
 import { SmtpError, smtpError } from '../errors.ts';
 import type { Random } from '../random.ts';
 import { type AddressFamily, type HostAddresses, lookupAddresses } from './addresses.ts';
@@ -15,6 +15,7 @@ import { compileOurselves, type Ourselves } from './ourselves.ts';
 import type { Resolver } from './resolver.ts';
 import { compileTlsPolicies, type TlsPolicies } from './tls-policy.ts';
 import type { Destination, NextHop } from './types.ts';
+import { webhookParts } from './webhook.ts';
 
 /** What next hops are found with: made once per config by `compileHops`. */
 export interface HopContext {
@@ -143,11 +144,9 @@ async function relayHops(relay: Relay, context: HopContext): Promise<NextHop[]> 
   }));
 }
 
-async function targetHops(
-  domain: Extract<Destination, { kind: 'domain' }>['domain'],
-  context: HopContext,
-): Promise<NextHop[]> {
+async function targetHops(domain: Domain, context: HopContext): Promise<NextHop[]> {
   const { target } = domain;
+  if (target.type === 'webhook') return webhookHops(domain, target, context);
   if (target.type === 'hold' && target.hosts.length === 0) return ownersHops(domain.domain, context);
   const tls = context.policies.named(target.tls);
   const addresses = await endpointAddresses(target.hosts, domain, context);
@@ -170,6 +169,17 @@ async function ownersHops(domain: string, context: HopContext): Promise<NextHop[
     if (error instanceof SmtpError && error.temporary) throw error;
     throw smtpError('heldForPickUp', { detail: (error as Error).message, cause: error });
   }
+}
+
+async function webhookHops(domain: Domain, target: WebhookTarget, context: HopContext): Promise<NextHop[]> {
+  if (target.unavailable !== undefined) {
+    throw smtpError('notConfigured', { detail: `${domain.resource}: ${target.unavailable}` });
+  }
+  const { host, port, ...parts } = webhookParts(target, context.config.secrets, context.policies);
+  const addresses = await endpointAddresses([{ host, port }], domain, context);
+  return addresses.map(({ address }) => ({
+    ...{ host, address, port, protocol: 'webhook', ...parts, isOwnTarget: true },
+  }));
 }
 
 /** A smart host that can't be found is a fault of config, which can be mended: it never bounces mail. */

@@ -288,7 +288,7 @@ export class Scheduler {
       destination.answered();
     }
     if (report.destination === 'unreachable' && report.reply !== undefined)
-      this.#down(destination, report.reply);
+      this.#down(destination, report.reply, report.waitMs);
     this.#giveBack(destination);
     this.#offer(destination);
     if (destination.ready === 0) this.#destinations.forget(destination);
@@ -297,11 +297,11 @@ export class Scheduler {
     this.#pump();
   }
 
-  #down(destination: DestinationQueue, reply: StoredReply): void {
+  #down(destination: DestinationQueue, reply: StoredReply, askedMs?: number): void {
     const now = this.#options.clock.monotonic();
     // Attempts that ran side by side fail together: that is one failure, not twenty.
     if (now >= destination.probeAt) {
-      destination.unreachable(now + this.#wait(destination.failures + 1), reply);
+      destination.unreachable(now + this.#wait(destination.failures + 1, askedMs), reply);
       this.#probes.push({ dueAt: destination.probeAt, key: destination.number, detail: 0 });
       const waitMs = destination.probeAt - now;
       this.#options.learnt({ destination: destination.key, down: { waitMs, reply } });
@@ -309,9 +309,9 @@ export class Scheduler {
     this.#lapses.lookThrough(destination, reply).catch(this.#options.onDefect);
   }
 
-  #wait(attempts: number): number {
+  #wait(attempts: number, askedMs?: number): number {
     const { delivery, random } = this.#options;
-    return retryDelay(delivery().retry, attempts, random.fraction());
+    return retryDelay(delivery().retry, attempts, random.fraction(), askedMs);
   }
 
   /** Plans what the queue has now of this work's recipients; what is as it was, not before `again`. */

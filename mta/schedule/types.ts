@@ -11,6 +11,8 @@ export interface AttemptReport {
   /** `answered`: a host spoke to us; `unreachable`: none did; `untried`: the destination wasn't asked. */
   readonly destination: 'answered' | 'unreachable' | 'untried';
   readonly reply?: StoredReply;
+  /** How long it wants to be left alone, where it said so. */
+  readonly waitMs?: number | undefined;
   /** Resolves when the settlement is on stable storage; never rejects. */
   readonly stored: Promise<void>;
 }

@@ -2,12 +2,14 @@
 import { reasons } from '../../crds/conditions.ts';
 import type { MailDomainSpec } from '../../crds/mail-domain.ts';
 import type { MtaSpec } from '../../crds/mta.ts';
-import { parseDuration, parseQuantity } from '../../crds/units.ts';
+import { parseQuantity } from '../../crds/units.ts';
 import type { Domain } from '../../mta/config.ts';
 import { type Attachment, domainNames } from './attach.ts';
 import { contest, domainClaim } from './conflicts.ts';
 import type { Resource } from './read.ts';
 import { compare, type Report } from './report.ts';
+import type { Secrets } from './secrets.ts';
+import { buildTarget } from './targets.ts';
 import type { TlsPolicies } from './tls-policies.ts';
 import type { Users } from './users.ts';
 
@@ -24,14 +26,16 @@ export interface DomainContext {
   readonly attached: Attachment;
   readonly policies: TlsPolicies;
   readonly held: ReadonlyMap<string, string>;
+  readonly secrets: Secrets;
   readonly report: Report;
 }
 
 /** @param candidates those that were refused before among them: they get nothing, and keep their names from others */
 export function buildDomains(
   candidates: readonly Resource<MailDomainSpec>[],
-  { mta, attached, policies, held, report }: DomainContext,
+  context: DomainContext,
 ): Domains {
+  const { attached, held, report } = context;
   const claimants = candidates.map((domain) => {
     const named = domainNames(domain, report);
     const names = named.filter(({ name }) => attached.mayHave(domain.ref.namespace, name));
@@ -49,8 +53,7 @@ export function buildDomains(
       : build(
           domain,
           names.map(({ name }) => name),
-          mta,
-          policies,
+          context,
         );
     return { ...domain, names, config };
   });
@@ -76,41 +79,21 @@ export function buildDomains(
   };
 }
 
-const MEMBERS = { LMTP: 'lmtp', SMTP: 'smtp', Hold: 'hold' } as const;
-
-function targetOf(type: 'lmtp' | 'smtp' | 'hold', { target }: MailDomainSpec, mta: Resource<MtaSpec>) {
-  if (type !== 'hold') return { type };
-  const { maxAge, etrnFrom, users } = target.hold!;
-  return {
-    type,
-    maxAgeSeconds: parseDuration(maxAge ?? mta.spec.delivery.lifetime),
-    etrnFrom: etrnFrom.toSorted(),
-    users: users.toSorted(),
-  };
-}
-
 function build(
-  { ref, id, spec }: Resource<MailDomainSpec>,
+  domain: Resource<MailDomainSpec>,
   names: readonly string[],
-  mta: Resource<MtaSpec>,
-  policies: TlsPolicies,
-): Domain {
-  // A rule of the schema holds that the member of the type is there, and unsupported types were refused before.
-  const member = MEMBERS[spec.target.type as keyof typeof MEMBERS];
-  const { hosts, tlsPolicyRef } = spec.target[member]!;
-  const tls = policies.named({
-    resource: ref,
-    ref: tlsPolicyRef,
-    path: `spec.target.${member}.tlsPolicyRef`,
-    recipientDomains: names,
-  });
+  context: DomainContext,
+): Domain | undefined {
+  const { ref, id, spec } = domain;
+  const target = buildTarget(domain, names, context);
+  if (target === undefined) return undefined;
   const { mode, list, subaddressDelimiter } = spec.recipients;
   return {
     resource: id,
     domain: names[0]!,
     aliases: names.slice(1).toSorted(),
-    target: { ...targetOf(member, spec, mta), hosts, ...(tls !== undefined && { tls }) },
-    trusted: ref.namespace === mta.ref.namespace,
+    target,
+    trusted: ref.namespace === context.mta.ref.namespace,
     recipients: {
       mode: mode === 'List' ? 'list' : 'any',
       list: list.toSorted(),

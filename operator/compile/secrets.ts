@@ -1,6 +1,7 @@
 /** Secrets that resources name: found, checked for what they are used for, and collected for the config. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { reasons } from '../../crds/conditions.ts';
+import { signingKeys } from '../../mta/signing-keys.ts';
 import type { Report } from './report.ts';
 import type { ObjectRef, SecretValues } from './types.ts';
 
@@ -65,6 +66,16 @@ export class Secrets {
       return this.#invalid(use, 'is empty or has a line break inside: write a password of one line');
     }
     return password;
+  }
+
+  /** Keys that requests are signed with, as they are written. */
+  findSigningKeys(use: SecretUse): string | undefined {
+    const text = this.find(use);
+    if (text === undefined || signingKeys(text) !== undefined) return text;
+    return this.#invalid(
+      use,
+      'is no key: write whsec_ and 24 to 64 random bytes in base64, or several of them, one on each line',
+    );
   }
 
   /** PEM of one certificate or more. */

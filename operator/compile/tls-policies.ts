@@ -40,6 +40,10 @@ export interface PolicyUse {
   readonly path: string;
   /** Patterns of the recipient domains whose mail goes that way. */
   readonly recipientDomains: readonly string[];
+  /** What holds where none is named, if it isn't the fleet's default. */
+  readonly otherwise?: TlsPolicy;
+  /** The only mode that a policy that is named may have. */
+  readonly mode?: 'Verified';
 }
 
 export function decideTlsPolicies(
@@ -67,19 +71,28 @@ export function decideTlsPolicies(
       ...built,
       ...[...missing.values()].sort((one, other) => (one.name < other.name ? -1 : 1)),
     ],
-    named({ resource, ref, path, recipientDomains }) {
+    named({ resource, ref, path, recipientDomains, otherwise = fallback, mode }) {
       const tenant = resource.namespace !== mta.ref.namespace;
       const floors = tenant
         ? [fallback, ...floor.filter(({ destinations }) => reaches(destinations, recipientDomains))]
         : [];
       if (ref === undefined) {
-        refuseBelow(fallback, floors, { resource, path }, report);
+        refuseBelow(otherwise, floors, { resource, path, mode }, report);
         return undefined;
       }
       const name = nameOf({ ...resource, name: ref.name });
       const policy = byName.get(name);
+      if (policy !== undefined && mode !== undefined && policy.mode !== policyModes[mode]) {
+        report.refuse(
+          resource,
+          reasons.Invalid,
+          `${path}: MailTLSPolicy ${ref.name} is not of mode ${mode}, as everything here is: name one that is, with caRef for authorities of your own`,
+          path,
+        );
+        return undefined;
+      }
       if (policy !== undefined)
-        return refuseBelow(policy, floors, { resource, path }, report) ? undefined : name;
+        return refuseBelow(policy, floors, { resource, path, mode }, report) ? undefined : name;
       const reason = `there is no accepted MailTLSPolicy ${ref.name} in namespace ${resource.namespace}`;
       report.unresolved(
         resource,
@@ -163,7 +176,7 @@ const isBelow = (policy: TlsPolicy, floor: TlsPolicy): boolean =>
 function refuseBelow(
   policy: TlsPolicy,
   floors: readonly TlsPolicy[],
-  { resource, path }: { resource: ObjectRef; path: string },
+  { resource, path, mode }: Pick<PolicyUse, 'resource' | 'path' | 'mode'>,
   report: Report,
 ): boolean {
   const floor = floors.find((candidate) => isBelow(policy, candidate));
@@ -172,7 +185,7 @@ function refuseBelow(
   report.refuse(
     resource,
     reasons.BelowTLSFloor,
-    `${path}: ${policy.name} asks for less than ${floor.resource ?? 'the built-in default'} of the fleet (${asked}): name a MailTLSPolicy that asks for as much`,
+    `${path}: ${policy.name} asks for less than ${floor.resource ?? 'the built-in default'} of the fleet (${asked}): ${mode === undefined ? '' : 'use https, and '}name a MailTLSPolicy that asks for as much`,
     path,
   );
   return true;

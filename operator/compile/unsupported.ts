@@ -18,12 +18,6 @@ export const unsupported: readonly Row[] = [
     field: 'listeners[].tls.clientAuth',
     instead: 'leave it out, and let clients authenticate as a MailUser',
   },
-  {
-    kind: 'MailDomain',
-    field: 'target.type',
-    values: ['Webhook'],
-    instead: 'use the target types LMTP, SMTP or Hold',
-  },
   { kind: 'MailDomain', field: 'dkim', instead: 'leave it out, and let a smart host sign' },
   { kind: 'MailDomain', field: 'mtaSts', instead: 'leave it out, and publish the policy by other means' },
   { kind: 'MailDomain', field: 'tlsRpt', instead: 'leave it out, and publish the DNS record yourself' },

@@ -48,6 +48,7 @@ export interface Sent {
   readonly content?: MessageContent;
   readonly envelope?: Partial<Envelope>;
   readonly owned?: () => boolean;
+  readonly attempt?: number;
 }
 
 /** Replies by recipient, in the order of the envelope. */
@@ -62,7 +63,7 @@ export async function send(sessions: Sessions, hop: NextHop, sent: Sent = {}): P
   const session = await sessions.acquire(hop);
   try {
     const transaction = session.transaction();
-    transaction.begin(envelope);
+    transaction.begin(envelope, { id: 'lane-7', number: sent.attempt ?? 1 });
     for (const [index, recipient] of envelope.recipients.entries()) {
       transaction.recipient(recipient, index);
     }

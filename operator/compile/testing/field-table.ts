@@ -51,10 +51,10 @@ const set = (effect: Effect, fields: Readonly<Record<string, unknown>>): Record<
     Object.entries(fields).map(([path, value]) => [path, [effect, { [path]: value }]] as const),
   );
 
-const webhook = {
+const webhook = (more: object) => ({
   type: 'Webhook',
-  webhook: { url: 'https://a.example/', signingSecretRef: { name: 'k', key: 'k' } },
-};
+  webhook: { url: 'https://a.example/', signingSecretRef: { name: 'k', key: 'k' }, ...more },
+});
 const hold = (more: object) => ({ type: 'Hold', hold: { etrnFrom: ['192.0.2.1'], ...more } });
 const smtp = (more: object) => ({ type: 'SMTP', smtp: { hosts: [{ host: 'a' }], ...more } });
 const credentials = { username: 'a', secretRef: { name: 'app', key: 'password' } };
@@ -262,9 +262,26 @@ export const fieldTable: Record<string, Record<string, Row>> = {
       { target: smtp({ tlsPolicyRef: { name: 'policy' } }) },
       { target: smtp({}) },
     ],
-    'target.webhook.url': ['notYet', { target: webhook }],
-    'target.webhook.signingSecretRef.name': ['notYet', { target: webhook }],
-    'target.webhook.signingSecretRef.key': ['notYet', { target: webhook }],
+    'target.webhook.url': [
+      'config',
+      { target: webhook({ url: 'https://b.example/' }) },
+      { target: webhook({}) },
+    ],
+    'target.webhook.signingSecretRef.name': [
+      'config',
+      { target: webhook({ signingSecretRef: { name: 'other', key: 'k' } }) },
+      { target: webhook({}) },
+    ],
+    'target.webhook.signingSecretRef.key': [
+      'config',
+      { target: webhook({ signingSecretRef: { name: 'k', key: 'other' } }) },
+      { target: webhook({}) },
+    ],
+    'target.webhook.tlsPolicyRef.name': [
+      'config',
+      { target: webhook({ tlsPolicyRef: { name: 'policy' } }) },
+      { target: webhook({}) },
+    ],
     'target.hold.maxAge': ['config', { target: hold({ maxAge: '1h' }) }, { target: hold({}) }],
     'target.hold.etrnFrom[]': ['config', { target: hold({ etrnFrom: ['192.0.2.2'] }) }, { target: hold({}) }],
     'target.hold.users[]': ['config', { target: hold({ users: ['app'] }) }, { target: hold({}) }],
