@@ -24,6 +24,8 @@ const listener = (tls: Partial<Listener['tls']>): Listener =>
     },
   });
 
+const webhook = { type: 'webhook' as const, url: 'https://a.test/', signingKeys: 'gone' };
+
 describe('parseConfig', () => {
   it('takes what it was made from', () => {
     const config = testConfig();
@@ -59,6 +61,7 @@ describe('checkSetup', () => {
     for (const change of [
       { relays: [testRelay({ tls: 'gone' })] },
       { domains: [testDomain({ target })] },
+      { domains: [testDomain({ target: { ...webhook, tls: 'gone' } })] },
       { tlsPolicies: [testPolicy({ name: 'other' })] },
     ]) {
       expect(check(change)).toThrow(/there is no TLS policy (gone|default)/);
@@ -70,6 +73,8 @@ describe('checkSetup', () => {
     expect(check({ relays: [relay] })).toThrow(/secrets has no gone/);
     expect(check({ relays: [{ ...relay, unavailable: 'Secret gone is missing' }] })).not.toThrow();
     expect(check({ secrets: {} })).toThrow(/secrets has no token/);
+    expect(check({ domains: [testDomain({ target: webhook })] })).toThrow(/secrets has no gone/);
+    expect(check({ domains: [testDomain({ target: { ...webhook, unavailable: 'x' } })] })).not.toThrow();
     expect(check({ tlsPolicies: [testPolicy({ name: 'default', ca: 'gone' })] })).toThrow(
       /secrets has no gone/,
     );

@@ -134,6 +134,25 @@ describe('buildReport', () => {
     ]);
   });
 
+  it('tells of a webhook by its host, and of its answer as one of HTTP', async () => {
+    const reply = {
+      code: 550,
+      enhanced: '5.1.1',
+      text: 'HTTP 410 Gone: no such',
+      remote: 'https://[::1]:8443',
+    };
+    const recipients = [{ recipient: 0, action: 'failed' as const, reply }];
+    const { mail, part } = await read(buildReport({ ...input(), recipients }));
+    expect(blocks(part('message/delivery-status'))[1]).toMatchObject({
+      Status: '5.1.1',
+      'Remote-MTA': 'dns; [::1]',
+      'Diagnostic-Code': 'x-http; 410 Gone: no such',
+    });
+    expect(mail.text?.replace(/\s+/g, ' ')).toContain(
+      'https://[::1]:8443 said: 550 5.1.1 HTTP 410 Gone: no such',
+    );
+  });
+
   it('returns the whole message, byte for byte', async () => {
     const { report } = await read(buildReport(input()));
     expect(report.content.includes(original)).toBe(true);

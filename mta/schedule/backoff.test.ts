@@ -19,6 +19,14 @@ describe('retryDelay', () => {
     expect(retryDelay(retry, 1, 0)).toBe(30_000);
     expect(retryDelay(retry, 1, 1)).toBe(90_000);
   });
+
+  it.each([
+    [1000, 60_000],
+    [100_000, 100_000],
+    [10 ** 9, 5_400_000],
+  ])('of which %i ms were asked for is %i ms', (asked, ms) => {
+    expect(retryDelay(retry, 1, 0.5, asked)).toBe(ms);
+  });
 });
 
 it('gives a null reverse-path the lifetime of bounces', () => {

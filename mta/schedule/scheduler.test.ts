@@ -113,6 +113,22 @@ describe('Scheduler', () => {
     expect(gaps).toEqual(gaps.toSorted((a, b) => a - b));
   });
 
+  it('leaves a destination alone for as long as that asked, where it would be tried before', async () => {
+    const tried: number[] = [];
+    const { add, clock, learnt } = world(async () => {
+      tried.push(clock.now());
+      return { ...down, waitMs: 600_000 };
+    });
+    const start = clock.now();
+    for (let n = 0; n < 3; n += 1) add(`m${n}`);
+    await settled();
+    await clock.move(599_000);
+    expect(tried).toEqual([start]);
+    expect(learnt).toMatchObject([{ down: { waitMs: 600_000 } }]);
+    await clock.move(2000);
+    expect(tried).toHaveLength(2);
+  });
+
   it('sends everything that waited once a probe succeeds', async () => {
     let up = false;
     const done: string[] = [];

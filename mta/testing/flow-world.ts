@@ -52,6 +52,8 @@ export interface Sent {
   readonly from?: string;
   readonly to: readonly string[];
   readonly content?: string;
+  /** What is asked for, for each recipient. */
+  readonly notify?: readonly string[];
   /** Ms that the message seems to have been here already. */
   readonly age?: number;
 }
@@ -169,7 +171,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
       const sink = flow.content(
         CLIENT,
         mail,
-        sent.to.map((address) => ({ address })),
+        sent.to.map((address) => ({ address, ...(sent.notify && { notify: sent.notify }) })),
       );
       age = 0;
       await sink.write(
