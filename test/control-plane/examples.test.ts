@@ -32,7 +32,7 @@ type Fleet = Manifest & { readonly spec: { readonly replicas: number } };
 it('every example is in the list, with a README and a kustomization', () => {
   const list = readFileSync(join(EXAMPLES, 'README.md'), 'utf8');
   const folders = readdirSync(EXAMPLES, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  expect(folders.length).toBe(6);
+  expect(folders.length).toBe(7);
   for (const { name } of folders) {
     expect(list).toContain(`(${name}/`);
     if (name === 'quickstart') continue;
@@ -98,6 +98,7 @@ describeWithControlPlane('the examples', () => {
   it.each([
     ['cluster-relay', 4],
     ['inbound-lmtp', 3],
+    ['inbound-webhook', 2],
     ['many-tenants', 7],
   ])('%s: all of it is accepted, programmed and ready', async (example, count) => {
     await bringSecrets(client, example);

@@ -13,27 +13,35 @@ export const EXAMPLES = join(ROOT, 'examples');
 /** Every user name and every password in the Secrets that are brought. */
 export const LITERAL = 'geheim';
 
+/** A key of the form that the README makes one of. */
+const SIGNING_KEY = `whsec_${Buffer.alloc(32, LITERAL).toString('base64')}`;
+
 /** Secrets that the README of an example asks for, by its command lines. */
-function secretsOf(example: string): { namespace: string; kind: string; name: string; keys: string[] }[] {
+function secretsOf(
+  example: string,
+): { namespace: string; kind: string; name: string; literals: Record<string, string> }[] {
   const text = readFileSync(join(EXAMPLES, example, 'README.md'), 'utf8');
   const lines = text.matchAll(/kubectl -n (\S+) create secret (generic|tls) (\S+) (.*)/g);
   return Array.from(lines, ([, namespace = '', kind = '', name = '', rest = '']) => ({
     ...{ namespace, kind, name },
-    keys: Array.from(rest.matchAll(/--from-literal=([\w.-]+)=/g), ([, key = '']) => key),
+    literals: Object.fromEntries(
+      Array.from(rest.matchAll(/--from-literal=([\w.-]+)=("whsec_)?/g), ([, key = '', isKey]) => [
+        key,
+        isKey === undefined ? LITERAL : SIGNING_KEY,
+      ]),
+    ),
   }));
 }
 
 /** Makes the namespaces and the Secrets. */
 export async function bringSecrets(client: KubeClient, example: string): Promise<void> {
   const issued = await (await certificateAuthority()).issue('mail.example.test');
-  for (const { namespace, kind, name, keys } of secretsOf(example)) {
+  const identity = Object.fromEntries(
+    ['tls.crt', 'tls.key'].map((file) => [file, readFileSync(join(issued, file), 'utf8')]),
+  );
+  for (const { namespace, kind, name, literals } of secretsOf(example)) {
     await client.apply(NAMESPACES, { metadata: { name: namespace } });
-    const files = kind === 'tls' ? ['tls.crt', 'tls.key'] : keys;
-    const data = encoded(
-      Object.fromEntries(
-        files.map((key) => [key, kind === 'tls' ? readFileSync(join(issued, key), 'utf8') : LITERAL]),
-      ),
-    );
+    const data = encoded(kind === 'tls' ? identity : literals);
     const type = kind === 'tls' ? 'kubernetes.io/tls' : 'Opaque';
     await client.apply(SECRETS, { metadata: { namespace, name }, type, data } as KubeObject);
   }
