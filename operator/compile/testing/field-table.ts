@@ -8,6 +8,7 @@
  * - `cluster`: it is for the operator's objects alone; nothing changes here, and the description of the field, or of what it is in, says so.
  * - `notYet`: it is refused as NotYetSupported, by name.
  */
+import { targetRows } from './target-rows.ts';
 
 export type Effect = 'config' | 'attach' | 'key' | 'cluster' | 'notYet';
 export type Changes = Readonly<Record<string, unknown>>;
@@ -51,11 +52,6 @@ const set = (effect: Effect, fields: Readonly<Record<string, unknown>>): Record<
     Object.entries(fields).map(([path, value]) => [path, [effect, { [path]: value }]] as const),
   );
 
-const webhook = (more: object) => ({
-  type: 'Webhook',
-  webhook: { url: 'https://a.example/', signingSecretRef: { name: 'k', key: 'k' }, ...more },
-});
-const hold = (more: object) => ({ type: 'Hold', hold: { etrnFrom: ['192.0.2.1'], ...more } });
 const smtp = (more: object) => ({ type: 'SMTP', smtp: { hosts: [{ host: 'a' }], ...more } });
 const credentials = { username: 'a', secretRef: { name: 'app', key: 'password' } };
 const verifiedBy = { mode: 'Verified', caRef: { name: 'authorities' } };
@@ -262,44 +258,7 @@ export const fieldTable: Record<string, Record<string, Row>> = {
       { target: smtp({ tlsPolicyRef: { name: 'policy' } }) },
       { target: smtp({}) },
     ],
-    'target.webhook.url': [
-      'config',
-      { target: webhook({ url: 'https://b.example/' }) },
-      { target: webhook({}) },
-    ],
-    'target.webhook.signingSecretRef.name': [
-      'config',
-      { target: webhook({ signingSecretRef: { name: 'other', key: 'k' } }) },
-      { target: webhook({}) },
-    ],
-    'target.webhook.signingSecretRef.key': [
-      'config',
-      { target: webhook({ signingSecretRef: { name: 'k', key: 'other' } }) },
-      { target: webhook({}) },
-    ],
-    'target.webhook.tlsPolicyRef.name': [
-      'config',
-      { target: webhook({ tlsPolicyRef: { name: 'policy' } }) },
-      { target: webhook({}) },
-    ],
-    'target.hold.maxAge': ['config', { target: hold({ maxAge: '1h' }) }, { target: hold({}) }],
-    'target.hold.etrnFrom[]': ['config', { target: hold({ etrnFrom: ['192.0.2.2'] }) }, { target: hold({}) }],
-    'target.hold.users[]': ['config', { target: hold({ users: ['app'] }) }, { target: hold({}) }],
-    'target.hold.hosts[].host': [
-      'config',
-      { target: hold({ hosts: [{ host: 'other' }] }) },
-      { target: hold({}) },
-    ],
-    'target.hold.hosts[].port': [
-      'config',
-      { target: hold({ hosts: [{ host: 'a', port: 7 }] }) },
-      { target: hold({ hosts: [{ host: 'a' }] }) },
-    ],
-    'target.hold.tlsPolicyRef.name': [
-      'config',
-      { target: hold({ tlsPolicyRef: { name: 'policy' } }) },
-      { target: hold({}) },
-    ],
+    ...targetRows,
     'dkim.keys[].selector': ['notYet', { dkim: { keys: [{ selector: 'a', secretRef: { name: 'a' } }] } }],
     'dkim.keys[].secretRef.name': [
       'notYet',
