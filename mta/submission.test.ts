@@ -65,6 +65,33 @@ describe('a submitted message', () => {
     expect(complete(message).endsWith(message)).toBe(true);
   });
 
+  it('with a header that drips is copied a few times, and not again with each drop', () => {
+    const bytes = Buffer.from(`X: ${'x'.repeat(50_000)}\r\n\r\nbody\r\n`);
+    const { concat } = Buffer;
+    const { set } = Uint8Array.prototype;
+    let copied = 0;
+    let out = 0;
+    try {
+      Buffer.concat = (parts, ...more) => {
+        for (const part of parts) copied += part.length;
+        return concat(parts, ...more);
+      };
+      Uint8Array.prototype.set = function (part, ...more) {
+        copied += part.length;
+        set.call(this, part, ...more);
+      };
+      const completion = new HeaderCompletion(SUBMISSION);
+      for (let at = 0; at < bytes.length; at += 1) out += completion.push(bytes.subarray(at, at + 1)).length;
+      out += completion.end().length;
+    } finally {
+      Buffer.concat = concat;
+      Uint8Array.prototype.set = set;
+    }
+    expect(out).toBe(bytes.length + DATE.length + ID.length + FROM.length);
+    // Each octet into its place and with its place, and the few before it, in which the end may have begun.
+    expect(copied).toBeLessThan(bytes.length * 10);
+  });
+
   it('with a header beyond measure goes on as it comes', () => {
     const text = `X: ${'x'.repeat(300_000)}`;
     expect(complete(text, 50_000)).toBe(text);

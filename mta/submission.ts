@@ -18,11 +18,19 @@ export interface Submission {
 /** A header that is longer goes on as it is. */
 const LONGEST_HEADER = 256 * 1024;
 const CRLF = '\r\n';
+/** Of the last line, and the empty line behind it. */
+const END = '\r\n\r\n';
+const NOTHING: Buffer = Buffer.alloc(0);
+/** Room that is made at first. */
+const SMALLEST = 4096;
 
 export class HeaderCompletion {
   readonly #submission: Submission;
-  /** Until the end of the header was seen. */
-  #held: Buffer | undefined = Buffer.alloc(0);
+  /** What has come, until the end of the header was seen: in as much room as twice that, so that it is seldom moved. */
+  #held: Buffer | undefined = NOTHING;
+  #length = 0;
+  /** The last octets, in which the end may have begun; before the first line is the end of a line. */
+  #last = Buffer.from(CRLF);
 
   constructor(submission: Submission) {
     this.#submission = submission;
@@ -31,24 +39,54 @@ export class HeaderCompletion {
   /** What is to be written now of what has come so far. */
   push(chunk: Buffer): Buffer {
     if (this.#held === undefined) return chunk;
-    this.#held = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
-    return endOfHeader(this.#held) < 0 && this.#held.length <= LONGEST_HEADER ? NOTHING : this.end();
+    const end = this.#endIn(chunk);
+    // Most headers come in one piece.
+    if (end >= 0 && this.#length === 0) {
+      this.#held = undefined;
+      return this.#complete(chunk, end);
+    }
+    this.#hold(chunk);
+    if (end < 0 && this.#length <= LONGEST_HEADER) return NOTHING;
+    const held = this.end();
+    // Of a header that is too long nothing is known to be missing.
+    return end < 0 ? held : this.#complete(held, end);
   }
 
   /** What has been held back, when nothing more comes. */
   end(): Buffer {
-    const held = this.#held;
+    const held = this.#held?.subarray(0, this.#length);
     this.#held = undefined;
-    if (held === undefined) return NOTHING;
-    const end = endOfHeader(held);
-    // Of a header that isn't whole nothing can be said to be missing.
-    if (end < 0) return held;
-    const missing = missingFields(held.toString('latin1', 0, end), this.#submission);
-    return missing === '' ? held : Buffer.concat([Buffer.from(missing), held]);
+    return held ?? NOTHING;
+  }
+
+  /** Where the empty line begins, in all that has come, or -1: content may be nothing but a body, or nothing at all. */
+  #endIn(chunk: Buffer): number {
+    const before = this.#length - this.#last.length;
+    const seam = Buffer.concat([this.#last, chunk.subarray(0, END.length - 1)]);
+    this.#last = seam.subarray(-(END.length - 1));
+    if (chunk.length >= END.length) this.#last = Buffer.from(chunk.subarray(-(END.length - 1)));
+    const atSeam = seam.indexOf(END);
+    if (atSeam >= 0) return before + atSeam + CRLF.length;
+    const at = chunk.indexOf(END);
+    return at < 0 ? -1 : this.#length + at + CRLF.length;
+  }
+
+  #hold(chunk: Buffer): void {
+    const held = this.#held!;
+    const length = this.#length + chunk.length;
+    if (length > held.length) {
+      this.#held = Buffer.allocUnsafe(Math.max(2 * length, SMALLEST));
+      this.#held.set(held.subarray(0, this.#length));
+    }
+    this.#held!.set(chunk, this.#length);
+    this.#length = length;
+  }
+
+  #complete(bytes: Buffer, end: number): Buffer {
+    const missing = missingFields(bytes.toString('latin1', 0, end), this.#submission);
+    return missing === '' ? bytes : Buffer.concat([Buffer.from(missing), bytes]);
   }
 }
-
-const NOTHING = Buffer.alloc(0);
 
 /** The sink of a submitted message: it is given what was left out, too. */
 export function completing(sink: ContentSink, submission: Submission): ContentSink {
@@ -62,13 +100,6 @@ export function completing(sink: ContentSink, submission: Submission): ContentSi
       return sink.commit();
     },
   };
-}
-
-/** Where the empty line begins, or -1: content may be nothing but a body, or nothing at all. */
-function endOfHeader(bytes: Buffer): number {
-  if (bytes.length >= 2 && bytes[0] === 13 && bytes[1] === 10) return 0;
-  const at = bytes.indexOf('\r\n\r\n');
-  return at < 0 ? -1 : at + 2;
 }
 
 /** Fields to stand before a header, with their line ends. */
