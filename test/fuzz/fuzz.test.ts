@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { systemClock } from '../../mta/clock.ts';
 import { seeded } from '../../mta/testing/seeded.ts';
-import { fuzz } from './fuzz.ts';
+import { fuzz, processorMs } from './fuzz.ts';
 import { mutate } from './mutate.ts';
 import { type Target, targets } from './targets.ts';
 
@@ -30,6 +30,31 @@ it('finds what is hidden behind three steps, as it keeps what got further', asyn
   };
   const { finding } = await fuzz({
     ...{ target: deep, corpus: [], seconds: 60, inputs: 20_000, clock: systemClock, random: seeded(1) },
+    processor: processorMs,
   });
   expect(finding?.error.message).toBe('found');
+});
+
+it('finds what takes too much of a processor, and nothing where only the world stood still', async () => {
+  const nothing: Target = { corpus: ['aaaa'], words: ['b'], run: () => {} };
+  let spent = 0;
+  const run = (step: number) => {
+    // Between two looks: what an input has cost.
+    const processor = () => {
+      spent += step;
+      return spent;
+    };
+    // An hour goes by with each input.
+    let now = 0;
+    const clock = {
+      monotonic: () => {
+        now += 3_600_000;
+        return now;
+      },
+    };
+    const options = { target: nothing, corpus: [], seconds: 180_000, clock, processor, random: seeded(1) };
+    return fuzz(options);
+  };
+  expect((await run(2001)).finding?.error.message).toMatch(/^it took 2001 ms/);
+  expect((await run(1999)).finding).toBeUndefined();
 });

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { systemClock } from '../../mta/clock.ts';
 import { seeded } from '../../mta/testing/seeded.ts';
-import { fuzz } from './fuzz.ts';
+import { fuzz, processorMs } from './fuzz.ts';
 import { targets } from './targets.ts';
 
 const { values } = parseArgs({
@@ -33,7 +33,14 @@ for (const name of names) {
   if (folder) mkdirSync(folder, { recursive: true });
   const corpus = folder ? readdirSync(folder).map((file) => readFileSync(join(folder, file))) : [];
   const { inputs, found, finding, grownMiB } = await fuzz({
-    ...{ target: targets[name]!, corpus, seconds, clock: systemClock, random: seeded(seed) },
+    ...{
+      target: targets[name]!,
+      corpus,
+      seconds,
+      clock: systemClock,
+      processor: processorMs,
+      random: seeded(seed),
+    },
   });
   for (const input of folder ? found : []) {
     writeFileSync(join(folder!, createHash('sha256').update(input).digest('hex').slice(0, 16)), input);
