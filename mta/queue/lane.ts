@@ -123,6 +123,11 @@ export class Lane {
     await this.#sequences.reserve();
   }
 
+  /** The lease names the segment that it begins with, on stable storage: what came before may go. */
+  begun(): void {
+    this.#compaction.allow();
+  }
+
   /** Damaged parts that have been found. */
   get damaged(): number {
     return this.#damage.count;

@@ -135,6 +135,7 @@ async function recoverAndBegin(
     await noted.syncDirectory(folder);
     // It may have done so before the sync; or the lane may have been lost on the way.
     await lease.renew();
+    lane.begun();
     return lane;
   } catch (error) {
     lane.giveUp(error);

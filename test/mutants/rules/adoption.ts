@@ -136,7 +136,7 @@ export const adoption: readonly Mutant[] = [
     name: 'lost-while-being-opened',
     rule: 'A lane that was lost while it was being opened is nothing to work with.',
     file: 'mta/queue/open-lane.ts',
-    edits: [{ find: '    await lease.renew();\n    return lane;', replace: '    return lane;' }],
+    edits: [{ find: '    await lease.renew();\n    lane.begun();', replace: '    lane.begun();' }],
   },
   {
     name: 'unsynced-tail-built-on',
