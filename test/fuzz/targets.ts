@@ -10,6 +10,7 @@ import { buffer } from 'node:stream/consumers';
 import { ReplyReader } from '../../mta/deliver/reply.ts';
 import { rewriteFromField } from '../../mta/deliver/rewrite.ts';
 import { DotStuffer } from '../../mta/deliver/transparency.ts';
+import { resultsOf } from '../../mta/deliver/webhook/answer.ts';
 import { SmtpError } from '../../mta/errors.ts';
 import { parseXclient, parseXforward } from '../../mta/listen/attributes.ts';
 import { ChunkDecoder } from '../../mta/listen/chunks.ts';
@@ -105,6 +106,43 @@ export const targets: Readonly<Record<string, Target>> = {
           assert(line === TOO_LONG || (line.length <= 512 && !/[\r\n]/.test(line)));
         }
       }
+    },
+  },
+  answer: {
+    corpus: [
+      '207 application/json {"recipients":[{"index":0,"status":"delivered"},{"address":"b@c.test","status":"bounced","code":"5.1.1"}]}',
+      '200 application/json {"ok":true}',
+      '422 text/plain no\r\nsuch user',
+      '503 application/problem+json {"detail":"away"}',
+    ],
+    words: [
+      '207 ',
+      '200 ',
+      'application/json ',
+      '{"recipients":[',
+      '{"index":0,',
+      '"status":"deferred"}',
+      ']}',
+    ],
+    run(bytes) {
+      const [status = '', type = '', ...rest] = bytes.toString('latin1').split(' ');
+      const recipients = ['a@b.test', 'b@c.test'].map((address, index) => ({ address, index }));
+      const answer = {
+        ...{ status: Number(status), reason: type, headers: { 'content-type': type } },
+        body: Buffer.from(rest.join(' '), 'latin1'),
+      };
+      refusing(() => {
+        const results = resultsOf(answer, recipients, { remote: 'https://a.test', now: 0 });
+        assert.deepEqual(
+          results.map(({ recipient }) => recipient),
+          [0, 1],
+        );
+        for (const { reply } of results) {
+          assert(reply.code >= 400 || (answer.status >= 200 && answer.status < 300));
+          assert(reply.enhanced.startsWith(String(reply.code)[0]!));
+          assert(!/\p{Cc}/u.test(reply.text) && reply.text.length <= 1000);
+        }
+      });
     },
   },
   path: {

@@ -7,7 +7,7 @@ import { contentOf, send, streamOf } from '../testing/send.ts';
 import { SHORT } from '../testing/use-peers.ts';
 import { LARGEST_ANSWER } from './line.ts';
 import { CUT, http, json, SILENCE } from './testing/receiver.ts';
-import { useReceivers, webhookHop } from './testing/use-receivers.ts';
+import { overTls, useReceivers, webhookHop } from './testing/use-receivers.ts';
 
 const { pool, receiverOf, outcome } = useReceivers();
 
@@ -50,12 +50,12 @@ describe('who cuts the connection', () => {
     expect(receiver.requests.map(({ connection }) => connection)).toEqual([1, 2]);
   });
 
-  it('and has said after which time it would, finds it closed before', async () => {
-    const answer = () => http('200 OK', '', { Connection: 'keep-alive', 'Keep-Alive': 'timeout=1' });
+  it.each([1, 2])('and has said that it would after %i s, finds it closed before', async (seconds) => {
+    const answer = () => http('200 OK', '', { 'Keep-Alive': `timeout=${seconds}` });
     const receiver = await receiverOf({ answer });
-    const sessions = pool();
+    const sessions = pool(10, { idleConnectionSeconds: 600 });
     await send(sessions, webhookHop(receiver.port));
-    await expect.poll(() => receiver.open()).toBe(0);
+    await expect.poll(() => receiver.open(), { timeout: 10_000 }).toBe(0);
     expect(sessions.open).toBe(0);
   });
 
@@ -82,9 +82,14 @@ describe('who is silent', () => {
   });
 
   it('and lets an answer trickle has no longer for it', async () => {
-    const receiver = await receiverOf({ answer: () => 'HTTP/1.1 200 OK\r\nX: ' });
+    let trickle: NodeJS.Timeout | undefined;
+    const receiver = await receiverOf({
+      answer: () => {
+        trickle = setInterval(() => receiver.say('x'), 20);
+        return 'HTTP/1.1 200 OK\r\nX: ';
+      },
+    });
     const sent = send(pool(SHORT), webhookHop(receiver.port)).catch((error: SmtpError) => error);
-    const trickle = setInterval(() => receiver.say('x'), 20);
     expect(await sent).toMatchObject({ enhanced: '4.4.2', uncertain: true });
     clearInterval(trickle);
   });
@@ -152,15 +157,19 @@ describe('an answer', () => {
     expect(await outcome({ answer })).toMatchObject({ code: 451, uncertain: true });
   });
 
-  it('that nobody asked for ends the connection, and answers no request', async () => {
-    const receiver = await receiverOf();
-    const sessions = pool();
-    await send(sessions, webhookHop(receiver.port));
-    receiver.say(http('200 OK'));
-    await expect.poll(() => sessions.open).toBe(0);
-    await send(sessions, webhookHop(receiver.port));
-    expect(receiver.requests.map(({ connection }) => connection)).toEqual([1, 2]);
-  });
+  it.each([true, undefined] as const)(
+    'that nobody asked for ends the connection, and answers no request (TLS: %s)',
+    async (tls) => {
+      const receiver = await receiverOf(tls ? { tls } : {});
+      const hop = webhookHop(receiver.port, tls ? overTls : {});
+      const sessions = pool();
+      await send(sessions, hop);
+      receiver.say(http('200 OK'));
+      await expect.poll(() => sessions.open).toBe(0);
+      await send(sessions, hop);
+      expect(receiver.requests.map(({ connection }) => connection)).toEqual([1, 2]);
+    },
+  );
 
   it('that comes twice is not taken for the next one', async () => {
     const receiver = await receiverOf({ answer: () => http('200 OK') + http('200 OK') });

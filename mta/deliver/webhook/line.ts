@@ -15,12 +15,16 @@ import type { Answer } from './answer.ts';
 /** Largest body of an answer that is read. */
 export const LARGEST_ANSWER = 1024 * 1024;
 
+/** The pool closes what is idle long before. */
+const LONGEST_IDLE_MS = 86_400_000;
+
 /** Hands out the one socket that there is, and keeps it alive between requests, for as long as the server says. */
 class OneSocket extends Agent {
   readonly #socket: Socket;
 
   constructor(socket: Socket) {
-    super({ keepAlive: true, maxSockets: 1 });
+    // Node heeds a server's `Keep-Alive: timeout` only where it is shorter than one of our own.
+    super({ keepAlive: true, maxSockets: 1, timeout: LONGEST_IDLE_MS });
     this.#socket = socket;
   }
 
@@ -52,7 +56,10 @@ export class HttpLine {
     this.closed = new Promise((resolve) => void socket.once('close', () => resolve()));
     socket.on('error', () => {});
     socket.on('close', () => this.lost(smtpError('connectionLost', { closes: true })));
-    this.#agent.on('free', () => socket.on('data', this.#unasked));
+    // An answer to nothing must not be taken for that of the next request: some versions of Node see to it, for some sockets.
+    this.#agent.on('free', () => {
+      if (this.#post === undefined) socket.on('data', this.#unasked);
+    });
     if (socket.destroyed) this.lost(smtpError('connectionLost', { closes: true }));
   }
 
