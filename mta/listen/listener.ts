@@ -214,6 +214,16 @@ class SmtpListener extends SMTPServer implements RunningListener {
     );
   }
 
+  /** A handshake whose client has closed its side is over: nobody will ever end it. */
+  override _upgrade(socket: Socket, callback: Parameters<SMTPServer['_upgrade']>[1]): void {
+    super._upgrade(socket, callback);
+    const pending = this._pendingSockets.get(socket);
+    if (pending === undefined) return;
+    const cut = (): void => void pending.destroy();
+    pending.once('end', cut);
+    pending.once('secure', () => pending.off('end', cut));
+  }
+
   #isProxied(socket: Socket): boolean {
     return contains(this.#proxies, plainAddress(socket.remoteAddress ?? ''));
   }

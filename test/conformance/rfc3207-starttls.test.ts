@@ -126,6 +126,16 @@ describe('Handshakes of implicit TLS that never end', () => {
     for (const wire of held) await wire.close();
   });
 
+  it('are over at once where the client closes its side, as a probe of a port does', async () => {
+    const server = await serve(implicit);
+    for (const begun of ['', '\x16\x03\x01']) {
+      const wire = await Wire.connect(server.port);
+      wire.send(begun);
+      wire.finish();
+      await wire.closed();
+    }
+  });
+
   it('are cut after a minute, however they trickle in', async () => {
     const server = await serve(implicit);
     const wire = await Wire.connect(server.port);
