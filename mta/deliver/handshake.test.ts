@@ -36,6 +36,7 @@ describe('before the session begins', () => {
     ['no greeting', { greeting: SILENCE }, { code: 451, enhanced: '4.4.2' }],
     ['a connection that ends at once', { greeting: CUT }, { code: 451, enhanced: '4.4.2' }],
     ['a connection that ends at EHLO', { answers: { EHLO: CUT } }, { code: 451, enhanced: '4.4.2' }],
+    ['what is no reply, to EHLO', { answers: { EHLO: 'hello?' } }, { code: 451, enhanced: '4.5.0' }],
     ['no reply to EHLO', { answers: { EHLO: SILENCE } }, { code: 451, enhanced: '4.4.2' }],
     [
       '421 to EHLO',

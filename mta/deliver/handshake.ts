@@ -67,17 +67,33 @@ class Handshake extends SMTPConnection {
   readonly #deadline: Deadline;
   readonly #timeouts: Delivery['timeouts'];
 
-  constructor(options: SMTPConnection.Options, deadline: Deadline, timeouts: Delivery['timeouts']) {
+  /** `fail` is told of what is no reply. */
+  constructor(
+    options: SMTPConnection.Options,
+    deadline: Deadline,
+    timeouts: Delivery['timeouts'],
+    fail: (error: unknown) => void,
+  ) {
     super(options);
     this.#deadline = deadline;
     this.#timeouts = timeouts;
-    // nodemailer bounds one reply, but not how many: empty lines, which it skips, would fill memory until the deadline.
+    // nodemailer bounds one reply, but not how many, and takes any text for one: for a refusal of EHLO, after which it says HELO.
     const receive = this._onSocketData;
+    const reader = new ReplyReader();
     let received = 0;
     this._onSocketData = (chunk) => {
       received += chunk.length;
-      if (received > MOST_BYTES) this._onResponseTooLarge();
-      else receive(chunk);
+      if (received > MOST_BYTES) {
+        this._onResponseTooLarge();
+        return;
+      }
+      try {
+        reader.push(chunk);
+      } catch (error) {
+        fail(error);
+        return;
+      }
+      receive(chunk);
     };
   }
 
@@ -120,7 +136,7 @@ export async function handshake(raw: Socket, options: HandshakeOptions): Promise
   const deadline = new Deadline(clock, (what) =>
     reject(smtpError('nextHopTimeout', { detail: `waiting for ${what}`, closes: true })),
   );
-  const connection = new Handshake(nodemailerOptions(raw, options), deadline, timeouts);
+  const connection = new Handshake(nodemailerOptions(raw, options), deadline, timeouts, reject);
   const lost = (): void =>
     reject(smtpError('connectionLost', { detail: 'before the session began', closes: true }));
   connection.on('error', reject);
