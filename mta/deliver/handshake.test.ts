@@ -131,6 +131,8 @@ describe('TLS', () => {
 
   const failures: [string, Script][] = [
     ['refused', { answers: { EHLO: startTls, STARTTLS: '454 4.7.0 Not now' } }],
+    ['cut before it begins', { answers: { EHLO: startTls, STARTTLS: CUT } }],
+    ['never begun', { answers: { EHLO: startTls, STARTTLS: SILENCE } }],
     ['cut', { answers: { EHLO: startTls }, tls: CUT }],
     ['answered by garbage', { answers: { EHLO: startTls }, tls: 'garbage' }],
     ['not answered', { answers: { EHLO: startTls }, tls: SILENCE }],

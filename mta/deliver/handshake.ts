@@ -44,7 +44,6 @@ export class TlsFailure extends Error {
 interface NodemailerError extends Error {
   readonly code?: string;
   readonly response?: string;
-  readonly command?: string;
 }
 
 type Listener = (...args: unknown[]) => void;
@@ -66,6 +65,7 @@ class Handshake extends SMTPConnection {
 
   readonly #deadline: Deadline;
   readonly #timeouts: Delivery['timeouts'];
+  #verb = '';
 
   /** `fail` is told of what is no reply. */
   constructor(
@@ -97,6 +97,11 @@ class Handshake extends SMTPConnection {
     };
   }
 
+  /** From STARTTLS on until TLS is there. */
+  get isStartingTls(): boolean {
+    return this.upgrading === true || this.#verb === 'STARTTLS';
+  }
+
   /** nodemailer's phases (greeting, TLS) end by our clock. */
   _startPhase(_timeout: number, error: Error & { timeoutType?: string }): void {
     const tls = error.timeoutType === 'UPGRADE_TIMEOUT';
@@ -111,8 +116,8 @@ class Handshake extends SMTPConnection {
   }
 
   _sendCommand(command: string): void {
-    const verb = /^[A-Z]{4,8}\b/.exec(command)?.[0] ?? 'AUTH';
-    this.#deadline.set(this.#timeouts.command, `the reply to ${verb}`);
+    this.#verb = /^[A-Z]{4,8}\b/.exec(command)?.[0] ?? 'AUTH';
+    this.#deadline.set(this.#timeouts.command, `the reply to ${this.#verb}`);
     (this._socket as Socket).write(`${command}\r\n`);
   }
 
@@ -151,9 +156,9 @@ export async function handshake(raw: Socket, options: HandshakeOptions): Promise
     }
     return { socket, extensions: extensionsOf(connection._ehloLines ?? []), tls: describeTls(socket) };
   } catch (error) {
-    const duringTls = connection.upgrading === true;
+    const { isStartingTls } = connection;
     raw.destroy();
-    throw translate(error, hop, duringTls);
+    throw translate(error, hop, isStartingTls);
   } finally {
     deadline.end();
     raw.removeListener('close', lost);
@@ -260,9 +265,9 @@ export function describeTls(socket: Socket): string | undefined {
 }
 
 /** nodemailer's errors, and Node's, as entries of the catalogue. */
-function translate(error: unknown, hop: NextHop, duringTls: boolean): Error {
-  const { code, command, response, message } = error as NodemailerError;
-  if (duringTls || command === 'STARTTLS' || code === 'ETLS') {
+function translate(error: unknown, hop: NextHop, isStartingTls: boolean): Error {
+  const { code, response, message } = error as NodemailerError;
+  if (isStartingTls || code === 'ETLS') {
     return new TlsFailure(sanitize(response ?? message), { cause: error });
   }
   if (error instanceof SmtpError) {
