@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { breaksOffFiles } from './gen-breaks-off.ts';
 import { chartFiles } from './gen-chart.ts';
 import { conformanceFiles } from './gen-conformance.ts';
 import { crdFiles } from './gen-crds.ts';
@@ -20,6 +21,7 @@ const generated: Generated = new Map([
   ...chartFiles(root),
   ...rfcIndexFiles(root),
   ...conformanceFiles(root),
+  ...breaksOffFiles(),
   ...deployFiles(root),
 ]);
 

@@ -32,6 +32,8 @@ import { PodPickUp } from '../supervise/pick-up.ts';
 export type Ended = AttemptEvent & { outcome: Outcome };
 
 export interface World {
+  /** Of the queue. */
+  readonly folder: string;
   readonly flow: Flow;
   readonly queue: Awaited<ReturnType<typeof openQueue>>;
   readonly scheduler: Scheduler;
@@ -66,6 +68,8 @@ export interface WorldOptions {
   readonly seconds?: number;
   readonly inlineBodyBytes?: number;
   readonly minFreeBytes?: number;
+  /** Of the waits for next hops. */
+  readonly deliveryClock?: Clock;
 }
 
 export const hopsTo = (port: number) => (): readonly NextHop[] => [hopTo(port)];
@@ -106,7 +110,10 @@ export async function openWorld(options: WorldOptions): Promise<World> {
   };
   const silent = { info: () => {}, warn: () => {}, error: (fields: object) => void defects.push(fields) };
   const queue = await openQueue(config.queue, { disk: nodeDisk, clock, random: systemRandom, log: silent });
-  const sessions = createSessions({ config: () => setup.config, clock });
+  const sessions = createSessions({
+    config: () => setup.config,
+    clock: options.deliveryClock ?? clock,
+  });
   const onDefect = (error: unknown): void => void defects.push(error);
   let holder: HolderCalls | undefined;
   const pod = new PodPickUp({
@@ -154,6 +161,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     attempt: (work, session) => flow.attempt(work, session),
   }));
   return {
+    folder: config.queue.path,
     flow,
     queue,
     scheduler,

@@ -4,19 +4,24 @@
  * `stopRelays`.
  */
 
-import { systemClock } from '../../mta/clock.ts';
+import { type Clock, systemClock } from '../../mta/clock.ts';
 import type { Domain, Listener, MtaConfig } from '../../mta/config.ts';
 import { type Peer, type Script, startPeer } from '../../mta/deliver/testing/peer.ts';
 import { hopTo } from '../../mta/deliver/testing/send.ts';
-import { createListener } from '../../mta/listen/listener.ts';
+import { createListener, type RunningListener } from '../../mta/listen/listener.ts';
+import type { Acceptor } from '../../mta/listen/types.ts';
 import { systemRandom } from '../../mta/random.ts';
 import type { NextHop } from '../../mta/route/types.ts';
-import { openWorld, ownDomain, type World } from '../../mta/testing/flow-world.ts';
+import { openWorld, ownDomain, type World, type WorldOptions } from '../../mta/testing/flow-world.ts';
 import { LIMITS } from './server.ts';
 
 export interface RelayOptions {
   readonly peer?: Script;
   readonly inbox?: Script;
+  /** The host after `peer`, where there is one. */
+  readonly other?: Script;
+  /** How `peer` is reached. */
+  readonly hop?: Partial<NextHop>;
   /** Of ours. */
   readonly domains?: readonly (string | Domain)[];
   readonly users?: MtaConfig['users'];
@@ -28,11 +33,18 @@ export interface RelayOptions {
   readonly delivery?: Partial<MtaConfig['delivery']>;
   /** Their next hop is the peer, too. */
   readonly relays?: MtaConfig['relays'];
+  readonly world?: Pick<WorldOptions, 'inlineBodyBytes' | 'deliveryClock' | 'seconds'>;
+  /** Of the listener's deadlines. */
+  readonly clock?: Clock;
+  /** What stands between the listener and the flow. */
+  readonly acceptor?: (flow: Acceptor) => Acceptor;
 }
 
 export interface Relay extends World {
   readonly port: number;
+  readonly listener: RunningListener;
   readonly peer: Peer;
+  readonly other: Peer | undefined;
   readonly inbox: Peer;
 }
 
@@ -47,9 +59,14 @@ export async function startRelay(options: RelayOptions = {}): Promise<Relay> {
     ...options.listener,
   };
   const [peer, inbox] = [await startPeer(options.peer), await startPeer(options.inbox)];
-  const { protocol = 'smtp', delivery = {} } = options;
+  const other = options.other && (await startPeer(options.other));
+  const { protocol = 'smtp', delivery = {}, clock = systemClock, acceptor = (flow) => flow } = options;
+  const toPeer = [peer, ...(other ? [other] : [])].map(({ port }) =>
+    hopTo(port, { protocol, ...options.hop }),
+  );
   const world = await openWorld({
-    hops: ({ key }) => (key === 'mx:sender.test' ? [hopTo(inbox.port)] : [hopTo(peer.port, { protocol })]),
+    ...options.world,
+    hops: ({ key }) => (key === 'mx:sender.test' ? [hopTo(inbox.port)] : toPeer),
     config: {
       ...{ listeners: [config], users: options.users ?? [], secrets: options.secrets ?? {} },
       domains: (options.domains ?? []).map((domain) =>
@@ -63,8 +80,8 @@ export async function startRelay(options: RelayOptions = {}): Promise<Relay> {
   const listener = createListener(
     { config, hostname: 'mx.ours.test', secrets: options.secrets ?? {} },
     {
-      acceptor: world.flow,
-      ...{ clock: systemClock, random: systemRandom, connectionShare: 1 },
+      acceptor: acceptor(world.flow),
+      ...{ clock, random: systemRandom, connectionShare: 1 },
       log: { refused: () => undefined },
     },
   );
@@ -72,9 +89,9 @@ export async function startRelay(options: RelayOptions = {}): Promise<Relay> {
   running.push(async () => {
     await listener.stop(0);
     await world.close();
-    await Promise.all([peer.close(), inbox.close()]);
+    await Promise.all([peer, inbox, ...(other ? [other] : [])].map((each) => each.close()));
   });
-  return { ...world, port, peer, inbox };
+  return { ...world, port, listener, peer, other, inbox };
 }
 
 /** For afterEach. */

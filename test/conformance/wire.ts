@@ -20,6 +20,7 @@ export interface Reply {
 
 export class Wire {
   #socket: Socket;
+  readonly #raw: Socket;
   #received = '';
   #ended = false;
   #wake: () => void = () => {};
@@ -27,6 +28,7 @@ export class Wire {
 
   private constructor(socket: Socket) {
     this.#socket = socket;
+    this.#raw = socket;
     this.#listen(socket);
   }
 
@@ -112,6 +114,10 @@ export class Wire {
     return this.#received;
   }
 
+  get isClosed(): boolean {
+    return this.#ended;
+  }
+
   /** The handshake after the reply to STARTTLS. */
   async startTls(options: ConnectionOptions = {}): Promise<TLSSocket> {
     const plain = this.#socket;
@@ -127,6 +133,11 @@ export class Wire {
   async close(): Promise<void> {
     this.#socket.destroy();
     await this.#until(() => this.#ended, 'the end of the connection');
+  }
+
+  /** Cuts the connection with a reset, as a machine does that has gone away and come back. */
+  reset(): void {
+    this.#raw.resetAndDestroy();
   }
 
   /** Closes our side, and goes on reading. */

@@ -11,18 +11,20 @@ import { peerCertificate, peerKey } from './certificate.ts';
 export const CUT = Symbol('cut');
 export const SILENCE = Symbol('silence');
 
-/** Text is sent as it is, with CRLF; several texts one after the other. */
-export type Says = string | typeof CUT | typeof SILENCE;
+/** Text is sent as it is, with CRLF; several one after the other. */
+export type Says = OneSays | readonly OneSays[];
+type OneSays = string | typeof CUT | typeof SILENCE;
+type Tls = 'real' | 'garbage' | typeof CUT | typeof SILENCE;
 type Step = Says | ((line: string, connection: number) => Says);
 
 export interface Script {
   readonly greeting?: Step;
-  /** Verb → answer; `content` is what follows the final dot, `early` what is said as soon as content begins. */
+  /** Verb → answer; `content` is what follows the final dot, `early` what is said as soon as content begins, `midway` once some of it has come. */
   readonly answers?: Readonly<Record<string, Step>>;
   /** Handshake at once. */
   readonly implicitTls?: boolean;
   /** What answers a client's TLS handshake after STARTTLS: a real one by default. */
-  readonly tls?: 'real' | 'garbage' | typeof CUT | typeof SILENCE;
+  readonly tls?: Tls | ((connection: number) => Tls);
   /** Highest version spoken. */
   readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3';
   /** Never reads content. */
@@ -73,6 +75,29 @@ const DEFAULTS: Readonly<Record<string, Step>> = {
 
 const FINAL_DOT = Buffer.from('\r\n.\r\n');
 
+/** What follows DATA, up to its final dot; the CRLF of DATA itself may be the first half of that. */
+class Content {
+  readonly #chunks: Buffer[] = [];
+  #tail: Buffer = Buffer.from('\r\n');
+  size = 2;
+
+  /** What comes behind the final dot, once that has come. */
+  take(chunk: Buffer): Buffer | undefined {
+    const tail = this.#tail;
+    const seen = Buffer.concat([tail, chunk]);
+    const at = seen.indexOf(FINAL_DOT);
+    const used = at < 0 ? chunk.length : at + FINAL_DOT.length - tail.length;
+    this.#chunks.push(chunk.subarray(0, used));
+    this.size += used;
+    this.#tail = seen.subarray(-(FINAL_DOT.length - 1));
+    return at < 0 ? undefined : chunk.subarray(used);
+  }
+
+  bytes(): Buffer {
+    return Buffer.concat(this.#chunks);
+  }
+}
+
 export async function startPeer(script: Script = {}): Promise<Peer> {
   const answers = { ...DEFAULTS, ...script.answers };
   const sockets = new Set<Socket>();
@@ -91,27 +116,34 @@ export async function startPeer(script: Script = {}): Promise<Peer> {
     if (greet) state.from.push(String(socket.remoteAddress));
     socket.on('error', () => socket.destroy());
     let pending: Buffer = Buffer.alloc(0);
-    let content: Buffer | undefined;
+    let content: Content | undefined;
     /** Octets of a BDAT that are still to come, and what came by those before it. */
     let chunk: { left: number; readonly isLast: boolean } | undefined;
     let binary: Buffer = Buffer.alloc(0);
     let silent = false;
+    let isMidway = false;
     socket.on('close', () => {
       sockets.delete(socket);
       if (content !== undefined) {
-        state.partial.push(content.length);
+        state.partial.push(content.size);
       }
     });
 
-    const say = (step: Step, line: string): boolean => {
-      const says = typeof step === 'function' ? step(line, connection) : step;
+    const sayOne = (says: OneSays): void => {
       silent ||= says === SILENCE;
       if (says === CUT) {
         socket.destroy();
       } else if (!silent) {
         socket.write(`${String(says)}\r\n`);
       }
-      return typeof says === 'string' && /^[23]/.test(says);
+    };
+
+    /** Whether it is a positive answer. */
+    const say = (step: Step, line: string): boolean => {
+      const says = typeof step === 'function' ? step(line, connection) : step;
+      const all: readonly OneSays[] = typeof says === 'object' ? says : [says];
+      for (const one of all) sayOne(one);
+      return typeof all[0] === 'string' && /^[23]/.test(all[0]);
     };
 
     const command = (line: string): void => {
@@ -123,14 +155,14 @@ export async function startPeer(script: Script = {}): Promise<Peer> {
       }
       const done = say(answers[verb] ?? '500 5.5.2 What?', line);
       if (verb === 'DATA' && done) {
-        content = Buffer.from('\r\n');
+        content = new Content();
         if (script.deaf === true) {
           socket.pause();
         }
         if (answers['early'] !== undefined) {
           say(answers['early'], '');
         }
-      } else if (verb === 'QUIT') {
+      } else if (verb === 'QUIT' && !silent) {
         if (script.lingerMs === undefined) socket.end();
         else setTimeout(() => socket.end(), script.lingerMs);
       } else if (verb === 'STARTTLS' && done) {
@@ -161,14 +193,19 @@ export async function startPeer(script: Script = {}): Promise<Peer> {
           continue;
         }
         if (content !== undefined) {
-          content = Buffer.concat([content, pending]);
+          const behind = content.take(pending);
           pending = Buffer.alloc(0);
-          const end = content.indexOf(FINAL_DOT);
-          if (end < 0) {
+          if (behind === undefined) {
+            if (answers['midway'] !== undefined && !isMidway) {
+              isMidway = true;
+              say(answers['midway'], '');
+              // Who has nothing more to hear is not read either.
+              if (silent) socket.pause();
+            }
             return;
           }
-          state.contents.push(content.subarray(2, end + FINAL_DOT.length));
-          pending = content.subarray(end + FINAL_DOT.length);
+          state.contents.push(content.bytes());
+          pending = behind;
           content = undefined;
           say(answers['content']!, '');
           continue;
@@ -189,7 +226,8 @@ export async function startPeer(script: Script = {}): Promise<Peer> {
 
   const upgrade = (socket: Socket, connection: number): void => {
     socket.removeAllListeners('data');
-    switch (script.tls ?? 'real') {
+    const { tls = 'real' } = script;
+    switch (typeof tls === 'function' ? tls(connection) : tls) {
       case CUT:
         socket.destroy();
         break;
