@@ -139,10 +139,11 @@ const replies = {
   notConvertible: [554, '5.6.3', 'Message can not be converted to a form that the next hop takes', 'nextHop'],
   nextHopSize: [552, '5.3.4', 'Message is larger than the next hop accepts', 'nextHop'],
   garbageReply: [451, '4.5.0', 'The next hop sent an invalid reply', 'nextHop'],
-  expired: [554, '4.4.7', 'Delivery time expired', 'nextHop'],
 } as const satisfies Record<string, Entry>;
 
 export type ReplyName = keyof typeof replies;
+
+export const REPLY_NAMES = Object.keys(replies) as readonly ReplyName[];
 
 /**
  * An error from the catalogue; `detail` is appended to its text after a colon.
