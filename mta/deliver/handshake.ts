@@ -88,7 +88,7 @@ class Handshake extends SMTPConnection {
         return;
       }
       try {
-        reader.push(chunk);
+        for (const _ of reader.push(chunk));
       } catch (error) {
         fail(error);
         return;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { SmtpError } from '../errors.ts';
 import { ReplyReader, sanitize } from './reply.ts';
 
-const read = (text: string) => new ReplyReader().push(Buffer.from(text));
+const read = (text: string) => [...new ReplyReader().push(Buffer.from(text))];
 
 describe('a reply', () => {
   it.each([
@@ -31,7 +31,7 @@ describe('a reply', () => {
         const ends = [...new Set(cuts), bytes.length].sort((one, other) => one - other);
         let from = 0;
         const replies = ends.flatMap((end) => {
-          const part = reader.push(bytes.subarray(from, end));
+          const part = [...reader.push(bytes.subarray(from, end))];
           from = end;
           return part;
         });
@@ -58,4 +58,10 @@ describe('a reply', () => {
   it('text is bounded', () => {
     expect(read(`550 ${'x'.repeat(3000)}\r\n`)[0]!.text).toHaveLength(1000);
   });
+});
+
+it('gives what was said before garbage that came along with it', () => {
+  const replies = new ReplyReader().push(Buffer.from('250 2.1.5 taken\r\nwhatever\r\n'));
+  expect(replies.next().value).toMatchObject({ code: 250, enhanced: '2.1.5', text: 'taken' });
+  expect(() => replies.next()).toThrow('invalid reply');
 });

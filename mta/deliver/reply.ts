@@ -28,15 +28,17 @@ export class ReplyReader {
   #lines: string[] = [];
   #code = '';
 
-  /** Replies that end within these bytes, in order. */
-  push(chunk: Buffer): Reply[] {
+  /**
+   * Replies that end within these bytes, in order; to be taken to their end. What comes before garbage was said: it throws
+   * behind that.
+   */
+  *push(chunk: Buffer): Generator<Reply, void> {
     const bytes = this.#carry === undefined ? chunk : Buffer.concat([this.#carry, chunk]);
-    const replies: Reply[] = [];
     let start = 0;
     for (let lf = bytes.indexOf(LF); lf >= 0; lf = bytes.indexOf(LF, start)) {
       const reply = this.#line(bytes.toString('utf8', start, bytes[lf - 1] === 0x0d ? lf - 1 : lf));
       if (reply !== undefined) {
-        replies.push(reply);
+        yield reply;
       }
       start = lf + 1;
     }
@@ -44,7 +46,6 @@ export class ReplyReader {
       throw smtpError('garbageReply', { detail: 'a line without an end', closes: true });
     }
     this.#carry = start === bytes.length ? undefined : bytes.subarray(start);
-    return replies;
   }
 
   /** Whether bytes of an unfinished reply are waiting. */
