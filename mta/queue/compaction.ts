@@ -45,25 +45,15 @@ export function worthCompacting(sizes: {
 export class Compaction {
   readonly #parts: CompactionParts;
   #running: Promise<void> | undefined;
-  #allowed = false;
   #stopped = false;
 
   constructor(parts: CompactionParts) {
     this.#parts = parts;
   }
 
-  /**
-   * From now on it may run. The lease names a segment of ours on stable storage by then: before, a crash of the file server
-   * may set its name back to a former owner's, and who claims the lane next would look for what is dropped here.
-   */
-  allow(): void {
-    this.#allowed = true;
-    this.consider();
-  }
-
   /** Starts, where it is worth it and doesn't run already. */
   consider(): void {
-    if (!this.#allowed || this.#stopped || this.#running || !this.#isWorthIt()) return;
+    if (this.#stopped || this.#running || !this.#isWorthIt()) return;
     this.#running = this.#run()
       .catch((error: unknown) => {
         if (!this.#stopped) this.#parts.log(error);

@@ -238,7 +238,7 @@ export class Journal {
     if (!this.#broken && !leaveReserve && segments.takes(length)) return;
     try {
       await segments.roll({ mayUseReserve: !newMail });
-      await this.#nameCurrent();
+      await this.#lease.nameSegment(segments.current);
     } catch (error) {
       this.#broken = true;
       this.#exhausted = isFull(error) && !newMail;
@@ -248,18 +248,6 @@ export class Journal {
     this.#broken = false;
     this.#exhausted = false;
     if (!segments.onReserve) await segments.ensureReserve();
-  }
-
-  /**
-   * The lease names the current segment, on stable storage: no crash sets its name back to one before it, which may be
-   * dropped by then, or have a hole behind it at which a walk ends. That it hadn't done so before the sync is proven by
-   * the renewal behind the first group.
-   */
-  async #nameCurrent(): Promise<void> {
-    const { number, end } = this.#segments.current;
-    this.#lease.written = { segment: number, end };
-    await this.#lease.renew();
-    await this.#segments.syncNames();
   }
 
   async #failed(batch: readonly Waiting[], error: unknown): Promise<void> {

@@ -123,11 +123,6 @@ export class Lane {
     await this.#sequences.reserve();
   }
 
-  /** The lease names the segment that it begins with, on stable storage: what came before may go. */
-  begun(): void {
-    this.#compaction.allow();
-  }
-
   /** Damaged parts that have been found. */
   get damaged(): number {
     return this.#damage.count;

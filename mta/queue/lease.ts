@@ -123,6 +123,17 @@ export class Lease {
   }
 
   /**
+   * Names the segment that has been begun, on stable storage, before anything counts there: no crash sets the lease's name
+   * back to one before it, which may be dropped by then, or have a hole behind it at which a walk ends. That it hadn't done
+   * so before the sync is proven by the renewal behind the first group.
+   */
+  async nameSegment({ number, end }: { readonly number: number; readonly end: number }): Promise<void> {
+    this.written = { segment: number, end };
+    await this.renew();
+    await this.#deps.disk.syncDirectory(this.#folder);
+  }
+
+  /**
    * Takes the lane from everybody, for good, on stable storage: who still sees its folder, under whatever name, finds
    * nothing to claim. Rejects with `LaneLost` where it was not ours any more.
    */

@@ -120,7 +120,10 @@ async function recoverAndBegin(
     { capacity: segmentBytes, snapshots },
   );
   try {
-    if (!lease.lost) await segments.begin(recovered.next);
+    if (!lease.lost) {
+      await segments.begin(recovered.next);
+      await lease.nameSegment(segments.current);
+    }
     if (lease.lost) throw lostWhileOpening();
   } catch (error) {
     await recovered.next.close().catch(() => undefined);
@@ -131,11 +134,8 @@ async function recoverAndBegin(
     await lane.start();
     const damaged = damage.length > 0;
     await sweepLane(noted, folder, { first, index, epoch, nonce: lease.nonce, damaged });
-    // In a crash the lease's name must not fall back to segments before a hole that it makes: here a walk would end.
-    await noted.syncDirectory(folder);
-    // It may have done so before the sync; or the lane may have been lost on the way.
+    // The lane may have been lost on the way.
     await lease.renew();
-    lane.begun();
     return lane;
   } catch (error) {
     lane.giveUp(error);

@@ -174,11 +174,6 @@ export class Segments {
     return this.#reserve.ensure();
   }
 
-  /** Resolves when the names in the lane's folder, the lease's too, are on stable storage. */
-  syncNames(): Promise<void> {
-    return this.#disk.syncDirectory(this.#start.folder);
-  }
-
   /** A group has been written at the end of the current segment, and synced. The result says where its records lie. */
   wrote(group: number, records: readonly EncodedRecord[]): RecordLocation[] {
     const { current } = this;
@@ -239,11 +234,11 @@ export class Segments {
   }
 
   async #begin(number: number, { file, groupMagic, isReserve }: Spare): Promise<void> {
-    const { lane, epoch } = this.#start;
+    const { lane, folder, epoch } = this.#start;
     const header = { lane, number, epoch, groupMagic, seal: this.#ends };
     await file.write([encodeSegmentHeader(header)], 0);
     await file.sync();
-    await this.syncNames();
+    await this.#disk.syncDirectory(folder);
     const end = dataStart(header);
     const snapshot = this.#snapshots.builder();
     const capacity = isReserve ? RESERVE_BYTES : this.#capacity;

@@ -6,14 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { settleDown } from '../testing/test-clock.ts';
 import { holdNext } from './testing/held-step.ts';
 import { diskError, type MemoryDisk } from './testing/memory-disk.ts';
-import {
-  accept,
-  DELIVERED,
-  deferredUntil,
-  type LogLine,
-  openPatiently,
-  openTestQueue,
-} from './testing/test-queue.ts';
+import { accept, deferredUntil, type LogLine, openPatiently, openTestQueue } from './testing/test-queue.ts';
 
 const ignored = (): undefined => undefined;
 
@@ -135,30 +128,5 @@ describe('a lost name of which somebody else was told', () => {
     await again.rename(`${folder}/${await named(again, folder, 'lease.')}`, `${folder}/${synced.at(-1)}`);
     const last = await openPatiently({ disk: again, seed: 3 });
     expect(last.queue.entry(answered)).toBeDefined();
-  });
-
-  it('of a lease in a lane that is adopted: no segment is removed while it may be set back to that', async () => {
-    const first = await openTestQueue({ othersGone: false });
-    const id = await accept(first.queue, 'old');
-    await first.queue.settle(id, DELIVERED);
-    const folder = await folderOf(first.disk);
-    const disk = first.disk.reopen();
-    const nextSync = () => holdNext(disk, 'syncDirectory', (path) => path === folder);
-    const claim = nextSync();
-    const opening = openTestQueue({ disk, seed: 2 });
-    await claim.reached;
-    const begin = nextSync();
-    claim.go();
-    await begin.reached;
-    const names = nextSync();
-    begin.go();
-    await names.reached;
-    await settleDown();
-    const isThere = () => disk.exists(`${folder}/segment.0000000001`);
-    expect(await isThere()).toBe(true);
-    names.go();
-    await opening;
-    await settleDown();
-    expect(await isThere()).toBe(false);
   });
 });

@@ -38,7 +38,8 @@ Seeds from ${seed} on, at most ${schedules} schedules each.
 Some steps of these rules are met too seldom for that, once in 40,000 schedules or less. Tests play them: that the renewal before
 a drop, and a retirement, are proven to have lasted before anything is unlinked (\`ghost.test.ts\`, \`retire.test.ts\`); that a
 tail is read anew where a crash has torn it before it was safe (\`tail.test.ts\`); that a segment beyond a hole counts for nothing
-(\`ghost.test.ts\`); that names are proven of which somebody else was told that they are lost (\`told-once.test.ts\`).
+(\`ghost.test.ts\`); that names are proven of which somebody else was told that they are lost (\`told-once.test.ts\`);
+that the first segment of an adopter is named by its lease before anything is dropped (\`compaction.test.ts\`).
 
 | mutant | rule that it breaks | file | caught as | after schedules | seed |
 | --- | --- | --- | --- | --- | --- |

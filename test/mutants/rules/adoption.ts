@@ -136,7 +136,7 @@ export const adoption: readonly Mutant[] = [
     name: 'lost-while-being-opened',
     rule: 'A lane that was lost while it was being opened is nothing to work with.',
     file: 'mta/queue/open-lane.ts',
-    edits: [{ find: '    await lease.renew();\n    lane.begun();', replace: '    lane.begun();' }],
+    edits: [{ find: '    await lease.renew();\n    return lane;', replace: '    return lane;' }],
   },
   {
     name: 'unsynced-tail-built-on',
@@ -156,8 +156,8 @@ export const adoption: readonly Mutant[] = [
     edits: [
       {
         find: `    await file.sync();
-    await this.syncNames();`,
-        replace: '    await this.syncNames();',
+    await this.#disk.syncDirectory(folder);`,
+        replace: '    await this.#disk.syncDirectory(folder);',
       },
     ],
   },
@@ -168,7 +168,7 @@ export const adoption: readonly Mutant[] = [
     edits: [
       {
         find: `    await file.sync();
-    await this.syncNames();`,
+    await this.#disk.syncDirectory(folder);`,
         replace: '    await file.sync();',
       },
     ],

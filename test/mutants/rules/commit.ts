@@ -49,13 +49,25 @@ export const commit: readonly Mutant[] = [
     name: 'new-segment-not-named',
     rule: 'The lease names a new segment, on stable storage, before anything counts there.',
     file: JOURNAL,
-    edits: [{ find: '      await this.#nameCurrent();\n', replace: '' }],
+    edits: [{ find: '      await this.#lease.nameSegment(segments.current);\n', replace: '' }],
+    also: [
+      {
+        file: 'mta/queue/open-lane.ts',
+        edits: [{ find: '      await lease.nameSegment(segments.current);\n', replace: '' }],
+      },
+    ],
   },
   {
     name: 'new-segment-named-but-not-synced',
     rule: 'The lease names a new segment, on stable storage, before anything counts there.',
-    file: JOURNAL,
-    edits: [{ find: '    await this.#segments.syncNames();\n', replace: '' }],
+    file: 'mta/queue/lease.ts',
+    edits: [
+      {
+        find: `    await this.renew();
+    await this.#deps.disk.syncDirectory(this.#folder);`,
+        replace: '    await this.renew();',
+      },
+    ],
   },
   {
     name: 'renewal-left-to-the-clock',
