@@ -122,6 +122,7 @@ const replies = {
   dnsTemporary: [451, '4.4.3', 'Directory server failure', 'nextHop'],
   noSuchDomain: [550, '5.1.2', 'Domain does not exist', 'client'],
   noMailHost: [550, '5.4.4', 'No mail exchanger or address for this domain', 'client'],
+  // RFC 7505 §4.1, RFC 7504 §4
   nullMx: [556, '5.1.10', 'Recipient domain does not accept mail', 'client'],
   mailLoopsBack: [550, '5.4.6', 'Mail for this domain loops back to us', 'config'],
   notConfigured: [451, '4.3.5', 'System incorrectly configured', 'config'],

@@ -62,7 +62,7 @@ export interface Sent {
 
 export interface WorldOptions {
   /** Next hops by key of the destination, or the failure of their lookup. */
-  readonly hops: (destination: Destination) => readonly NextHop[] | SmtpError;
+  readonly hops: (destination: Destination) => readonly NextHop[] | SmtpError | Promise<readonly NextHop[]>;
   readonly config?: Partial<MtaConfig>;
   readonly delivery?: Partial<MtaConfig['delivery']>;
   readonly seconds?: number;
@@ -133,7 +133,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     queue,
     sessions,
     hops: async (destination) => {
-      const found = options.hops(destination);
+      const found = await options.hops(destination);
       if (found instanceof Error) throw found;
       return found;
     },

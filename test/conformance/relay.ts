@@ -20,6 +20,8 @@ export interface RelayOptions {
   readonly inbox?: Script;
   /** The host after `peer`, where there is one. */
   readonly other?: Script;
+  /** Looks up where mail goes that isn't for `sender.test`; to `peer` and `other` where absent. */
+  readonly hops?: WorldOptions['hops'];
   /** How `peer` is reached. */
   readonly hop?: Partial<NextHop>;
   /** Of ours. */
@@ -66,7 +68,8 @@ export async function startRelay(options: RelayOptions = {}): Promise<Relay> {
   );
   const world = await openWorld({
     ...options.world,
-    hops: ({ key }) => (key === 'mx:sender.test' ? [hopTo(inbox.port)] : toPeer),
+    hops: (destination) =>
+      destination.key === 'mx:sender.test' ? [hopTo(inbox.port)] : (options.hops?.(destination) ?? toPeer),
     config: {
       ...{ listeners: [config], users: options.users ?? [], secrets: options.secrets ?? {} },
       domains: (options.domains ?? []).map((domain) =>

@@ -98,7 +98,11 @@ class Content {
   }
 }
 
-export async function startPeer(script: Script = {}): Promise<Peer> {
+/** On a port of the system's choice, where none is given. */
+export async function startPeer(
+  script: Script = {},
+  { address = '127.0.0.1', port = 0 }: { address?: string; port?: number } = {},
+): Promise<Peer> {
   const answers = { ...DEFAULTS, ...script.answers };
   const sockets = new Set<Socket>();
   const state = {
@@ -261,7 +265,7 @@ export async function startPeer(script: Script = {}): Promise<Peer> {
     socket.on('error', () => socket.destroy());
     serve(script.implicitTls === true ? secure(socket) : socket, count, true);
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(port, address);
   await once(server, 'listening');
   return {
     ...state,
