@@ -284,6 +284,11 @@ function translate(error: unknown, hop: NextHop, isStartingTls: boolean): Error 
 function refusal(response: string, hop: NextHop, cause: unknown): SmtpError {
   try {
     const [reply] = new ReplyReader().push(Buffer.from(`${response.replace(/\n/g, '\r\n')}\r\n`));
+    // RFC 2033 §4.1: who doesn't know LHLO speaks no LMTP. That is mended in config, and bounces no mail.
+    if (hop.protocol === 'lmtp' && (reply?.code === 500 || reply?.code === 502)) {
+      const detail = `${hop.host} speaks no LMTP: it said ${sanitize(response, 200)}`;
+      return smtpError('notConfigured', { detail, closes: true, cause });
+    }
     if (reply !== undefined && reply.code >= 400) {
       return new SmtpError(reply.code, reply.enhanced, reply.text, {
         blame: 'nextHop',

@@ -246,7 +246,8 @@ describe('LMTP', () => {
   it('greets with LHLO and knows no HELO', async () => {
     const peer = await peerOf({ answers: { LHLO: '500 5.5.1 What?' } });
     await expect(send(pool(), hopTo(peer.port, { protocol: 'lmtp' }))).rejects.toMatchObject({
-      code: 500,
+      code: 451,
+      enhanced: '4.3.5',
       closes: true,
     });
     expect(peer.lines).toEqual(['LHLO mx.ours.test']);
