@@ -56,6 +56,18 @@ describe('RFC 5321 §2.4: addresses', () => {
   });
 });
 
+describe('RFC 5321 §4.5.1: postmaster', () => {
+  it.each(['postmaster', 'PostMaster'])(
+    'without a domain (%s) is the fleet’s, whoever sends to it',
+    async (name) => {
+      const relay = await startRelay({ listener: { relayFrom: [] } });
+      await accepted(relay, 'MAIL FROM:<anna@sender.test>', `RCPT TO:<${name}>`);
+      await ended(relay);
+      expect(relay.peer.lines).toContain('RCPT TO:<postmaster@ours.test>');
+    },
+  );
+});
+
 describe('RFC 5321 §3.2: initiation', () => {
   it('HELO follows where EHLO means nothing, and then there are no parameters', async () => {
     const relay = await startRelay({ peer: { answers: { EHLO: '502 5.5.1 what?' } } });
