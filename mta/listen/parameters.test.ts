@@ -109,6 +109,19 @@ describe('parseRcptParameters', () => {
     expect(parseRcptParameters(`ORCPT=${escaped}`, false)).toEqual({ orcpt: escaped });
   });
 
+  it('takes UTF-8 in the xtext of type rfc822 for an address of type utf-8, as Postfix sends it', () => {
+    const text = 'ORCPT=rfc822;j+C3+B6rg+2Bx@example.test';
+    const orcpt = 'utf-8;j\\x{F6}rg\\x{2B}x@example.test';
+    expect(parseRcptParameters(text, true)).toEqual({ orcpt });
+    expect(refusalOf(() => parseRcptParameters(text, false))).toBe('501 5.5.4');
+    for (const bad of ['rfc822;j+F6rg@example.test', 'rfc822;+C3+B6+0D', 'x400;j+C3+B6rg']) {
+      expect(
+        refusalOf(() => parseRcptParameters(`ORCPT=${bad}`, true)),
+        bad,
+      ).toBe('501 5.5.4');
+    }
+  });
+
   it('takes all that fits, as long as it may be', () => {
     const orcpt = `rfc822;${'x'.repeat(493)}`;
     expect(parseRcptParameters(`ORCPT=${orcpt} NOTIFY=SUCCESS,FAILURE,DELAY`, false)).toMatchObject({

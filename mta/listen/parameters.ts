@@ -4,7 +4,7 @@
  */
 import { isUtf8 as isUtf8Text } from 'node:buffer';
 import { smtpError } from '../errors.ts';
-import { decodeXtext } from '../xtext.ts';
+import { decodeXtext, encodeUtf8Address } from '../xtext.ts';
 import { type HoldRequest, holdRequest } from './future-release.ts';
 import { isMailbox } from './path.ts';
 
@@ -30,7 +30,7 @@ export interface Offered {
 
 export interface RcptParameters {
   readonly notify?: readonly string[];
-  /** As given: `rfc822;` and the address in xtext. */
+  /** As given: `rfc822;` and the address in xtext; or `utf-8;` and one of its forms. */
   readonly orcpt?: string;
 }
 
@@ -39,8 +39,10 @@ const PARAMETER = /^([A-Za-z0-9][A-Za-z0-9-]*)(?:=([\x21-\x3c\x3e-\x7e\x80-\xff]
 const LONGEST_ENVID = 100;
 const LONGEST_ORCPT = 500;
 const PRINTABLE = /^[\x20-\x7e]*$/;
+const WITHOUT_CONTROLS = /^[\x20-\x7e\x80-\xff]*$/;
 /** An atom, and what it is the type of (RFC 3461 §4.2). */
 const ORCPT = /^[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~]+;(.+)$/;
+const RFC822_ORCPT = /^rfc822;/i;
 /** An address in UTF-8 as it is. */
 const UTF8_ORCPT = /^utf-8;[\x21-\x2a\x2c-\x3c\x3e-\x7e\x80-\xff]+$/i;
 const NOTIFY = new Set(['SUCCESS', 'FAILURE', 'DELAY']);
@@ -145,5 +147,17 @@ function orcpt(value = '', isUtf8 = false): string {
   }
   const decoded = decodeXtext(ORCPT.exec(value)?.[1] ?? '+');
   if (value.length <= LONGEST_ORCPT && decoded !== undefined && PRINTABLE.test(decoded)) return value;
+  const meant = isUtf8 && RFC822_ORCPT.test(value) ? asUtf8Address(decoded) : undefined;
+  if (meant !== undefined && meant.length <= LONGEST_ORCPT) return meant;
   throw smtpError('badArguments', { detail: 'ORCPT' });
+}
+
+/**
+ * An address of type rfc822 is ASCII (RFC 3461 §4.2). Postfix sends one in UTF-8 as such, in xtext, for every recipient that has one: it is
+ * taken for what it should have been, the ASCII form of type utf-8 (RFC 6533 §3).
+ */
+function asUtf8Address(decoded: string | undefined): string | undefined {
+  const octets = Buffer.from(decoded ?? '', 'latin1');
+  if (decoded === undefined || !WITHOUT_CONTROLS.test(decoded) || !isUtf8Text(octets)) return undefined;
+  return `utf-8;${encodeUtf8Address(octets.toString('utf8'))}`;
 }
