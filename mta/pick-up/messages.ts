@@ -50,6 +50,9 @@ export type Loan = z.infer<typeof loan>;
 
 export const ofLoan = z.object({ loan: name });
 
+/** A question or an answer as it goes. */
+export const bodyOf = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
+
 /** A loan's name says which worker has the connection: whoever starts in its place doesn't know it. */
 export function loanName(worker: number, id: string): string {
   return `${worker}.${id}`;

@@ -2,7 +2,7 @@
 import { FLEET_VERSION, parseFrom } from '../fleet/version.ts';
 import type { Places } from './atrn.ts';
 import type { Lent } from './loans.ts';
-import { type Loan, PICK_UP_PATHS, received, waitingAnswer, waitsAnswer } from './messages.ts';
+import { bodyOf, type Loan, PICK_UP_PATHS, received, waitingAnswer, waitsAnswer } from './messages.ts';
 
 /** How a worker reaches them. */
 export interface PlaceCalls {
@@ -28,7 +28,6 @@ const NOTHING = new Uint8Array();
 
 export function placesOf(calls: PlaceCalls, self: () => string): Reached {
   const all = async () => [self(), ...(await calls.members())];
-  const json = (value: unknown) => Buffer.from(JSON.stringify(value));
   return {
     get self() {
       return self();
@@ -36,7 +35,7 @@ export function placesOf(calls: PlaceCalls, self: () => string): Reached {
     all,
     async release(destinations) {
       const releaseAt = async (place: string) => {
-        const answer = await calls.pickUp(place, PICK_UP_PATHS.release, {}, json({ destinations }));
+        const answer = await calls.pickUp(place, PICK_UP_PATHS.release, {}, bodyOf({ destinations }));
         return parseFrom(waitingAnswer, answer, FLEET_VERSION).waiting;
       };
       const [own, ...others] = await Promise.allSettled((await all()).map(releaseAt));
@@ -46,11 +45,11 @@ export function placesOf(calls: PlaceCalls, self: () => string): Reached {
       return counts.reduce((sum, count) => sum + count, 0);
     },
     async waits(place, destinations) {
-      const answer = await calls.pickUp(place, PICK_UP_PATHS.waits, {}, json({ destinations }));
+      const answer = await calls.pickUp(place, PICK_UP_PATHS.waits, {}, bodyOf({ destinations }));
       return parseFrom(waitsAnswer, answer, FLEET_VERSION).waits;
     },
     async lend(place, loan) {
-      await calls.pickUp(place, PICK_UP_PATHS.lend, {}, json(loan));
+      await calls.pickUp(place, PICK_UP_PATHS.lend, {}, bodyOf(loan));
     },
     lent: ({ member, name }) => ({
       async send(data) {

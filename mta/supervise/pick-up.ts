@@ -7,6 +7,7 @@ import { readBytes } from '../fleet/body.ts';
 import type { FleetChannel, MemberCalls } from '../fleet/types.ts';
 import { FLEET_VERSION, parseFrom } from '../fleet/version.ts';
 import {
+  bodyOf,
   destinations,
   type LineState,
   type Loan,
@@ -112,18 +113,9 @@ export class PodPickUp {
   }
 }
 
-export const bodyOf = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
-
-/** One that dies meanwhile is left out, unless it was the last. */
-async function each<T>(
-  workers: ReadonlyMap<number, Holder>,
-  ask: (worker: Holder) => Promise<T>,
-): Promise<T[]> {
-  const answers = await Promise.allSettled(Array.from(workers.values(), ask));
-  const failed = answers.find((answer) => answer.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-  return answers.filter((answer) => answer.status === 'fulfilled').map(({ value }) => value);
-}
+/** Rejects where one of them has no answer. */
+const each = <T>(workers: ReadonlyMap<number, Holder>, ask: (worker: Holder) => Promise<T>): Promise<T[]> =>
+  Promise.all(Array.from(workers.values(), ask));
 
 const loanOf = (query: unknown): string => parseFrom(ofLoan, query, FLEET_VERSION).loan;
 
