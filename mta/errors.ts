@@ -114,6 +114,9 @@ const replies = {
   atrnRefused: [450, '4.7.1', 'ATRN request refused', 'client'],
   atrnUnable: [451, '4.3.0', 'Unable to process ATRN request now', 'us'],
   noMailWaiting: [453, '4.2.0', 'You have no mail', 'client'],
+  // RFC 2852 §4.1.3
+  deliveryTimeExpired: [550, '5.4.7', 'Delivery time expired', 'client'],
+  deliveryTimePassed: [450, '4.4.7', 'Delivery time has passed, and it is still being tried', 'client'],
   heldForPickUp: [450, '4.4.7', 'Waits for its owner to fetch it', 'config'],
   // What we say of a next hop that said nothing itself
   connectionFailed: [451, '4.4.1', 'No answer from host', 'nextHop'],

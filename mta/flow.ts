@@ -19,8 +19,9 @@ import { PostriderError, SmtpError, smtpError } from './errors.ts';
 import type { Acceptor, Client, ContentSink, Mail, PickUp } from './listen/types.ts';
 import type { MailLog } from './log/types.ts';
 import { originOf } from './origin.ts';
+import { overdue } from './overdue.ts';
 import { heldUntil } from './pick-up/hold.ts';
-import { planJobs } from './plan.ts';
+import { askedFor, planJobs } from './plan.ts';
 import type { Policy } from './policy/policy.ts';
 import { withDomain } from './postmaster.ts';
 import type {
@@ -173,11 +174,13 @@ export class Flow implements Acceptor {
     const jobs = planJobs(indexes, (index) => this.#destinationOf(envelope, index).key, {
       attempts: 0,
       dueAt: notBefore,
+      ...askedFor(envelope),
     });
     if (held.size === 0) return jobs;
     return jobs.map((job) => {
       const domain = held.get(job.destination);
-      return domain === undefined ? job : { ...job, dueAt: heldUntil(domain, sentAt(envelope)) };
+      if (domain === undefined) return job;
+      return { ...job, dueAt: Math.min(heldUntil(domain, sentAt(envelope)), job.deliverBy ?? Infinity) };
     });
   }
 
@@ -197,23 +200,37 @@ export class Flow implements Acceptor {
       return { destination: 'untried', ...this.#settle(message.id, { ended: [], deferred: moved }) };
     }
 
-    const { job } = work;
+    const late = this.#overdue(message, work.job);
+    const told = late && (await this.#record(message, work.job, late, {}));
+    const job = late === undefined ? work.job : late.deferred[0];
+    if (job === undefined) return { destination: 'untried', ...told! };
+
     const offered = { message, job, destination: this.#destinationOf(message.envelope, job.recipients[0]!) };
     const { destination, reply, waitMs, ...outcome } = await (session === undefined
       ? offer(offered, this.#offering)
       : offerOn(session, offered, this.#offering));
     // What a next hop said is recorded in any case: whether that counts is for the queue to find out.
     if (reply !== undefined && !this.#deps.queue.owns(message.id)) return UNTRIED;
-    const decision = this.#decide(message, work.job, outcome.results, waitMs);
-    const recorded = await this.#record(message, work.job, decision, outcome);
+    const decision = this.#decide(message, job, outcome.results, waitMs);
+    const recorded = await this.#record(message, job, decision, outcome);
     return { destination, waitMs, ...recorded, ...(reply === undefined ? {} : { reply }) };
   }
 
-  /** For what waits behind a destination that is down: nobody is asked, but time may be up, or a warning due. */
-  async lapse(work: Work, reply: StoredReply): Promise<AttemptReport> {
+  /**
+   * For what waits too long for its turn: nobody is asked, but time may be up, or a warning due.
+   *
+   * @param reply why the destination is down, where it is
+   */
+  async lapse(work: Work, reply?: StoredReply): Promise<AttemptReport> {
     const message = await this.#deps.queue.read(work.id);
     if (message === undefined) return UNTRIED;
-    const decision = this.#decide(message, work.job, forAll(work.job, work.job.lastReply ?? reply));
+    const late = this.#overdue(message, work.job);
+    if (late !== undefined) {
+      return { destination: 'untried', ...(await this.#record(message, work.job, late, {})) };
+    }
+    const last = work.job.lastReply ?? reply;
+    if (last === undefined) return UNTRIED;
+    const decision = this.#decide(message, work.job, forAll(work.job, last));
     if (decision.ended.length === 0 && decision.late.length === 0) return UNTRIED;
     // Nobody was asked, so it doesn't count as an attempt, and it stays due.
     const deferred = decision.deferred.map((job) => ({
@@ -229,6 +246,11 @@ export class Flow implements Acceptor {
   #early({ envelope: { holdUntil } }: StoredMessage, job: Job): Job[] | undefined {
     if (holdUntil === undefined || holdUntil <= this.#deps.clock.now()) return undefined;
     return [{ ...job, dueAt: holdUntil }];
+  }
+
+  #overdue({ envelope }: StoredMessage, job: Job): Decision | undefined {
+    const { clock, clockWatch } = this.#deps;
+    return clockWatch.trusted() ? overdue(job, envelope, clock.now()) : undefined;
   }
 
   /** Jobs anew, where config now sends any of these recipients another way than when they were planned. */

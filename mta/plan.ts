@@ -1,4 +1,5 @@
 /** How a message's recipients are grouped into jobs: by destination, in portions that any next hop must take. */
+import type { Envelope } from './envelope.ts';
 import type { Job } from './queue/types.ts';
 import type { DestinationKey } from './route/types.ts';
 
@@ -32,4 +33,17 @@ export function planJobs(
     }
   }
   return jobs;
+}
+
+/** What a message asks for of all its jobs. */
+export function askedFor({
+  arrivedAt,
+  deliverBy = 0,
+  priority = 0,
+}: Pick<Envelope, 'arrivedAt' | 'deliverBy' | 'priority'>): Pick<Job, 'deliverBy' | 'priority'> {
+  return {
+    // Whoever had it when its time passed has told the sender.
+    ...(deliverBy > arrivedAt ? { deliverBy } : undefined),
+    ...(priority === 0 ? undefined : { priority }),
+  };
 }

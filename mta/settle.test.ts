@@ -37,6 +37,18 @@ describe('decide', () => {
     expect(deferred[0]!.dueAt).toBe(100_000);
   });
 
+  it('makes an attempt when the message is to be delivered by, where that is sooner', () => {
+    const soon = { ...rules, now: 1000, delay: 1000 };
+    const by = { ...job, deliverBy: 1500 };
+    expect(decide(by, forAll(by, busy), soon).deferred).toMatchObject([{ dueAt: 1500, deliverBy: 1500 }]);
+    // The attempt went on until after it: what is to be done then is not left to the next retry.
+    const passed = decide(by, forAll(by, busy), { ...soon, now: 1600 });
+    expect(passed.deferred).toMatchObject([{ dueAt: 1600 }]);
+    // While nothing may expire, it must not be tried in a tight loop.
+    const untrusted = decide(by, forAll(by, busy), { ...soon, now: 1600, expiresAt: undefined });
+    expect(untrusted.deferred).toMatchObject([{ dueAt: 2600 }]);
+  });
+
   it('keeps to each recipient the reply that it got', () => {
     const other = reply(452, '4.2.2', 'full');
     const results = [busy, other, busy].map((reply, recipient) => ({ recipient, reply }));

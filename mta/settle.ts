@@ -22,6 +22,8 @@ export interface Decision {
   readonly deferred: readonly Job[];
   /** Recipients whose sender is to be told now that they are late. */
   readonly late: readonly number[];
+  /** What that one is told; where absent, the last reply. */
+  readonly told?: StoredReply;
 }
 
 /** RFC 5321 §4.5.3.1.10: what was over a server's limit of recipients is sent in another transaction, at once. */
@@ -59,6 +61,9 @@ export function decide(job: Job, results: readonly RecipientResult[], rules: Set
     rules.warnAfter > 0 &&
     rules.now - rules.arrivedAt >= rules.warnAfter &&
     job.delayWarned !== true;
+  // The last attempt is made when the message expires, or has to be delivered by, not a retry interval later.
+  const latest =
+    rules.expiresAt === undefined ? undefined : Math.min(rules.expiresAt, job.deliverBy ?? rules.expiresAt);
   const deferred: Job[] = [];
   for (const { reply, recipients, atOnce } of later.values()) {
     const retryAt = rules.now + (atOnce ? 0 : rules.delay);
@@ -66,9 +71,7 @@ export function decide(job: Job, results: readonly RecipientResult[], rules: Set
       ...job,
       recipients,
       attempts: job.attempts + 1,
-      // The last attempt is made when the message expires, not a retry interval later.
-      dueAt:
-        rules.expiresAt === undefined ? retryAt : Math.min(retryAt, Math.max(rules.expiresAt, rules.now)),
+      dueAt: latest === undefined ? retryAt : Math.min(retryAt, Math.max(latest, rules.now)),
       lastReply: reply,
       ...(late ? { delayWarned: true } : {}),
     });

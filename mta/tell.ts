@@ -53,7 +53,7 @@ export function teller(
     for (const { recipients, lastReply, attempts, dueAt } of decision.deferred) {
       metrics.deferred(recipients.length);
       for (const recipient of recipients) {
-        log.attempted({ ...event(recipient, lastReply!, attempts), nextAttemptAt: dueAt });
+        log.attempted({ ...event(recipient, (decision.told ?? lastReply)!, attempts), nextAttemptAt: dueAt });
       }
     }
   };

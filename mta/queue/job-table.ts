@@ -17,6 +17,8 @@ export type JobList = number;
 
 const HELD = 1;
 const DELAY_WARNED = 2;
+/** The five bits above these are the priority, as a number with a sign. */
+const PRIORITY_SHIFT = 3;
 /** Rows that are counted in one step: a millisecond or two. */
 const STEP = 1 << 16;
 
@@ -40,6 +42,8 @@ export class JobTable {
     this.#reply,
     this.#next,
   ]);
+  /** By row. Few jobs have one. */
+  readonly #deliverBy = new Map<number, number>();
   readonly #destinations = new Interner();
   readonly #recipientLists = new Interner();
   readonly #replies = new Interner();
@@ -61,6 +65,7 @@ export class JobTable {
       this.#recipientLists.release(this.#recipients.get(row));
       const reply = this.#reply.get(row);
       if (reply !== 0) this.#replies.release(reply - 1);
+      this.#deliverBy.delete(row);
       // Rows that nobody has count no recipients.
       this.#recipientCount.set(row, 0);
       this.#rows.give(row);
@@ -140,7 +145,8 @@ export class JobTable {
     this.#recipients.set(row, this.#recipientLists.use(job.recipients.join()));
     this.#recipientCount.set(row, job.recipients.length);
     this.#attempts.set(row, job.attempts);
-    this.#flags.set(row, (job.held ? HELD : 0) | (job.delayWarned ? DELAY_WARNED : 0));
+    this.#flags.set(row, flagsOf(job));
+    if (job.deliverBy !== undefined) this.#deliverBy.set(row, job.deliverBy);
     this.#reply.set(row, job.lastReply ? this.#replies.use(this.#pack(job.lastReply)) + 1 : 0);
     this.#next.set(row, next);
     return row + 1;
@@ -149,6 +155,8 @@ export class JobTable {
   #job(row: number): Job {
     const flags = this.#flags.get(row);
     const reply = this.#reply.get(row);
+    const priority = (flags << (32 - 8)) >> (32 - 8 + PRIORITY_SHIFT);
+    const deliverBy = this.#deliverBy.get(row);
     return {
       destination: this.#destinations.valueOf(this.#destination.get(row)),
       recipients: numbersIn(this.#recipientLists.valueOf(this.#recipients.get(row))),
@@ -156,6 +164,8 @@ export class JobTable {
       dueAt: this.#dueAt.get(row),
       ...((flags & HELD) !== 0 ? { held: true } : undefined),
       ...((flags & DELAY_WARNED) !== 0 ? { delayWarned: true } : undefined),
+      ...(deliverBy === undefined ? undefined : { deliverBy }),
+      ...(priority === 0 ? undefined : { priority }),
       ...(reply !== 0 ? { lastReply: this.#replyOf(reply - 1) } : undefined),
     };
   }
@@ -170,6 +180,10 @@ export class JobTable {
     if (this.#last?.packed !== packed) this.#last = { packed, reply: unpackReply(packed) };
     return this.#last.reply;
   }
+}
+
+function flagsOf({ held, delayWarned, priority = 0 }: Job): number {
+  return (held ? HELD : 0) | (delayWarned ? DELAY_WARNED : 0) | ((priority << PRIORITY_SHIFT) & 0xff);
 }
 
 function numbersIn(list: string): readonly number[] {

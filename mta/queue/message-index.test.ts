@@ -17,13 +17,17 @@ const job = fc
     dueAt: fc.constantFrom(0, 10, 10.5, 20, 2 ** 43),
     held: fc.boolean(),
     delayWarned: fc.boolean(),
+    deliverBy: fc.constantFrom(undefined, undefined, 0, 2 ** 43),
+    priority: fc.integer({ min: -9, max: 9 }),
     reply: fc.constantFrom(undefined, ...REPLIES),
   })
   .map(
-    ({ held, delayWarned, reply, ...rest }): Job => ({
+    ({ held, delayWarned, deliverBy, priority, reply, ...rest }): Job => ({
       ...rest,
       ...(held ? { held } : {}),
       ...(delayWarned ? { delayWarned } : {}),
+      ...(deliverBy === undefined ? {} : { deliverBy }),
+      ...(priority === 0 ? {} : { priority }),
       ...(reply ? { lastReply: reply } : {}),
     }),
   );

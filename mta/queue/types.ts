@@ -35,6 +35,10 @@ export interface Job {
   /** Held by a person: not tried until released, and not expired. */
   readonly held?: boolean;
   readonly delayWarned?: boolean;
+  /** When its sender is to hear that it is late, or to get it back (RFC 2852); absent where neither is to be done. */
+  readonly deliverBy?: number;
+  /** RFC 6710, -9 to 9; absent is 0. */
+  readonly priority?: number;
   readonly lastReply?: StoredReply;
 }
 

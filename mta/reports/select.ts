@@ -19,7 +19,7 @@ export interface Answered {
 /** @param now ms since the epoch */
 export function toReport(
   { from, recipients }: Envelope,
-  { ended, deferred, late }: Decision,
+  { ended, deferred, late, told }: Decision,
   { isStore, notifies }: Answered,
   now: number,
 ): ReportedRecipient[] {
@@ -34,7 +34,8 @@ export function toReport(
   }
   if (late.length === 0) return found;
   for (const { recipients: those, lastReply } of deferred) {
-    for (const recipient of those) if (late.includes(recipient)) tell(recipient, 'delayed', lastReply!);
+    for (const recipient of those)
+      if (late.includes(recipient)) tell(recipient, 'delayed', (told ?? lastReply)!);
   }
   return found;
 }

@@ -9,8 +9,9 @@
  */
 import type { Job, QueueId, StoredReply } from '../queue/types.ts';
 import type { DestinationKey } from '../route/types.ts';
-import { type FairLines, FairQueue } from './fair-queue.ts';
+import type { FairLines } from './fair-queue.ts';
 import type { Plan } from './plan.ts';
+import { RankedQueue } from './ranked-queue.ts';
 
 /** A job whose turn has come, and the message it is of. */
 export interface Work {
@@ -37,10 +38,10 @@ export class DestinationQueue {
   /** Whether a host has answered since the last failure. */
   proven: boolean;
   readonly #lines: FairLines;
-  #fresh: FairQueue;
-  #retries: FairQueue;
+  #fresh: RankedQueue;
+  #retries: RankedQueue;
   /** What a search has not come to yet. */
-  #unseen: FairQueue[] = [];
+  #unseen: RankedQueue[] = [];
   #window = FIRST_WINDOW;
   #turn = 0;
 
@@ -50,17 +51,22 @@ export class DestinationQueue {
     this.number = number;
     this.proven = proven;
     this.#lines = lines;
-    this.#fresh = new FairQueue(lines);
-    this.#retries = new FairQueue(lines);
+    this.#fresh = new RankedQueue(lines);
+    this.#retries = new RankedQueue(lines);
   }
 
   get ready(): number {
     return this.#fresh.size + this.#retries.size + this.unseen;
   }
 
-  /** Whether mail waits for it that has not been tried, and it isn't known to be down. */
+  /** Whether mail waits for it that has not been tried and may not wait for other mail, and it isn't known to be down. */
   get freshMail(): boolean {
-    return this.failures === 0 && this.#fresh.size > 0;
+    return this.failures === 0 && this.#fresh.priority >= 0;
+  }
+
+  /** Whether mail of a higher priority than most waits for it, and it isn't known to be down. */
+  get urgentMail(): boolean {
+    return this.failures === 0 && Math.max(this.#fresh.priority, this.#retries.priority) > 0;
   }
 
   /** Ready for it, and not yet seen by the search that is on. */
@@ -68,8 +74,8 @@ export class DestinationQueue {
     return this.#unseen.reduce((sum, { size }) => sum + size, 0);
   }
 
-  push(plan: Plan, sender: string, attempts: number): void {
-    (attempts === 0 ? this.#fresh : this.#retries).push(sender, plan);
+  push(plan: Plan, sender: string, { attempts, priority = 0 }: Pick<Job, 'attempts' | 'priority'>): void {
+    (attempts === 0 ? this.#fresh : this.#retries).push(sender, plan, priority);
   }
 
   /** Whether an attempt may start now, at most `limit` at once. */
@@ -87,6 +93,9 @@ export class DestinationQueue {
   }
 
   shift(): Plan | undefined {
+    const ahead = this.#fresh.priority - this.#retries.priority;
+    if (ahead > 0) return this.#fresh.shift();
+    if (ahead < 0) return this.#retries.shift();
     this.#turn = (this.#turn + 1) % RETRY_TURN;
     const [first, second] = this.#turn === 0 ? [this.#retries, this.#fresh] : [this.#fresh, this.#retries];
     return first.shift() ?? second.shift() ?? this.shiftUnseen();
@@ -95,8 +104,8 @@ export class DestinationQueue {
   /** Begins a search through all that is ready: `shiftUnseen` takes it out, `push` puts back what is to stay. */
   beginSearch(): void {
     this.#unseen = [...this.#unseen, this.#fresh, this.#retries];
-    this.#fresh = new FairQueue(this.#lines);
-    this.#retries = new FairQueue(this.#lines);
+    this.#fresh = new RankedQueue(this.#lines);
+    this.#retries = new RankedQueue(this.#lines);
   }
 
   shiftUnseen(): Plan | undefined {

@@ -1,16 +1,22 @@
 /**
- * While a destination is down nobody tries what waits for it, so what is too old is ended here. In portions, each stored
- * before the next: there may be a hundred thousand, and each may bring a bounce.
+ * While a destination is down nobody tries what waits for it, so what is too old is ended here; and so is what has a
+ * deadline (RFC 2852), whatever it waits for. In portions, each stored before the next: there may be a hundred thousand,
+ * and each may bring a bounce.
  */
 import { turn } from '../clock.ts';
 import type { QueueId, StoredReply } from '../queue/types.ts';
+import type { DestinationKey } from '../route/types.ts';
 import type { DestinationQueue, Work } from './destination.ts';
+import { DueHeap } from './due-heap.ts';
 import { mayBeLate } from './lateness.ts';
 import type { Plan } from './plan.ts';
 import type { AttemptReport, SchedulerOptions } from './types.ts';
 import type { UnderWay } from './under-way.ts';
 
-/** What waits for one destination is looked through no more often than this: it may be a million. */
+/**
+ * What waits for one destination is looked through no more often than this: it may be a million. And so is a message whose
+ * deadline has passed.
+ */
 const EVERY_MS = 30_000;
 const STORED_AT_ONCE = 64;
 /** Plans looked at in one turn of the event loop: a few ms. */
@@ -18,8 +24,8 @@ const PORTION = 1000;
 
 export interface LapsesParts {
   readonly underWay: UnderWay;
-  /** The work as the queue has it now; undefined where there is none left. */
-  current(plan: Plan, destination: DestinationQueue): Work | undefined;
+  /** The work as the queue has it now; undefined where there is none left, or none for this destination. */
+  current(plan: Plan, destination?: DestinationKey): Work | undefined;
   /** What has lapsed, or not, is planned anew; resolves when it is stored. */
   ended(work: Work, report: AttemptReport): Promise<void>;
   /** What a lapse that rejected comes to. */
@@ -30,6 +36,8 @@ export interface LapsesParts {
 export class Lapses {
   readonly #options: SchedulerOptions;
   readonly #parts: LapsesParts;
+  /** By wall clock: deadlines of jobs that are ready. */
+  readonly #deadlines = new DueHeap();
 
   constructor(options: SchedulerOptions, parts: LapsesParts) {
     this.#options = options;
@@ -48,10 +56,10 @@ export class Lapses {
       const plan = destination.shiftUnseen();
       if (plan === undefined) break;
       const entry = queue.at(plan.message);
-      const work = this.#parts.current(plan, destination);
+      const work = this.#parts.current(plan, destination.key);
       if (entry === undefined || work === undefined) continue;
       if (!mayBeLate(work.job, entry.arrivedAt, clock.now(), delivery())) {
-        destination.push(plan, entry.sender, work.job.attempts);
+        destination.push(plan, entry.sender, work.job);
       } else if (late.push(work) === STORED_AT_ONCE) {
         await this.#endAll(late, reply);
         late = [];
@@ -62,7 +70,34 @@ export class Lapses {
     if (!this.#parts.stopping()) await this.#endAll(late, reply);
   }
 
-  async #endAll(found: readonly Work[], reply: StoredReply): Promise<void> {
+  /** When the next deadline is to be looked at, ms since the epoch; Infinity where there is none. */
+  get deadline(): number {
+    return this.#deadlines.dueAt;
+  }
+
+  /** A job is ready, and may stay so until after its deadline. */
+  watch({ message, first }: Plan, deadline: number): void {
+    const now = this.#options.clock.now();
+    // One that has passed has been looked at, or is with the next attempt.
+    const dueAt = deadline > now ? deadline : now + EVERY_MS;
+    this.#deadlines.push({ dueAt, key: message, detail: first });
+  }
+
+  /** Ends what is still ready at its deadline, or has its sender told. */
+  async endOverdue(): Promise<void> {
+    const { clock } = this.#options;
+    let late: Work[] = [];
+    while (this.#deadlines.dueAt <= clock.now() && !this.#parts.stopping()) {
+      const { key: message, detail: first } = this.#deadlines.pop()!;
+      const work = this.#parts.current({ message, first, dueAt: clock.now() });
+      if (work?.job.deliverBy === undefined || late.push(work) < STORED_AT_ONCE) continue;
+      await this.#endAll(late);
+      late = [];
+    }
+    await this.#endAll(late);
+  }
+
+  async #endAll(found: readonly Work[], reply?: StoredReply): Promise<void> {
     const { queue, lapse } = this.#options;
     const { underWay, ended, defect } = this.#parts;
     // By a person, or for the pod that it moves to, since it was found.

@@ -185,9 +185,10 @@ export class Scheduler {
     else this.#ready({ message: handle, first, dueAt }, job, sender);
   }
 
-  #ready(plan: Plan, { destination: key, attempts }: Job, sender: string): void {
-    const destination = this.#destinations.open(key);
-    destination.push(plan, sender, attempts);
+  #ready(plan: Plan, job: Job, sender: string): void {
+    const destination = this.#destinations.open(job.destination);
+    destination.push(plan, sender, job);
+    if (job.deliverBy !== undefined) this.#lapses.watch(plan, job.deliverBy);
     this.#offer(destination);
   }
 
@@ -242,7 +243,7 @@ export class Scheduler {
       if (next === undefined) break;
       const { destination } = next;
       if (!this.#runnable(destination)) continue;
-      const work = this.#current(destination.shift()!, destination);
+      const work = this.#current(destination.shift()!, destination.key);
       if (work !== undefined) this.#start(next, work);
       this.#offer(destination);
       if (work === undefined && destination.ready === 0) this.#giveBack(destination);
@@ -255,11 +256,12 @@ export class Scheduler {
    * The work as the queue has it now, or undefined where there is none left: a person, another attempt, or that its lane
    * is being given away, may have ended or changed it since it was planned, and what has changed is planned anew.
    */
-  #current(plan: Plan, { key }: DestinationQueue): Work | undefined {
+  #current(plan: Plan, key?: DestinationKey): Work | undefined {
     const { queue } = this.#options;
     const entry = queue.at(plan.message);
     const job = entry && plannedJob(plan, entry.jobs);
-    if (entry === undefined || job === undefined || job.destination !== key) return undefined;
+    if (entry === undefined || job === undefined || (key ?? job.destination) !== job.destination)
+      return undefined;
     const { id } = entry;
     return this.isActive(id, job) || queue.yielding(id) ? undefined : { id, job };
   }
@@ -344,7 +346,7 @@ export class Scheduler {
   #setTimer(): void {
     const { clock } = this.#options;
     const now = clock.monotonic();
-    const due = now + this.#waiting.dueAt - clock.now();
+    const due = now + Math.min(this.#waiting.dueAt, this.#lapses.deadline) - clock.now();
     const at = Math.max(Math.min(due, this.#probes.dueAt), now + TICK_MS);
     if (at >= this.#timerAt || at === Number.POSITIVE_INFINITY) return;
     this.#cancelTimer?.();
@@ -360,6 +362,7 @@ export class Scheduler {
     this.#ticking = true;
     try {
       await this.#takeDue();
+      await this.#lapses.endOverdue();
     } finally {
       this.#ticking = false;
     }

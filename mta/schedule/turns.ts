@@ -1,6 +1,7 @@
 /**
  * Whose turn it is among the destinations that have something ready and room for it, and how many attempts of each kind
- * may run. Two things must not happen however large a backlog is:
+ * may run. Those come first that have mail of a higher priority than most (RFC 6710 §5.1). Two things must not happen
+ * however large a backlog is:
  *
  * - destinations that don't answer take a timeout for each attempt: they must not take all places from those that do;
  * - destinations that have nothing but retries, or are down, may be fifty thousand, dead or slow: fresh mail must not
@@ -25,11 +26,12 @@ export interface Turn {
 
 /** In turn order. */
 interface Lines {
+  readonly urgent: Line<DestinationQueue>;
   readonly fresh: Line<DestinationQueue>;
   readonly retried: Line<DestinationQueue>;
 }
 
-const newLines = (): Lines => ({ fresh: new Line(), retried: new Line() });
+const newLines = (): Lines => ({ urgent: new Line(), fresh: new Line(), retried: new Line() });
 
 export class Turns {
   readonly #proven = newLines();
@@ -42,9 +44,9 @@ export class Turns {
 
   /** Puts a destination into the line that it belongs to now, where it isn't in it. */
   offer(destination: DestinationQueue): void {
-    const { proven, freshMail } = destination;
+    const { proven, freshMail, urgentMail } = destination;
     const lines = proven ? this.#proven : this.#trial;
-    const line = freshMail ? lines.fresh : lines.retried;
+    const line = urgentMail ? lines.urgent : freshMail ? lines.fresh : lines.retried;
     if (line.has(destination)) return;
     this.#leave(destination);
     line.add(destination);
@@ -55,9 +57,9 @@ export class Turns {
     this.#isTrialTurn = !this.#isTrialTurn;
     this.#count = (this.#count + 1) % RETRY_TURN;
     const trial = this.#onTrial < MOST_ON_TRIAL ? this.#trial : undefined;
-    const found = this.#isTrialTurn
-      ? (this.#first(trial) ?? this.#first(this.#proven))
-      : (this.#first(this.#proven) ?? this.#first(trial));
+    const inTurn = this.#isTrialTurn ? [trial, this.#proven] : [this.#proven, trial];
+    const found =
+      this.#urgent(inTurn[0]) ?? this.#urgent(inTurn[1]) ?? this.#first(inTurn[0]) ?? this.#first(inTurn[1]);
     if (found !== undefined) this.#leave(found.destination);
     return found;
   }
@@ -76,6 +78,11 @@ export class Turns {
     if (onTrial && retried) this.#retriedOnTrial += by;
   }
 
+  #urgent(lines: Lines | undefined): Turn | undefined {
+    const destination = lines?.urgent.first;
+    return destination && { destination, onTrial: lines === this.#trial, retried: false };
+  }
+
   #first(lines: Lines | undefined): Turn | undefined {
     if (lines === undefined) return undefined;
     const onTrial = lines === this.#trial;
@@ -89,7 +96,8 @@ export class Turns {
   }
 
   #leave(destination: DestinationQueue): void {
-    for (const { fresh, retried } of [this.#proven, this.#trial]) {
+    for (const { urgent, fresh, retried } of [this.#proven, this.#trial]) {
+      urgent.delete(destination);
       fresh.delete(destination);
       retried.delete(destination);
     }

@@ -48,9 +48,11 @@ export interface SchedulerOptions {
   readonly random: Random;
   readonly attempt: (work: Work) => Promise<AttemptReport>;
   /**
-   * Ends what has been waiting for a destination that is down for longer than it may, and warns of delays.
+   * Ends what has been waiting for a destination for longer than it may, and warns of delays.
+   *
+   * @param reply why the destination is down, where it is
    */
-  readonly lapse: (work: Work, reply: StoredReply) => Promise<AttemptReport>;
+  readonly lapse: (work: Work, reply?: StoredReply) => Promise<AttemptReport>;
   readonly delivery: () => Delivery;
   readonly room: Room;
   /** Told what other processes should know of a destination. */

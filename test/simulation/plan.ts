@@ -12,6 +12,9 @@ export interface PlannedMessage {
   readonly size: number;
   /** False is mail with the null reverse-path. */
   readonly bounces: boolean;
+  /** It must be delivered within so many ms, else it goes back, or its sender is told. */
+  readonly within?: { readonly ms: number; readonly mode: 'return' | 'notify' };
+  readonly priority?: number;
   /** Destination of each recipient. */
   readonly recipients: readonly number[];
 }
@@ -170,6 +173,10 @@ function messageOf(dice: Dice, processes: number, destinations: number, duration
     process: dice.between(0, processes - 1),
     size: dice.chance(0.25) ? dice.between(520, 3000) : dice.between(40, 500),
     bounces: dice.chance(0.7),
+    priority: dice.pick([0, 0, 0, 3, -3]),
+    ...(dice.chance(0.15)
+      ? { within: { ms: dice.between(300, 8000), mode: dice.pick(['return', 'return', 'notify'] as const) } }
+      : {}),
     recipients: Array.from({ length: dice.pick([1, 1, 1, 2, 3]) }, () => dice.between(0, destinations - 1)),
   };
 }

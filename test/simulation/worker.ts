@@ -3,8 +3,10 @@
  * Accepts and attempts as `mta/flow.ts` does, with the ledger looking on.
  */
 import type { RecipientResult } from '../../mta/deliver/types.ts';
+import type { Envelope } from '../../mta/envelope.ts';
 import { PostriderError, SmtpError } from '../../mta/errors.ts';
-import { planJobs } from '../../mta/plan.ts';
+import { overdue } from '../../mta/overdue.ts';
+import { askedFor, planJobs } from '../../mta/plan.ts';
 import { type LaneQueue, openQueue } from '../../mta/queue/queue.ts';
 import type { Job, LaneRelease, QueueId, StoredMessage, StoredReply } from '../../mta/queue/types.ts';
 import { expiryOf, retryDelay } from '../../mta/schedule/backoff.ts';
@@ -184,17 +186,21 @@ export class Worker {
         await draft.write(content.subarray(middle));
       }
       const arrivedAt = this.process.clock.now();
+      const { within, priority } = message;
+      const envelope: Envelope = {
+        from: message.bounces ? `${key}@sender.test` : '',
+        recipients: message.recipients.map((to, i) => ({ address: `${key}.${i}@d${to}.test` })),
+        arrivedAt,
+        origin: { listener: 'smtp', protocol: 'ESMTP' },
+        ...(priority === undefined ? {} : { priority }),
+        ...(within && { deliverBy: arrivedAt + within.ms, deliverByMode: within.mode }),
+      };
       await draft.commit(
-        {
-          from: message.bounces ? `${key}@sender.test` : '',
-          recipients: message.recipients.map((to, i) => ({ address: `${key}.${i}@d${to}.test` })),
-          arrivedAt,
-          origin: { listener: 'smtp', protocol: 'ESMTP' },
-        },
+        envelope,
         planJobs(
           message.recipients.map((_, i) => i),
           (i) => destinationKey(message.recipients[i]!),
-          { attempts: 0, dueAt: arrivedAt },
+          { attempts: 0, dueAt: arrivedAt, ...askedFor(envelope) },
         ),
       );
       trace(() => `${this.name} answers 250 for ${key} ${draft.id}`);
@@ -218,7 +224,13 @@ export class Worker {
       return UNTRIED;
     }
     if (!message) return UNTRIED;
-    return this.#in('before dot', () => this.#transaction(queue, message, work.job));
+    const late = this.#overdue(message, work.job);
+    if (late) {
+      const recorded = this.#record(queue, message, late, { destination: 'untried' });
+      if (late.deferred.length === 0) return recorded;
+    }
+    const job = late?.deferred[0] ?? work.job;
+    return this.#in('before dot', () => this.#transaction(queue, message, job));
   }
 
   async #transaction(queue: LaneQueue, message: StoredMessage, job: Job): Promise<AttemptReport> {
@@ -304,12 +316,20 @@ export class Worker {
     return account;
   }
 
-  async #lapse(queue: LaneQueue, work: Work, reply: StoredReply): Promise<AttemptReport> {
+  async #lapse(queue: LaneQueue, work: Work, reply?: StoredReply): Promise<AttemptReport> {
     const message = await queue.read(work.id).catch(() => undefined);
     if (!message) return UNTRIED;
-    const decision = this.#decide(message, work.job, forAll(work.job, work.job.lastReply ?? reply));
+    const late = this.#overdue(message, work.job);
+    if (late) return this.#record(queue, message, late, { destination: 'untried' });
+    const last = work.job.lastReply ?? reply;
+    if (!last) return UNTRIED;
+    const decision = this.#decide(message, work.job, forAll(work.job, last));
     if (decision.ended.length === 0) return UNTRIED;
     return this.#record(queue, message, decision, { destination: 'untried' });
+  }
+
+  #overdue({ envelope }: StoredMessage, job: Job): Decision | undefined {
+    return this.#clockWatch.trusted() ? overdue(job, envelope, this.process.clock.now()) : undefined;
   }
 
   #settle(

@@ -54,6 +54,7 @@ export function world(
   store: () => Promise<void> = () => stored,
   room: Room = { of: () => limit, began: () => {}, onMore: () => {} },
   clock = testClock(),
+  lapse?: (work: Work) => Promise<AttemptReport>,
 ) {
   const messages = new Map<string, QueueEntry>();
   const lapsed: string[] = [];
@@ -83,11 +84,13 @@ export function world(
       }
       return report;
     },
-    lapse: async (work) => {
-      lapsed.push(work.id);
-      messages.delete(work.id);
-      return { destination: 'untried', stored: store() };
-    },
+    lapse:
+      lapse ??
+      (async (work) => {
+        lapsed.push(work.id);
+        messages.delete(work.id);
+        return { destination: 'untried', stored: store() };
+      }),
     delivery: () =>
       ({
         retry: { initialSeconds: 60, factor: 2, maxSeconds: 3600, jitter: 0 },

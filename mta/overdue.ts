@@ -1,0 +1,33 @@
+/** What becomes of a message whose deliver-by-time has passed (RFC 2852 §4.1.3). Pure; the flow stores and logs it. */
+import type { Envelope } from './envelope.ts';
+import { smtpError } from './errors.ts';
+import type { Job, StoredReply } from './queue/types.ts';
+import { type Decision, storedReply } from './settle.ts';
+
+const RETURNED: StoredReply = storedReply(smtpError('deliveryTimeExpired'));
+const TOLD: StoredReply = storedReply(smtpError('deliveryTimePassed'));
+
+/**
+ * Comes before anything else that is done with a job: mode R gets no further attempt, and goes back; of mode N the sender
+ * is told once, and it goes on. Undefined where neither is to be done.
+ *
+ * @param now ms since the epoch
+ */
+export function overdue(
+  job: Job,
+  { deliverBy, deliverByMode }: Pick<Envelope, 'deliverBy' | 'deliverByMode'>,
+  now: number,
+): Decision | undefined {
+  const returns = deliverByMode === 'return';
+  // An older version of us, whose jobs have none, may have had the message in between.
+  const deadline = returns ? deliverBy : job.deliverBy;
+  if (deadline === undefined || now < deadline || job.held === true) return undefined;
+  if (returns) {
+    const ended = job.recipients.map((recipient) => ({
+      ...{ recipient, outcome: 'expired' as const, reply: RETURNED },
+    }));
+    return { ended, deferred: [], late: [] };
+  }
+  const { deliverBy: _, ...rest } = job;
+  return { ended: [], deferred: [{ ...rest, delayWarned: true }], late: job.recipients, told: TOLD };
+}
