@@ -4,7 +4,7 @@
  * and each may bring a bounce.
  */
 import { turn } from '../clock.ts';
-import type { QueueId, StoredReply } from '../queue/types.ts';
+import type { StoredReply } from '../queue/types.ts';
 import type { DestinationKey } from '../route/types.ts';
 import type { DestinationQueue, Work } from './destination.ts';
 import { DueHeap } from './due-heap.ts';
@@ -51,7 +51,7 @@ export class Lapses {
     destination.lapseAt = clock.monotonic() + EVERY_MS;
     destination.beginSearch();
     let seen = 0;
-    let late: Work[] = [];
+    let late: Plan[] = [];
     while (!this.#parts.stopping()) {
       const plan = destination.shiftUnseen();
       if (plan === undefined) break;
@@ -60,7 +60,7 @@ export class Lapses {
       if (entry === undefined || work === undefined) continue;
       if (!mayBeLate(work.job, entry.arrivedAt, clock.now(), delivery())) {
         destination.push(plan, entry.sender, work.job);
-      } else if (late.push(work) === STORED_AT_ONCE) {
+      } else if (late.push(plan) === STORED_AT_ONCE) {
         await this.#endAll(late, reply);
         late = [];
       }
@@ -86,24 +86,27 @@ export class Lapses {
   /** Ends what is still ready at its deadline, or has its sender told. */
   async endOverdue(): Promise<void> {
     const { clock } = this.#options;
-    let late: Work[] = [];
+    let late: Plan[] = [];
     while (this.#deadlines.dueAt <= clock.now() && !this.#parts.stopping()) {
       const { key: message, detail: first } = this.#deadlines.pop()!;
-      const work = this.#parts.current({ message, first, dueAt: clock.now() });
-      if (work?.job.deliverBy === undefined || late.push(work) < STORED_AT_ONCE) continue;
+      const plan = { message, first, dueAt: clock.now() };
+      if (this.#parts.current(plan)?.job.deliverBy === undefined) continue;
+      if (late.push(plan) < STORED_AT_ONCE) continue;
       await this.#endAll(late);
       late = [];
     }
     await this.#endAll(late);
   }
 
-  async #endAll(found: readonly Work[], reply?: StoredReply): Promise<void> {
-    const { queue, lapse } = this.#options;
-    const { underWay, ended, defect } = this.#parts;
-    // By a person, or for the pod that it moves to, since it was found.
-    const isHeld = (id: QueueId) => queue.entry(id)?.jobs.every(({ held }) => held);
-    const late = found.filter(({ id, job }) => !underWay.has(id, job) && !queue.yielding(id) && !isHeld(id));
-    for (const work of late) underWay.began(work);
+  async #endAll(plans: readonly Plan[], reply?: StoredReply): Promise<void> {
+    const { lapse } = this.#options;
+    const { underWay, current, ended, defect } = this.#parts;
+    const late = plans.flatMap((plan) => {
+      // One may be named twice, or have been changed or tried since it was found.
+      const work = current(plan);
+      if (work !== undefined) underWay.began(work);
+      return work ?? [];
+    });
     await Promise.all(
       late.map(async (work) => {
         const report = await lapse(work, reply).catch((error) => defect(error));

@@ -94,6 +94,17 @@ describe('a deadline', () => {
     expect(tried).toEqual(['under way']);
   });
 
+  it('ends once what was ready twice before it', async () => {
+    const { add, clock, lapsed, messages, scheduler } = world(async () => down);
+    add('makes it down');
+    await settled();
+    add('waits', { deliverBy: clock.now() + 1000 });
+    const entry = messages.get('waits')!;
+    scheduler.add(entry, entry.jobs);
+    await clock.move(1100);
+    expect(lapsed).toEqual(['waits']);
+  });
+
   it('is looked at no more often than every 30 s, where nothing could be done about it', async () => {
     let looks = 0;
     const { add, clock } = world(
