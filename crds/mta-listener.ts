@@ -171,6 +171,14 @@ export const listener = withRules(
       .describe(
         'Let users have their mail held until a time that they name (FUTURERELEASE, RFC 4865). Its lifetime counts from then. Only where the role is Submission.',
       ),
+    maxPriority: z
+      .int()
+      .min(0)
+      .max(9)
+      .default(0)
+      .describe(
+        'The highest priority that users, and clients in relayFrom, may ask for (MT-PRIORITY, RFC 6710); mail that asks for more gets this one. Anybody may ask for one below 0. What has a higher priority is tried first.',
+      ),
     limits: z
       .strictObject(limitsOf('own'))
       .prefault({})
@@ -211,6 +219,12 @@ export const listener = withRules(
       message: 'futureRelease.max must be a second at least',
       fieldPath: '.futureRelease',
       holds: (self) => self.futureRelease === undefined || parseDuration(self.futureRelease.max) >= 1,
+    },
+    {
+      rule: "!(self.role == 'ODMR' && self.maxPriority > 0)",
+      message: 'an ODMR listener takes no mail: leave maxPriority out',
+      fieldPath: '.maxPriority',
+      holds: (self) => !(self.role === 'ODMR' && self.maxPriority > 0),
     },
     {
       rule: "!(self.role == 'ODMR' && ((has(self.auth.mode) && self.auth.mode != 'Required') || size(self.relayFrom) > 0))",

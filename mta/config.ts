@@ -97,6 +97,8 @@ export const listenerSchema = z.strictObject({
   xforward: z.strictObject({ from: z.array(cidr).min(1) }).optional(),
   /** How long users may have their mail held before it is sent (RFC 4865); not offered where absent. */
   futureRelease: z.strictObject({ maxSeconds: z.int().min(1).max(999_999_999) }).optional(),
+  /** The highest priority that users and `relayFrom` may ask for (RFC 6710 §4.1); 0 where absent. */
+  maxPriority: z.int().min(1).max(9).optional(),
   /** Advertised in the greeting and in Received; the fleet's hostname where absent. */
   hostname: domainName.optional(),
   limits: limitsSchema,

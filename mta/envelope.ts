@@ -71,6 +71,8 @@ export interface Envelope {
   /** RFC 2852: not after this time; `return` or `notify` when it passes. */
   readonly deliverBy?: number;
   readonly deliverByMode?: 'return' | 'notify';
+  /** Whether its sender wants to hear of each relaying. */
+  readonly deliverByTrace?: boolean;
   /** RFC 6710, -9 to 9. */
   readonly priority?: number;
   /** The id under which the message was accepted, where a pod has handed it to us: as its Received field has it. */

@@ -141,6 +141,8 @@ const replies = {
     'nextHop',
   ],
   notConvertible: [554, '5.6.3', 'Message can not be converted to a form that the next hop takes', 'nextHop'],
+  // RFC 2852 §4.1.4.1, RFC 3463 §3.4
+  notDeliverBy: [554, '5.3.3', 'Next hop does not support DELIVERBY as this message needs it', 'nextHop'],
   nextHopSize: [552, '5.3.4', 'Message is larger than the next hop accepts', 'nextHop'],
   garbageReply: [451, '4.5.0', 'The next hop sent an invalid reply', 'nextHop'],
 } as const satisfies Record<string, Entry>;

@@ -16,10 +16,11 @@ import { type OfferDeps, offer, offerOn } from './deliver/offer.ts';
 import type { RecipientResult, Session, Sessions } from './deliver/types.ts';
 import { type Envelope, type Recipient, sentAt } from './envelope.ts';
 import { PostriderError, SmtpError, smtpError } from './errors.ts';
+import type { DeliverBy } from './listen/deliver-by.ts';
 import type { Acceptor, Client, ContentSink, Mail, PickUp } from './listen/types.ts';
 import type { MailLog } from './log/types.ts';
 import { originOf } from './origin.ts';
-import { overdue } from './overdue.ts';
+import { overdue, returnedAt } from './overdue.ts';
 import { heldUntil } from './pick-up/hold.ts';
 import { askedFor, planJobs } from './plan.ts';
 import type { Policy } from './policy/policy.ts';
@@ -98,9 +99,11 @@ export class Flow implements Acceptor {
   }
 
   /** MAIL: who may send as whom, and how much; and whether there is room at all (RFC 1870 §6.1). */
-  mail(client: Client, mail: Mail): void {
+  mail(client: Client, mail: Mail): Mail {
     this.#policy.checkSender(client, mail);
     if (this.#deps.queue.counts().full) throw smtpError('insufficientStorage');
+    if (mail.priority === undefined) return mail;
+    return { ...mail, priority: Math.min(mail.priority, this.#policy.highestPriority(client)) };
   }
 
   /** RCPT: mail for our domains and their recipients from anyone, for others from those who may relay. */
@@ -124,6 +127,8 @@ export class Flow implements Acceptor {
       ...(mail.ret === undefined ? {} : { ret: mail.ret }),
       ...(mail.envid === undefined ? {} : { envid: mail.envid }),
       ...(mail.hold === undefined ? {} : { holdUntil: mail.hold.until, holdRequest: mail.hold.request }),
+      ...(mail.deliverBy === undefined ? {} : deadlineOf(mail.deliverBy)),
+      ...(mail.priority === undefined ? {} : { priority: mail.priority }),
     };
     const hostname = client.listener.hostname ?? this.#config.fleet.hostname;
     const traced = draft.write(receivedField(draft.id, envelope, hostname));
@@ -320,7 +325,8 @@ export class Flow implements Acceptor {
     const { clock, random, metrics, onDefect } = this.#deps;
     const { id, envelope } = message;
     const now = clock.now();
-    const answered = { isStore: isStore(seen.hop), notifies: seen.notifies === true };
+    const { hop, notifies = false, deliversBy = false } = seen;
+    const answered = { isStore: isStore(hop), notifies, deliversBy };
     const recipients = toReport(envelope, decision, answered, now);
     if (recipients.length === 0) return undefined;
     const { hostname, postmaster } = this.#config.fleet;
@@ -329,7 +335,7 @@ export class Flow implements Acceptor {
       onDefect(error);
       return { bytes: Buffer.alloc(0), complete: false };
     });
-    const retryUntil = this.#expiryOf(message, job);
+    const retryUntil = Math.min(this.#expiryOf(message, job), returnedAt(envelope));
     const report = buildReport({
       ...{ id, envelope, original, recipients, hostname, postmaster, now, random, retryUntil },
     });
@@ -357,6 +363,10 @@ export class Flow implements Acceptor {
   get #config(): MtaConfig {
     return this.#deps.setup().config;
   }
+}
+
+function deadlineOf({ by, mode, trace }: DeliverBy): Partial<Envelope> {
+  return { deliverBy: by, deliverByMode: mode, ...(trace ? { deliverByTrace: true } : {}) };
 }
 
 /** When a settlement is on stable storage: within an object, as a promise alone would be waited for. */

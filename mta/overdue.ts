@@ -7,6 +7,14 @@ import { type Decision, storedReply } from './settle.ts';
 const RETURNED: StoredReply = storedReply(smtpError('deliveryTimeExpired'));
 const TOLD: StoredReply = storedReply(smtpError('deliveryTimePassed'));
 
+/** When the message goes back because of its deliver-by-time, in ms since the epoch; Infinity where never. */
+export function returnedAt({
+  deliverBy,
+  deliverByMode,
+}: Pick<Envelope, 'deliverBy' | 'deliverByMode'>): number {
+  return deliverByMode === 'return' ? (deliverBy ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY;
+}
+
 /**
  * Comes before anything else that is done with a job: mode R gets no further attempt, and goes back; of mode N the sender
  * is told once, and it goes on. Undefined where neither is to be done.
@@ -15,19 +23,18 @@ const TOLD: StoredReply = storedReply(smtpError('deliveryTimePassed'));
  */
 export function overdue(
   job: Job,
-  { deliverBy, deliverByMode }: Pick<Envelope, 'deliverBy' | 'deliverByMode'>,
+  envelope: Pick<Envelope, 'deliverBy' | 'deliverByMode'>,
   now: number,
 ): Decision | undefined {
-  const returns = deliverByMode === 'return';
-  // An older version of us, whose jobs have none, may have had the message in between.
-  const deadline = returns ? deliverBy : job.deliverBy;
-  if (deadline === undefined || now < deadline || job.held === true) return undefined;
-  if (returns) {
+  if (job.held === true) return undefined;
+  // An older version of us, whose jobs have no deadline, may have had the message in between.
+  if (now >= returnedAt(envelope)) {
     const ended = job.recipients.map((recipient) => ({
       ...{ recipient, outcome: 'expired' as const, reply: RETURNED },
     }));
     return { ended, deferred: [], late: [] };
   }
+  if (job.deliverBy === undefined || now < job.deliverBy) return undefined;
   const { deliverBy: _, ...rest } = job;
   return { ended: [], deferred: [{ ...rest, delayWarned: true }], late: job.recipients, told: TOLD };
 }

@@ -12,6 +12,8 @@ export interface Seen {
   readonly tls?: string | undefined;
   /** Whether that tells the sender itself what becomes of what it has taken (RFC 3461). */
   readonly notifies?: boolean;
+  /** Whether the time to deliver by has gone on with it (RFC 2852). */
+  readonly deliversBy?: boolean;
 }
 
 /** Tells what came of an attempt: as it was settled, or though a person has removed the message in the meantime. */

@@ -71,10 +71,12 @@ export function receivedField(id: QueueId, envelope: Envelope, hostname: string)
   const tls =
     origin.tls === undefined ? '' : `\r\n\t(${headerText(origin.tls, 128).replace(/[()\\]/g, '?')})`;
   const only = recipients.length === 1 ? recipients[0]?.address : undefined;
+  // RFC 6710 §7
+  const priority = envelope.priority === undefined ? '' : ` PRIORITY ${envelope.priority}`;
   const path = only === undefined || !isAscii(Buffer.from(only)) ? '' : `\r\n\tfor <${unbroken(only)}>`;
   return Buffer.from(
     `Received: from ${heloDomain(origin.helo)}${client}\r\n\tby ${hostname} with ${origin.protocol} id ${id}${tls}` +
-      `${path};\r\n\t${messageDate(envelope.arrivedAt)}\r\n`,
+      `${path}${priority};\r\n\t${messageDate(envelope.arrivedAt)}\r\n`,
   );
 }
 

@@ -79,6 +79,11 @@ const rows: readonly (readonly [kind: string, message: string, spec: Readonly<Re
   ],
   [
     'MTA',
+    'an ODMR listener takes no mail',
+    listener({ role: 'ODMR', tls: { mode: 'STARTTLS' }, maxPriority: 1 }),
+  ],
+  [
+    'MTA',
     'an ODMR listener is for users',
     listener({ role: 'ODMR', tls: { mode: 'STARTTLS' }, auth: { mode: 'Optional' } }),
   ],

@@ -28,6 +28,7 @@ export interface Conversed {
   readonly hop: NextHop;
   readonly tls: string | undefined;
   readonly notifies: boolean;
+  readonly deliversBy: boolean;
 }
 
 /** @param first is released, as are all that follow it */
@@ -36,7 +37,7 @@ export async function converse(first: Session, conversation: Conversation): Prom
   const results: RecipientResult[] = [];
   let left = conversation.recipients;
   let session = first;
-  let { notifies } = first;
+  let { notifies, deliversBy } = first;
   // A connection may end between two transactions: that says nothing of the host.
   let mayBeLost = session.used > 0;
   try {
@@ -51,6 +52,7 @@ export async function converse(first: Session, conversation: Conversation): Prom
           const done = new Set(chosen.filter((index) => !again.has(index)));
           left = left.filter((index) => !done.has(index));
           notifies &&= session.notifies;
+          deliversBy &&= session.deliversBy;
           mayBeLost = true;
         } catch (error) {
           const failure = conversation.failure(error);
@@ -71,7 +73,7 @@ export async function converse(first: Session, conversation: Conversation): Prom
   } finally {
     sessions.release(session);
   }
-  return { results, hop: session.hop, tls: session.tls, notifies };
+  return { results, hop: session.hop, tls: session.tls, notifies, deliversBy };
 }
 
 /** Adds what it brings; those that were over a limit while others were taken are to have a transaction of their own. */

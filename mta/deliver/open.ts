@@ -76,7 +76,10 @@ export function sessionOpener(deps: OpenDeps): Open {
     const { delivery } = deps.config();
     const dialogue = new Dialogue(greeted.socket, deps.clock, hop.host);
     return new SmtpSession(
-      { dialogue, hop, extensions: greeted.extensions, timeouts: delivery.timeouts, needsReset: false },
+      {
+        ...{ dialogue, hop, extensions: greeted.extensions, timeouts: delivery.timeouts },
+        ...{ now: () => deps.clock.now(), needsReset: false },
+      },
       greeted.tls,
       hop.messagesPerConnection ?? delivery.messagesPerConnection,
     );

@@ -38,6 +38,10 @@ export class SmtpSession implements PooledSession {
     return this.#line.extensions.has('DSN');
   }
 
+  get deliversBy(): boolean {
+    return this.#line.extensions.has('DELIVERBY');
+  }
+
   get reusable(): boolean {
     return !this.#busy && this.alive && this.#started < this.#limit;
   }

@@ -8,7 +8,8 @@ import type { Envelope, Recipient } from '../envelope.ts';
 import { SmtpError, smtpError } from '../errors.ts';
 import { chunksOf } from '../mime/pieces.ts';
 import type { MessageContent, StoredReply } from '../queue/types.ts';
-import type { NextHop } from '../route/types.ts';
+import { isStore, type NextHop } from '../route/types.ts';
+import { isOutOfSight, relayedBy, withDelay } from './deliver-by.ts';
 import type { Dialogue } from './dialogue.ts';
 import { type Fitted, fitFor } from './fit.ts';
 import { type Reply, storeReply } from './reply.ts';
@@ -21,6 +22,8 @@ export interface Line {
   readonly hop: NextHop;
   readonly extensions: ReadonlyMap<string, string>;
   readonly timeouts: Delivery['timeouts'];
+  /** Ms since the epoch. */
+  readonly now: () => number;
   /** The last transaction did not end by itself: RSET goes before the next MAIL. */
   needsReset: boolean;
 }
@@ -93,7 +96,7 @@ export class SmtpTransaction implements Transaction {
     const byChunks = fitted.body === 'BINARYMIME';
     this.#checkOwned();
     const pipelined = extensions.has('PIPELINING');
-    const rcpts = this.#recipients.map((recipient) => this.#rcptCommand(recipient, fitted));
+    const rcpts = this.#rcptCommands(fitted);
     if (pipelined) {
       dialogue.send([
         ...(this.#line.needsReset ? [RSET] : []),
@@ -236,16 +239,32 @@ export class SmtpTransaction implements Transaction {
       parameter('BODY', body),
       saysUtf8 ? ' SMTPUTF8' : '',
       ...(extensions.has('DSN') ? [parameter('RET', envelope.ret), parameter('ENVID', envelope.envid)] : []),
+      parameter('BY', relayedBy(envelope, this.#receiver, this.#line.now())),
+      // RFC 6710 §4.2: the priority that it has, if nobody gave it one.
+      extensions.has('MT-PRIORITY') ? ` MT-PRIORITY=${envelope.priority ?? 0}` : '',
       '\r\n',
     ].join('');
   }
 
-  /** RFC 3461 §5.2.1: what the client asked for goes on as it came, and nothing that it didn't ask for. */
-  #rcptCommand({ address, notify, orcpt }: Addressee, { addressOf, orcptOf }: Fitted): string {
-    const asked = this.#line.extensions.has('DSN')
-      ? `${parameter('NOTIFY', notify?.join(','))}${parameter('ORCPT', orcpt && orcptOf(orcpt))}`
-      : '';
-    return `RCPT TO:<${addressOf(address)}>${asked}\r\n`;
+  /**
+   * RFC 3461 §5.2.1: what the client asked for goes on as it came, and nothing that it didn't ask for; but for delays, as RFC
+   * 2852 §4.1.4.2 has it.
+   */
+  #rcptCommands({ addressOf, orcptOf }: Fitted): string[] {
+    const notifies = this.#line.extensions.has('DSN');
+    const tellsDelay = notifies && isOutOfSight(this.#envelope!, this.#receiver, this.#line.now());
+    return this.#recipients.map(({ address, notify, orcpt }) => {
+      const told = tellsDelay ? withDelay(notify) : notify;
+      const asked = notifies
+        ? `${parameter('NOTIFY', told?.join(','))}${parameter('ORCPT', orcpt && orcptOf(orcpt))}`
+        : '';
+      return `RCPT TO:<${addressOf(address)}>${asked}\r\n`;
+    });
+  }
+
+  get #receiver() {
+    const { hop, extensions } = this.#line;
+    return { isStore: isStore(hop), extensions };
   }
 
   #checkOwned(): void {

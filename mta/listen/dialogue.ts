@@ -39,6 +39,9 @@ const LONGEST: Readonly<Record<string, number>> = {
 
 const OK = reply(250, '2.0.0', 'Ok');
 const SENDER_OK = reply(250, '2.1.0', 'Sender ok');
+/** RFC 6710 §4.1 */
+const newPriority = (priority = 0) =>
+  reply(250, '2.3.6', `${priority} is the new priority assigned to the message`);
 const RECIPIENT_OK = reply(250, '2.1.5', 'Recipient ok');
 const START_CONTENT = reply(354, undefined, 'End data with <CR><LF>.<CR><LF>');
 const TURNING = reply(250, '2.0.0', 'OK now reversing the connection');
@@ -170,16 +173,16 @@ export class Dialogue {
     if (path === undefined) throw smtpError('badArguments', { detail: 'MAIL FROM:<address>' });
     if (path.address !== '' && !isMailbox(path.address)) throw smtpError('badSender');
     const offered = { auth: auth.offered, futureRelease: client.listener.futureRelease, now: this.#now() };
-    const mail = { from: path.address, ...parseMailParameters(path.rest, offered) };
+    const asked: Mail = { from: path.address, ...parseMailParameters(path.rest, offered) };
     // RFC 1870 §6.1
-    if (limits.messageSize > 0 && (mail.declaredSize ?? 0) > limits.messageSize) {
+    if (limits.messageSize > 0 && (asked.declaredSize ?? 0) > limits.messageSize) {
       throw smtpError('messageTooLarge');
     }
-    if (isInternational(mail.from) && mail.smtputf8 !== true) throw smtpError('nonAsciiSender');
-    this.#acceptor.mail(client, mail);
+    if (isInternational(asked.from) && asked.smtputf8 !== true) throw smtpError('nonAsciiSender');
+    const mail = this.#acceptor.mail(client, asked);
     this.mail = mail;
     this.#transactions += 1;
-    return SENDER_OK;
+    return mail.priority === asked.priority ? SENDER_OK : newPriority(mail.priority);
   }
 
   rcpt(args: string): string {

@@ -22,6 +22,8 @@ export function extensionsFor(client: DialogueClient, offersEtrn: boolean, now: 
     'CHUNKING',
     'BINARYMIME',
     'SMTPUTF8',
+    'DELIVERBY',
+    'MT-PRIORITY',
     ...(listener.futureRelease ? [announcement(listener.futureRelease.maxSeconds, now)] : []),
     ...(offersEtrn ? ['ETRN'] : []),
     ...securityExtensions(client),

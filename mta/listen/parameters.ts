@@ -5,6 +5,7 @@
 import { isUtf8 as isUtf8Text } from 'node:buffer';
 import { smtpError } from '../errors.ts';
 import { decodeXtext, encodeUtf8Address } from '../xtext.ts';
+import { type DeliverBy, deliverBy } from './deliver-by.ts';
 import { type HoldRequest, holdRequest } from './future-release.ts';
 import { isMailbox } from './path.ts';
 
@@ -17,6 +18,8 @@ export interface MailParameters {
   /** As given, in xtext. */
   readonly envid?: string;
   readonly hold?: HoldRequest;
+  readonly deliverBy?: DeliverBy;
+  readonly priority?: number;
 }
 
 /** What was announced, and may be asked for. */
@@ -61,7 +64,13 @@ export function parseMailParameters(text: string, offered: Offered): MailParamet
       // RFC 4865 §4.2 (9)
       if (parameters.hold !== undefined) throw smtpError('badArguments', { detail: 'HOLDFOR and HOLDUNTIL' });
       parameters.hold = holdRequest(keyword, value, { ...offered.futureRelease, now: offered.now });
-    } else throw smtpError('unknownParameter', { detail: keyword });
+    } else if (keyword === 'BY') parameters.deliverBy = deliverBy(value, offered.now);
+    else if (keyword === 'MT-PRIORITY') parameters.priority = priority(value);
+    else throw smtpError('unknownParameter', { detail: keyword });
+  }
+  // RFC 4865 §5.2.2
+  if (parameters.hold && parameters.deliverBy && parameters.hold.until > parameters.deliverBy.by) {
+    throw smtpError('badArguments', { detail: 'held for longer than it may take to be delivered' });
   }
   return parameters;
 }
@@ -130,6 +139,12 @@ function envid(value = ''): string {
   if (value !== '' && value.length <= LONGEST_ENVID && decoded !== undefined && PRINTABLE.test(decoded))
     return value;
   throw smtpError('badArguments', { detail: 'ENVID' });
+}
+
+// RFC 6710 §7
+function priority(value = ''): number {
+  if (/^(?:0|-?[1-9])$/.test(value)) return Number(value);
+  throw smtpError('badArguments', { detail: 'MT-PRIORITY' });
 }
 
 // RFC 3461 §4.1

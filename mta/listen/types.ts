@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream';
 import type { Listener } from '../config.ts';
 import type { Forwarded, Recipient } from '../envelope.ts';
+import type { DeliverBy } from './deliver-by.ts';
 import type { HoldRequest } from './future-release.ts';
 
 /** The client side of a session, as far as it is known at the moment. */
@@ -42,6 +43,10 @@ export interface Mail {
   readonly envid?: string;
   /** RFC 4865: when it may be sent. */
   readonly hold?: HoldRequest;
+  /** RFC 2852: by when it is to be delivered. */
+  readonly deliverBy?: DeliverBy;
+  /** RFC 6710, -9 to 9. */
+  readonly priority?: number;
 }
 
 /** Receives the content of one message: unstuffed, every line checked to end in CRLF. */
@@ -75,7 +80,8 @@ export interface Acceptor {
   connect(client: Client): void;
   /** Resolves with the user's name. */
   authenticate(client: Client, username: string, password: string): Promise<string>;
-  mail(client: Client, mail: Mail): void;
+  /** The mail as it is taken: with the priority that it gets, where it asks for one. */
+  mail(client: Client, mail: Mail): Mail;
   /** `mail` is the accepted MAIL, `accepted` the recipients taken so far. */
   recipient(client: Client, mail: Mail, recipient: Recipient, accepted: readonly Recipient[]): void;
   readonly pickUp: PickUp;

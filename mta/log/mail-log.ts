@@ -64,6 +64,8 @@ export function createMailLog({ destination, clock, redact, history }: MailLogOp
           to: addressList(envelope.recipients, redact),
           recipients: envelope.recipients.length,
           size,
+          // RFC 6710 §4.1 (3)
+          priority: envelope.priority,
           messageId: messageId === undefined ? undefined : redactText(messageId, redact),
           listener: origin.listener,
           // Never some of the one and some of the other.

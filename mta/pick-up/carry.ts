@@ -35,6 +35,7 @@ export async function carry(loan: Loan, lent: Lent, deps: CarryDeps): Promise<Li
     hop: ownerHop(loan),
     extensions: new Map(loan.extensions),
     timeouts: deps.delivery().timeouts,
+    now: () => deps.clock.now(),
     needsReset: loan.needsReset,
   };
   const session = new SmtpSession(line, loan.tls, Number.POSITIVE_INFINITY);

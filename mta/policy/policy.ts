@@ -20,6 +20,8 @@ export interface Policy {
   checkSender(client: Client, mail: Mail): void;
   /** RCPT. */
   checkRecipient(client: Client, mail: Mail, recipient: Recipient, accepted: readonly Recipient[]): void;
+  /** RFC 6710 §4.1: a priority above 0 is for those alone who may relay here, and a listener may allow them some. */
+  highestPriority(client: Client): number;
   /** The largest message that this user may send and these recipients' domains take; undefined is any. */
   messageLimit(client: Client, recipients: readonly Recipient[]): number | undefined;
   /** The domain of ours that an address belongs to; postmaster without a domain belongs to none. */
@@ -107,6 +109,11 @@ export function compilePolicy(config: MtaConfig, verifier: Verifier): Policy {
       }
       const limit = own.domain.messageSize;
       if (limit !== undefined && (mail.declaredSize ?? 0) > limit) throw smtpError('messageTooLarge');
+    },
+
+    highestPriority(client) {
+      const mayAsk = client.user !== undefined || inRelayNetwork(client);
+      return mayAsk ? (client.listener.maxPriority ?? 0) : 0;
     },
 
     messageLimit,

@@ -61,6 +61,8 @@ function reportEnvelope({ envelope, now }: ReportInput, parts: readonly Part[], 
     bodyType: eightBit ? '8BITMIME' : '7BIT',
     eightBit,
     ...(isInternational ? { smtputf8: true } : {}),
+    // RFC 6710 §4.6
+    ...(envelope.priority === undefined ? {} : { priority: envelope.priority }),
     ...(envelope.tenant === undefined ? {} : { tenant: envelope.tenant }),
   };
 }

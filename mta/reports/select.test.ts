@@ -24,10 +24,13 @@ const late: Decision = {
   ],
   late: all,
 };
-const of = (decision: Decision, answered: Partial<Answered> = {}, from = envelope.from) =>
-  toReport({ ...envelope, from }, decision, { isStore: false, notifies: false, ...answered }, 7).map(
-    ({ recipient, action }) => `${recipient} ${action}`,
-  );
+const of = (decision: Decision, answered: Partial<Answered> = {}, more: Partial<Envelope> = {}) =>
+  toReport(
+    { ...envelope, ...more },
+    decision,
+    { isStore: false, notifies: false, deliversBy: false, ...answered },
+    7,
+  ).map(({ recipient, action }) => `${recipient} ${action}`);
 
 describe('of whom the sender hears', () => {
   // RFC 3461 §5.2.6
@@ -61,6 +64,6 @@ describe('of whom the sender hears', () => {
   // RFC 3461 §5.2
   it('of the null reverse-path: nobody, whatever came of it', () => {
     for (const decision of [ended('bounced'), ended('delivered'), late])
-      expect(of(decision, {}, '')).toEqual([]);
+      expect(of(decision, {}, { from: '' })).toEqual([]);
   });
 });

@@ -14,23 +14,30 @@ export interface Answered {
   readonly isStore: boolean;
   /** It knows RFC 3461: of what it has taken it tells the sender itself. */
   readonly notifies: boolean;
+  /** It knows RFC 2852: of a deliver-by-time that has not passed it tells the sender itself. */
+  readonly deliversBy: boolean;
 }
 
 /** @param now ms since the epoch */
 export function toReport(
-  { from, recipients }: Envelope,
+  envelope: Envelope,
   { ended, deferred, late, told }: Decision,
-  { isStore, notifies }: Answered,
+  answered: Answered,
   now: number,
 ): ReportedRecipient[] {
+  const { from, recipients } = envelope;
+  const { isStore, notifies } = answered;
   if (from === '') return [];
+  const isTraced = tracesRelaying(envelope, answered, now);
   const found: ReportedRecipient[] = [];
   const tell = (recipient: number, action: Action, reply: ReportedRecipient['reply']): void => {
     if (wants(recipients[recipient]!, action)) found.push({ recipient, action, reply, lastAttemptAt: now });
   };
   for (const { recipient, outcome, reply } of ended) {
     if (outcome !== 'delivered') tell(recipient, 'failed', reply!);
-    else if (!notifies) tell(recipient, isStore ? 'delivered' : 'relayed', reply!);
+    else if (isTraced && recipients[recipient]!.notify?.includes('NEVER') !== true) {
+      found.push({ recipient, action: 'relayed', reply: reply!, lastAttemptAt: now });
+    } else if (!notifies) tell(recipient, isStore ? 'delivered' : 'relayed', reply!);
   }
   if (late.length === 0) return found;
   for (const { recipients: those, lastReply } of deferred) {
@@ -38,6 +45,19 @@ export function toReport(
       if (late.includes(recipient)) tell(recipient, 'delayed', (told ?? lastReply)!);
   }
   return found;
+}
+
+/**
+ * Whether a relaying is told, whatever NOTIFY says short of NEVER: where the sender asked for a trace (RFC 2852 §4.1.4), or
+ * nobody from here on knows of the time that it gave (§4.1.4.2).
+ */
+function tracesRelaying(
+  { deliverBy, deliverByMode, deliverByTrace }: Envelope,
+  { isStore, deliversBy }: Answered,
+  now: number,
+): boolean {
+  if (isStore || deliverBy === undefined) return false;
+  return deliverByTrace === true || (deliverByMode === 'notify' && !deliversBy && now < deliverBy);
 }
 
 const KEYWORD = { failed: 'FAILURE', delayed: 'DELAY', delivered: 'SUCCESS', relayed: 'SUCCESS' } as const;

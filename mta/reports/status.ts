@@ -42,6 +42,8 @@ export function deliveryStatus(input: ReportInput): DeliveryStatus {
     field('Reporting-MTA', `dns; ${input.hostname}`),
     field('X-Postrider-Queue-Id', input.id),
     field('Arrival-Date', messageDate(envelope.arrivedAt)),
+    // RFC 2852 §5
+    ...(envelope.deliverBy === undefined ? [] : [field('Deliver-By-Date', messageDate(envelope.deliverBy))]),
     // RFC 4865 §5.1.2
     ...(envelope.holdRequest === undefined ? [] : [field('Future-Release-Request', envelope.holdRequest)]),
   ];

@@ -68,6 +68,8 @@ export interface WorldOptions {
   readonly seconds?: number;
   readonly inlineBodyBytes?: number;
   readonly minFreeBytes?: number;
+  /** At once with one destination. */
+  readonly connections?: number;
   /** Of the waits for next hops. */
   readonly deliveryClock?: Clock;
 }
@@ -152,7 +154,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     attempt: (work) => flow.attempt(work),
     lapse: (work, reply) => flow.lapse(work, reply),
     delivery: () => setup.config.delivery,
-    room: { of: () => 10, began: () => {}, onMore: () => {} },
+    room: { of: () => options.connections ?? 10, began: () => {}, onMore: () => {} },
     learnt: () => {},
     onDefect,
   });

@@ -157,6 +157,7 @@ function buildListener(
     ...(listener.proxyProtocol && { proxyProtocol: { from: listener.proxyProtocol.from } }),
     ...(listener.xclient && { xclient: { from: listener.xclient.from } }),
     ...(listener.xforward && { xforward: { from: listener.xforward.from } }),
+    ...(listener.maxPriority > 0 && { maxPriority: listener.maxPriority }),
     ...(listener.futureRelease && {
       futureRelease: { maxSeconds: Math.floor(parseDuration(listener.futureRelease.max)) },
     }),

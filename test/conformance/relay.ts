@@ -35,7 +35,7 @@ export interface RelayOptions {
   readonly delivery?: Partial<MtaConfig['delivery']>;
   /** Their next hop is the peer, too. */
   readonly relays?: MtaConfig['relays'];
-  readonly world?: Pick<WorldOptions, 'inlineBodyBytes' | 'deliveryClock' | 'seconds'>;
+  readonly world?: Pick<WorldOptions, 'inlineBodyBytes' | 'deliveryClock' | 'seconds' | 'connections'>;
   /** Of the listener's deadlines. */
   readonly clock?: Clock;
   /** What stands between the listener and the flow. */

@@ -199,7 +199,10 @@ function acceptor(
     connect: () => server.hooks.connect?.(),
     authenticate: (_, username, password) =>
       server.hooks.authenticate?.() ?? policy.authenticate(username, password),
-    mail: (client, mail) => policy.checkSender(client, mail),
+    mail(client, mail) {
+      policy.checkSender(client, mail);
+      return mail;
+    },
     recipient: (client, mail, recipient, accepted) =>
       policy.checkRecipient(client, mail, recipient, accepted),
     content(client: Client, mail: Mail, recipients: readonly Recipient[]) {

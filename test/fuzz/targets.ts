@@ -163,11 +163,30 @@ export const targets: Readonly<Record<string, Target>> = {
     corpus: [
       'SIZE=1 BODY=8BITMIME AUTH=<> SMTPUTF8 RET=HDRS ENVID=a+2Bb',
       'NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a+2Bb@c.test',
+      'BY=-120;NT MT-PRIORITY=-9 HOLDFOR=60',
     ],
-    words: [' ', '=', '+2B', 'NEVER', 'utf-8;', 'ORCPT=', 'BODY=BINARYMIME', ','],
+    words: [
+      ' ',
+      '=',
+      '+2B',
+      'NEVER',
+      'utf-8;',
+      'ORCPT=',
+      'BODY=BINARYMIME',
+      ',',
+      'BY=',
+      ';R',
+      'MT-PRIORITY=',
+    ],
     run(bytes) {
       const text = bytes.toString('latin1');
-      refusing(() => void parseMailParameters(text, EVERYTHING));
+      refusing(() => {
+        const { deliverBy, priority, hold } = parseMailParameters(text, EVERYTHING);
+        assert(priority === undefined || (Number.isInteger(priority) && Math.abs(priority) <= 9));
+        if (deliverBy === undefined) return;
+        assert(deliverBy.mode === 'notify' || deliverBy.by > EVERYTHING.now);
+        assert(hold === undefined || hold.until <= deliverBy.by);
+      });
       refusing(() => void parseRcptParameters(text, true));
     },
   },

@@ -30,7 +30,10 @@ export async function converse(
   const socket = new HopSocket(hop, recipients.length);
   const dialogue = new Dialogue(socket as unknown as Socket, clock, 'hop.test');
   const transaction = new SmtpTransaction(
-    { dialogue, hop: NEXT_HOP, extensions: EXTENSIONS, timeouts: DELIVERY.timeouts, needsReset: false },
+    {
+      ...{ dialogue, hop: NEXT_HOP, extensions: EXTENSIONS, timeouts: DELIVERY.timeouts },
+      ...{ now: () => clock.now(), needsReset: false },
+    },
     () => undefined,
   );
   transaction.begin(envelope);

@@ -9,6 +9,7 @@ export class WebhookSession implements PooledSession {
   readonly tls: string | undefined;
   /** Nobody there writes reports. */
   readonly notifies = false;
+  readonly deliversBy = false;
   readonly #posting: Omit<Posting, 'wasIdle'>;
   readonly #limit: number;
   #started = 0;

@@ -161,6 +161,7 @@ export const fieldTable: Record<string, Record<string, Row>> = {
       { [`${listener}.role`]: 'Submission', [`${listener}.futureRelease`]: { max: '1h' } },
       { [`${listener}.role`]: 'Submission' },
     ],
+    'listeners[].maxPriority': ['config', { [`${listener}.maxPriority`]: 3 }],
     'listeners[].hostname': ['config', { [`${listener}.hostname`]: 'mx.example.test' }],
     'listeners[].tls.mode': ['config', { [`${listener}.tls.mode`]: 'Implicit' }],
     'listeners[].tls.required': ['config', { [`${listener}.tls.required`]: true }],
