@@ -247,10 +247,12 @@ export class Flow implements Acceptor {
     return { destination: 'untried', ...recorded };
   }
 
-  /** RFC 4865 §4.2: never before its time, whoever asks for it: a person, or the owner of held mail. */
-  #early({ envelope: { holdUntil } }: StoredMessage, job: Job): Job[] | undefined {
+  /** RFC 4865 §4.2: never before its time, whoever asks for it: a person, or the owner of held mail, who asks again then. */
+  #early(message: StoredMessage, job: Job): Job[] | undefined {
+    const { holdUntil } = message.envelope;
     if (holdUntil === undefined || holdUntil <= this.#deps.clock.now()) return undefined;
-    return [{ ...job, dueAt: holdUntil }];
+    const isHeld = this.#deps.setup().held.has(job.destination);
+    return [{ ...job, dueAt: isHeld ? this.#expiryOf(message, job) : holdUntil }];
   }
 
   #overdue({ envelope }: StoredMessage, job: Job): Decision | undefined {

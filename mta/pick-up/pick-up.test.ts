@@ -3,7 +3,7 @@ import { systemClock } from '../clock.ts';
 import type { Domain } from '../config.ts';
 import { usePeers } from '../deliver/testing/use-peers.ts';
 import { smtpError } from '../errors.ts';
-import { hopsTo, openWorld, ownDomain, type World } from '../testing/flow-world.ts';
+import { CLIENT, hopsTo, openWorld, ownDomain, type World } from '../testing/flow-world.ts';
 import { compileHeld } from './hold.ts';
 import { reholdChanged } from './pick-up.ts';
 
@@ -14,6 +14,7 @@ afterEach(async () => {
 });
 
 const until = (check: () => void | Promise<void>) => vi.waitFor(check, { timeout: 8000, interval: 5 });
+const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
 const held = (maxAgeSeconds: number): Domain =>
@@ -55,6 +56,19 @@ describe('mail that is held', () => {
     expect(await dueAt()).toBe(3_600_000);
     await change(world, held(3600), held(7200));
     expect(await dueAt()).toBe(3_600_000);
+  });
+
+  it('waits on for its owner who has asked for it before the time that its sender has set, and gets it after', async () => {
+    const world = await holding(86_400);
+    const [past, future] = [Date.now() - HOUR_MS, Date.now() + HOUR_MS];
+    await world.accept({ to: ['anna@held.test'], age: 2 * HOUR_MS, holdUntil: past });
+    await world.accept({ to: ['bert@held.test'], holdUntil: future });
+    const dueAt = async () => (await world.queued()).map(({ jobs }) => jobs[0]!.dueAt);
+    expect(await dueAt()).toEqual([past + DAY_MS, future + DAY_MS]);
+    await world.flow.pickUp.etrn(CLIENT, 'held.test');
+    await until(() => expect(world.ended).toMatchObject([{ to: 'anna@held.test', outcome: 'delivered' }]));
+    await until(async () => expect(await dueAt()).toEqual([future + DAY_MS]));
+    expect(world.peer.lines.join()).not.toContain('bert@held.test');
   });
 
   it('goes back to its sender when its time is up and its owner can not be reached', async () => {

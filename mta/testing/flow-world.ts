@@ -58,6 +58,8 @@ export interface Sent {
   readonly notify?: readonly string[];
   /** Ms that the message seems to have been here already. */
   readonly age?: number;
+  /** When it may be sent first, in ms since the epoch. */
+  readonly holdUntil?: number;
 }
 
 export interface WorldOptions {
@@ -175,7 +177,11 @@ export async function openWorld(options: WorldOptions): Promise<World> {
       setup = createSetup({ ...setup.config, ...change }, verifier);
     },
     async accept(sent) {
-      const mail: Mail = { from: sent.from ?? 'anna@sender.test' };
+      const { holdUntil } = sent;
+      const mail: Mail = {
+        from: sent.from ?? 'anna@sender.test',
+        ...(holdUntil !== undefined && { hold: { until: holdUntil, request: 'for;1' } }),
+      };
       // Only the arrival is in the past.
       age = sent.age ?? 0;
       const sink = flow.content(
@@ -208,7 +214,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
 
 export const idOf = (text: string): QueueId => text.slice('Ok: queued as '.length);
 
-const CLIENT = {
+export const CLIENT = {
   session: 's1',
   listener: { name: 'smtp', limits: { hops: 3 } },
   address: '192.0.2.1',
