@@ -58,6 +58,14 @@ describe('mail that is held', () => {
     expect(await dueAt()).toBe(3_600_000);
   });
 
+  it('waits for less long from the time that its sender has set', async () => {
+    const world = await holding(86_400);
+    const holdUntil = Date.now() + HOUR_MS;
+    await world.accept({ to: ['anna@held.test'], holdUntil });
+    await change(world, held(86_400), held(7200));
+    expect((await world.queued())[0]!.jobs[0]!.dueAt).toBe(holdUntil + 2 * HOUR_MS);
+  });
+
   it('waits on for its owner who has asked for it before the time that its sender has set, and gets it after', async () => {
     const world = await holding(86_400);
     const [past, future] = [Date.now() - HOUR_MS, Date.now() + HOUR_MS];

@@ -102,8 +102,10 @@ export async function reholdChanged(
     const domain = now.get(key);
     if (domain === undefined) await release(key, deps);
     else if (domain.hold.maxAgeSeconds < hold.maxAgeSeconds) {
-      const { maxAgeSeconds } = domain.hold;
-      await reschedule(key, ({ arrivedAt }) => arrivedAt + maxAgeSeconds * 1000, deps);
+      const maxAge = domain.hold.maxAgeSeconds * 1000;
+      const cut = hold.maxAgeSeconds * 1000 - maxAge;
+      // Where its sender has set a time, its age counts from then.
+      await reschedule(key, ({ arrivedAt }, { dueAt }) => Math.max(arrivedAt + maxAge, dueAt - cut), deps);
     }
   }
 }
