@@ -27,7 +27,7 @@ export async function lookupMx(domain: string, resolver: Resolver, random: Rando
     case 'noData':
       return [{ host: domain, preference: 0 }];
     case 'found':
-      // RFC 7505 §3: a null MX stands alone.
+      // RFC 7505 §3: a null MX stands alone. Why it is not looked for at RCPT: docs/decisions/0303.
       if (answer.records.length === 1 && answer.records[0]!.exchange === '') {
         throw smtpError('nullMx', { detail: domain });
       }
