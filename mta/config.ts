@@ -144,6 +144,15 @@ const holdSchema = z.strictObject({
 });
 export type Hold = z.infer<typeof holdSchema>;
 
+/** How https is done where a webhook names no policy: compile holds it against the floor of the fleet. */
+export const HTTPS: TlsPolicy = {
+  name: 'https',
+  mode: 'verified',
+  fallbackToClear: false,
+  minVersion: 'TLSv1.2',
+  destinations: [],
+};
+
 /** Messages are posted to `url` (docs/webhook.md); `tls` is for authorities and versions: https is verified in any case. */
 const webhook = z.strictObject({
   type: z.literal('webhook'),

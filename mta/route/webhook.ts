@@ -3,7 +3,7 @@
  * `notConfigured` where a key or a TLS policy is missing. Pure.
  */
 import { isIP } from 'node:net';
-import type { MtaConfig, TlsPolicy, WebhookTarget } from '../config.ts';
+import { HTTPS, type MtaConfig, type TlsPolicy, type WebhookTarget } from '../config.ts';
 import { smtpError } from '../errors.ts';
 import type { TlsPolicies } from './tls-policy.ts';
 import type { NextHop } from './types.ts';
@@ -31,11 +31,4 @@ export function webhookParts(
   };
 }
 
-const HTTPS: TlsPolicy = {
-  name: 'https',
-  mode: 'verified',
-  fallbackToClear: false,
-  minVersion: 'TLSv1.2',
-  destinations: [],
-};
 const CLEAR: TlsPolicy = { ...HTTPS, name: 'http', mode: 'none' };

@@ -3,7 +3,7 @@ import { reasons } from '../../crds/conditions.ts';
 import type { MailDomainSpec } from '../../crds/mail-domain.ts';
 import type { MtaSpec } from '../../crds/mta.ts';
 import { parseDuration } from '../../crds/units.ts';
-import type { Domain, TlsPolicy, WebhookTarget } from '../../mta/config.ts';
+import { type Domain, HTTPS, type TlsPolicy, type WebhookTarget } from '../../mta/config.ts';
 import type { Resource } from './read.ts';
 import type { Report } from './report.ts';
 import { type Secrets, secretId } from './secrets.ts';
@@ -87,13 +87,6 @@ function buildWebhook(
   };
 }
 
-const HTTPS: TlsPolicy = {
-  name: 'https',
-  mode: 'verified',
-  fallbackToClear: false,
-  minVersion: 'TLSv1.2',
-  destinations: [],
-};
 /** What offers no TLS: an opportunistic floor, which lets clear text be, lets it be too, whatever version it asks for. */
 const HTTP: TlsPolicy = {
   ...HTTPS,
