@@ -2,8 +2,9 @@
  * What a person can see of the messages of one worker, and do to them. Counts come from the index alone; what shows
  * addresses reads the messages it shows, one after the other.
  */
+import { changeJobs, falseIfGone, PORTION } from '../change-jobs.ts';
 import { type Clock, turn } from '../clock.ts';
-import { type ErrorCode, PostriderError } from '../errors.ts';
+import { PostriderError } from '../errors.ts';
 import type { MailLog } from '../log/types.ts';
 import type {
   Job,
@@ -18,8 +19,6 @@ import type {
 import type { Scheduler } from '../schedule/scheduler.ts';
 import type { MessageFilter, MessageSummary, QueueAction } from './types.ts';
 
-/** Messages that are changed in one turn of the event loop: a few ms. */
-const PORTION = 128;
 /** Portions that wait for the disk together: they share its syncs. */
 const PORTIONS_AT_ONCE = 8;
 const MOST_DESTINATIONS = 1000;
@@ -59,9 +58,6 @@ type Name = QueueId | MessageHandle;
 
 /** Has a destination tried at its next turn. */
 type Wake = (destination: string) => void;
-
-/** Of a message that is left as it is, among others that are changed. */
-const UNCHANGEABLE = new Set<ErrorCode>(['NoSuchMessage', 'MessageMoving']);
 
 export class Operations {
   readonly #deps: OperationsDeps;
@@ -196,14 +192,7 @@ export class Operations {
   async #actOn(action: QueueAction, name: Name, wake: Wake): Promise<boolean> {
     const { queue } = this.#deps;
     const entry = typeof name === 'number' ? queue.at(name) : queue.entry(name);
-    if (entry === undefined) return false;
-    try {
-      return await this.#do(action, entry, wake);
-    } catch (error) {
-      // It has ended in the meantime, or is another pod's soon.
-      if (error instanceof PostriderError && UNCHANGEABLE.has(error.code)) return false;
-      throw error;
-    }
+    return entry !== undefined && this.#do(action, entry, wake).catch(falseIfGone);
   }
 
   async #do(action: QueueAction, entry: QueueEntry, wake: Wake): Promise<boolean> {
@@ -226,15 +215,9 @@ export class Operations {
 
   /** @param change the new job, or undefined where this one stays as it is */
   async #change(entry: QueueEntry, wake: Wake, change: (job: Job) => Job | undefined): Promise<boolean> {
-    const { queue, scheduler } = this.#deps;
-    const deferred = entry.jobs.map(change).filter((job) => job !== undefined);
-    if (deferred.length === 0) return false;
-    // The index has changed at once, and with it the plan: the disk may be long in coming.
-    const stored = queue.settle(entry.id, { ended: [], deferred });
-    scheduler.add(entry, deferred);
-    for (const job of deferred) if (!job.held) wake(job.destination);
-    await stored;
-    return true;
+    const { jobs, stored } = changeJobs(entry, change, this.#deps);
+    for (const job of jobs) if (!job.held) wake(job.destination);
+    return stored;
   }
 
   async #remove({ id, arrivedAt }: QueueEntry): Promise<boolean> {
