@@ -6,10 +6,10 @@ import { paths } from '../../cli/local/state.ts';
 import type { MtaConfig } from '../../mta/config.ts';
 import type { Drained, DrainStatus } from '../../mta/control/drain-types.ts';
 import type { HistoryRecord } from '../../mta/log/types.ts';
-import { certificateAuthority } from '../support/authority.ts';
 import { CONTROL_TOKEN, DELIVERY, relay } from '../support/config.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { type Mta, ROOT, startMta } from '../support/mta.ts';
+import { startPods } from '../support/pods.ts';
 import { freePort } from '../support/ports.ts';
 import { run, tree } from '../support/processes.ts';
 import { queue } from '../support/queue.ts';
@@ -27,8 +27,8 @@ afterEach(async () => {
   await Promise.all(ends.splice(0).map((end) => end()));
 });
 
-async function startPod(config: Partial<MtaConfig>, args: readonly string[] = []): Promise<Mta> {
-  const mta = await startMta({ args, config: () => ({ workers: 1, ...config }), readyMs: 120_000 });
+async function startPod(config: Partial<MtaConfig>): Promise<Mta> {
+  const mta = await startMta({ config: () => ({ workers: 1, ...config }), readyMs: 120_000 });
   ends.push(() => mta.stop());
   return mta;
 }
@@ -113,21 +113,13 @@ it('Shared: another pod has the mail of one that was drained, the proof says so,
 });
 
 it('PerReplica: the command waits until another pod has everything, and the volume is empty', async () => {
-  const authority = await certificateAuthority();
   const nextHop = await freePort();
-  const names = ['mta-0', 'mta-1'];
-  const list = await Promise.all(
-    names.map(async (name) => ({ name, host: '127.0.0.1', port: await freePort() })),
-  );
-  const folders = names.map((name) => temporaryFolder(name));
-  const pods = await Promise.all(
-    list.map(async ({ name, port }, n) => {
-      const identity = await authority.issue(`${name}.test.test.members.postrider.internal`);
-      const peers: MtaConfig['peers'] = { address: '127.0.0.1', port, members: { source: 'list', list } };
-      const config = { ...toNobody(nextHop), peers, queue: queueOf(folders[n]!, 'PerReplica') };
-      return startPod(config, ['--name', name, '--identity', identity]);
-    }),
-  );
+  const folders = ['mta-0', 'mta-1'].map((name) => temporaryFolder(name));
+  const pods = await startPods(2, (n) => ({
+    config: () => ({ workers: 1, ...toNobody(nextHop), queue: queueOf(folders[n]!, 'PerReplica') }),
+    readyMs: 120_000,
+  }));
+  ends.push(...pods.map((pod) => () => pod.stop()));
   const [stays, leaves] = pods as [Mta, Mta];
   const ids = await send(leaves);
 

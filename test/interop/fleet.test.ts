@@ -1,31 +1,18 @@
 /** Pods of a fleet as real processes that reach each other over TLS, and a next hop that counts. */
-import { afterEach, beforeAll, expect, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import type { Relay } from '../../mta/config.ts';
-import { type Authority, certificateAuthority } from '../support/authority.ts';
 import { relay } from '../support/config.ts';
-import { type Mta, startMta } from '../support/mta.ts';
-import { freePort } from '../support/ports.ts';
+import type { Mta } from '../support/mta.ts';
+import { fleetView, startPods } from '../support/pods.ts';
 import { type Sink, type SinkOptions, startSink } from '../support/sink.ts';
 import { SmtpClient } from '../support/smtp-client.ts';
 import { waitFor } from '../support/wait.ts';
 
 const TERM_SECONDS = 3;
-let authority: Authority;
 const ends: (() => Promise<unknown>)[] = [];
-
-beforeAll(async () => {
-  authority = await certificateAuthority();
-});
 afterEach(async () => {
   await Promise.all(ends.splice(0).map((end) => end()));
 });
-
-interface FleetView {
-  readonly members: readonly { readonly name: string; readonly live: boolean }[];
-  readonly budgets: readonly { readonly id: string; readonly tokens: number }[];
-}
-
-const view = async (mta: Mta) => (await mta.control('/v1/fleet')) as FleetView;
 
 async function sinkOf(options: SinkOptions): Promise<Sink> {
   const sink = await startSink(options);
@@ -33,49 +20,28 @@ async function sinkOf(options: SinkOptions): Promise<Sink> {
   return sink;
 }
 
-/** Pods that know each other, each with a queue of its own, relaying to one port. */
-async function startFleet(pods: number, to: number, limits: Partial<Relay['limits']>): Promise<Mta[]> {
-  const list = await Promise.all(
-    Array.from({ length: pods }, async (_, n) => ({
-      name: `mta-${n}`,
-      host: '127.0.0.1',
-      port: await freePort(),
-    })),
-  );
-  const started = await Promise.all(
-    list.map(async ({ name, port }) => {
-      const identity = await authority.issue(`${name}.test.test.members.postrider.internal`);
-      const mta = await startMta({
-        args: ['--name', name, '--identity', identity],
-        config: (folder) => ({
-          peers: { address: '127.0.0.1', port, members: { source: 'list', list } },
-          queue: {
-            mode: 'PerReplica',
-            path: `${folder}/queue`,
-            leaseTermSeconds: TERM_SECONDS,
-            inlineBodyBytes: 65_536,
-            segmentBytes: 8_000_000,
-            minFreeBytes: 0,
-            initialize: true,
-          },
-          relays: [
-            relay('out', '127.0.0.1', to, {
-              limits: { connections: 20, messagesPerConnection: 1000, ...limits },
-            }),
-          ],
+/** Pods with a queue of their own each, relaying to one port. */
+async function startFleet(count: number, to: number, limits: Partial<Relay['limits']>): Promise<Mta[]> {
+  const pods = await startPods(count, () => ({
+    config: (folder) => ({
+      queue: {
+        mode: 'PerReplica',
+        path: `${folder}/queue`,
+        leaseTermSeconds: TERM_SECONDS,
+        inlineBodyBytes: 65_536,
+        segmentBytes: 8_000_000,
+        minFreeBytes: 0,
+        initialize: true,
+      },
+      relays: [
+        relay('out', '127.0.0.1', to, {
+          limits: { connections: 20, messagesPerConnection: 1000, ...limits },
         }),
-      });
-      ends.push(() => mta.stop());
-      return mta;
+      ],
     }),
-  );
-  for (const mta of started) {
-    await waitFor(
-      'the members to hear each other',
-      async () => (await view(mta)).members.filter(({ live }) => live).length === pods - 1,
-    );
-  }
-  return started;
+  }));
+  ends.push(...pods.map((pod) => () => pod.stop()));
+  return pods;
 }
 
 async function send(mta: Mta, messages: number, to = 'x@far.test'): Promise<void> {
@@ -104,7 +70,7 @@ it('one pod alone with mail gets all connections, and gives them back', async ()
   const [one, other] = await startFleet(2, sink.port, { connections: limit });
   const sending = send(one!, 1500);
   const tokens = async (mta: Mta) =>
-    (await view(mta)).budgets.find(({ id }) => id.startsWith('connections '))?.tokens;
+    (await fleetView(mta)).budgets.find(({ id }) => id.startsWith('connections '))?.tokens;
   await waitFor('all tokens', async () => (await tokens(one!)) === limit);
   await sending;
   await send(other!, 50);
@@ -130,10 +96,10 @@ it('a pod goes on when the others die, and hears them when they are back', async
   const sink = await sinkOf({});
   const [one, other] = await startFleet(2, sink.port, { connections: 4 });
   await other!.kill9();
-  await waitFor('the dead to be missed', async () => !(await view(one!)).members[0]!.live);
+  await waitFor('the dead to be missed', async () => !(await fleetView(one!)).members[0]!.live);
   await send(one!, 100);
   await waitFor('all to arrive', () => sink.messages.length === 100, { timeoutMs: 30_000 });
   await other!.restart();
-  await waitFor('it to be heard', async () => (await view(one!)).members[0]!.live);
+  await waitFor('it to be heard', async () => (await fleetView(one!)).members[0]!.live);
   expect(await one!.metric('postrider_fleet_calls_total')).toBeGreaterThan(0);
 });

@@ -11,11 +11,10 @@ import type { MtaConfig } from '../../mta/config.ts';
 import type { DrainStatus } from '../../mta/control/drain-types.ts';
 import type { HistoryRecord } from '../../mta/log/types.ts';
 import { seeded } from '../../mta/testing/seeded.ts';
-import { certificateAuthority } from '../support/authority.ts';
 import { relay } from '../support/config.ts';
 import { temporaryFolder } from '../support/folders.ts';
-import { type Mta, startMta } from '../support/mta.ts';
-import { freePort } from '../support/ports.ts';
+import type { Mta } from '../support/mta.ts';
+import { startPods } from '../support/pods.ts';
 import { queue } from '../support/queue.ts';
 import { type Delivered, type Sink, startSink } from '../support/sink.ts';
 import { sleep, waitFor } from '../support/wait.ts';
@@ -42,31 +41,20 @@ const queueIn = (folder: string): MtaConfig['queue'] => ({
   initialize: true,
 });
 
-/** Pods that know each other, each over its own folder, relaying to one sink. */
-async function startPods(folders: readonly string[], sink: Sink): Promise<Mta[]> {
-  const authority = await certificateAuthority();
-  const list = await Promise.all(
-    PODS.map(async (name) => ({ name, host: '127.0.0.1', port: await freePort() })),
-  );
-  return Promise.all(
-    list.map(async ({ name, port }, n) => {
-      const identity = await authority.issue(`${name}.test.test.members.postrider.internal`);
-      const mta = await startMta({
-        folder: folders[n]!,
-        readyMs: 60_000,
-        args: ['--name', name, '--identity', identity],
-        config: (folder) => ({
-          peers: { address: '127.0.0.1', port, members: { source: 'list', list } },
-          queue: queueIn(folder),
-          // Lanes change hands within the pod that leaves.
-          workers: n === 0 ? 2 : 1,
-          relays: [relay('out', '127.0.0.1', sink.port)],
-        }),
-      });
-      ends.push(() => mta.kill9());
-      return mta;
+/** Each over its own folder, relaying to one sink. */
+async function startOver(folders: readonly string[], sink: Sink): Promise<Mta[]> {
+  const pods = await startPods(folders.length, (n) => ({
+    folder: folders[n]!,
+    readyMs: 60_000,
+    config: (folder) => ({
+      queue: queueIn(folder),
+      // Lanes change hands within the pod that leaves.
+      workers: n === 0 ? 2 : 1,
+      relays: [relay('out', '127.0.0.1', sink.port)],
     }),
-  );
+  }));
+  ends.push(...pods.map((pod) => () => pod.kill9()));
+  return pods;
 }
 
 const post = (mta: Mta, path: string, body?: unknown) =>
@@ -142,7 +130,7 @@ it('a pod that is killed again and again gives all of its mail to others that ar
     lanes: 2,
     largeBytes: LARGE_BYTES,
   });
-  const pods = await startPods(folders, sink);
+  const pods = await startOver(folders, sink);
   const [leaving, ...takers] = pods as [Mta, Mta, Mta];
   expect((await queue(leaving)).messages).toBe(MESSAGES);
 

@@ -2,77 +2,49 @@
 
 import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
-import { afterEach, beforeAll, expect, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import type { Domain } from '../../mta/config.ts';
-import { type Authority, certificateAuthority } from '../support/authority.ts';
 import { LIMITS, listener, scryptVerifier } from '../support/config.ts';
-import { type Mta, startMta } from '../support/mta.ts';
+import type { Mta } from '../support/mta.ts';
+import { startPods } from '../support/pods.ts';
 import { freePort } from '../support/ports.ts';
 import { startSink } from '../support/sink.ts';
 import { SmtpClient } from '../support/smtp-client.ts';
 import { waitFor } from '../support/wait.ts';
 
-let authority: Authority;
 const ends: (() => Promise<unknown>)[] = [];
-
-beforeAll(async () => {
-  authority = await certificateAuthority();
-});
 afterEach(async () => {
   await Promise.all(ends.splice(0).map((end) => end()));
 });
 
 /** Two pods of two workers, each with a queue of its own. */
-async function startPods(
+async function startHolders(
   held: Partial<Extract<Domain['target'], { type: 'hold' }>>,
 ): Promise<{ pods: Mta[]; odmr: number }> {
   const odmr = await freePort();
-  const list = await Promise.all(
-    [0, 1].map(async (n) => ({ name: `mta-${n}`, host: '127.0.0.1', port: await freePort() })),
-  );
   const domain: Domain = {
     ...{ resource: 'MailDomain/test/held', domain: 'held.test', aliases: [], trusted: true },
     target: { type: 'hold', maxAgeSeconds: 86_400, etrnFrom: [], users: [], hosts: [], ...held },
     recipients: { mode: 'any', list: [] },
   };
-  const pods = await Promise.all(
-    list.map(async ({ name, port }, n) => {
-      const identity = await authority.issue(`${name}.test.test.members.postrider.internal`);
-      const mta = await startMta({
-        args: ['--name', name, '--identity', identity],
-        config: (_folder, ports) => ({
-          peers: { address: '127.0.0.1', port, members: { source: 'list', list } },
-          domains: [domain],
-          users: [
-            {
-              ...{ resource: 'MailUser/test/demo', username: 'demo', verifier: 'v' },
-              ...{ senders: ['demo@held.test'], limits: {} },
-            },
-          ],
-          secrets: { v: scryptVerifier('right') },
-          listeners: [
-            listener(ports.smtp),
-            ...(n === 0
-              ? [
-                  listener(odmr, {
-                    ...{ name: 'odmr', role: 'odmr', relayFrom: [], limits: LIMITS },
-                    auth: { offered: true, required: true, allowWithoutTls: true },
-                  }),
-                ]
-              : []),
-          ],
-        }),
-      });
-      ends.push(() => mta.stop());
-      return mta;
+  const odmrListener = listener(odmr, {
+    ...{ name: 'odmr', role: 'odmr', relayFrom: [], limits: LIMITS },
+    auth: { offered: true, required: true, allowWithoutTls: true },
+  });
+  const pods = await startPods(2, (n) => ({
+    config: (_folder, ports) => ({
+      domains: [domain],
+      users: [
+        {
+          ...{ resource: 'MailUser/test/demo', username: 'demo', verifier: 'v' },
+          ...{ senders: ['demo@held.test'], limits: {} },
+        },
+      ],
+      secrets: { v: scryptVerifier('right') },
+      listeners: [listener(ports.smtp), ...(n === 0 ? [odmrListener] : [])],
     }),
-  );
-  for (const mta of pods) {
-    await waitFor('the members to hear each other', async () => {
-      const { members } = (await mta.control('/v1/fleet')) as { members: { live: boolean }[] };
-      return members.filter(({ live }) => live).length === 1;
-    });
-  }
+  }));
+  ends.push(...pods.map((pod) => () => pod.stop()));
   return { pods, odmr };
 }
 
@@ -100,7 +72,7 @@ const workersWith = async (mta: Mta): Promise<number> => {
 };
 
 it('ATRN brings what waits in each worker of each pod, each message once', async () => {
-  const { pods, odmr } = await startPods({ users: ['demo'] });
+  const { pods, odmr } = await startHolders({ users: ['demo'] });
   const sent = await fill(pods);
   const socket: Socket = connect({ host: '127.0.0.1', port: odmr });
   const got: string[] = [];
@@ -147,7 +119,7 @@ it('ATRN brings what waits in each worker of each pod, each message once', async
 it('one ETRN has all of it sent', async () => {
   const sink = await startSink({});
   ends.push(() => sink.close());
-  const { pods } = await startPods({
+  const { pods } = await startHolders({
     etrnFrom: ['127.0.0.1'],
     hosts: [{ host: '127.0.0.1', port: sink.port }],
   });
