@@ -61,6 +61,18 @@ function changed(example: string, patches: readonly object[]): string {
   return folder;
 }
 
+const set = (kind: string, path: string, value: unknown) => ({
+  target: { kind },
+  patch: JSON.stringify([{ op: 'add', path, value }]),
+});
+
+/** For `node -e`: what the receiver of a webhook has for anna. */
+const OF_ANNA = `
+const { readdirSync, readFileSync } = require('node:fs');
+const folder = '/mail/anna%40example.org';
+for (const name of readdirSync(folder)) if (name.endsWith('.eml')) process.stdout.write(readFileSync(folder + '/' + name));
+`;
+
 export function examples(world: () => World): void {
   const closing: (() => Promise<unknown>)[] = [];
   beforeAll(() => makeDefaultClass(world().cluster));
@@ -104,6 +116,40 @@ export function examples(world: () => World): void {
     expect(stored).toContain('Subject: hello');
   });
 
+  it('inbound-webhook: mail for its domain comes out at the receiver, which takes nothing but what is signed', async () => {
+    const { cluster, image } = world();
+    const namespace = 'mail-hooks';
+    await bringSecrets(cluster.client, 'inbound-webhook');
+    // No registry can be reached: the product's image has a Node too.
+    const container = '/spec/template/spec/containers/0';
+    const folder = changed('inbound-webhook', [
+      set('Deployment', `${container}/image`, image),
+      set('Deployment', `${container}/imagePullPolicy`, 'Never'),
+    ]);
+    await apply(folder, namespace, 'mta,maildomain');
+    await cluster.kubectl('rollout', 'status', '-n', namespace, 'deployment/receiver', '--timeout=120s');
+
+    const unsigned = await fetch(`http://${await serviceOf(cluster, 'receiver', namespace)}:8080/mail`, {
+      ...{ method: 'POST', body: 'Subject: forged\r\n\r\nforged\r\n' },
+    });
+    expect(unsigned.status).toBe(401);
+
+    const { client } = await SmtpClient.connect(25, await serviceOf(cluster, 'mx', namespace));
+    await client.command('EHLO client.test');
+    const content = 'From: <carl@sender.test>\r\nSubject: hello\r\n\r\nhello\r\n';
+    const reply = await client.send({ from: 'carl@sender.test', to: ['anna@example.org'], content });
+    expect(reply.code).toBe(250);
+    client.close();
+    const kept = await waitFor(
+      'the receiver to have it',
+      () => cluster.kubectl('exec', '-n', namespace, 'deployment/receiver', '--', 'node', '--eval', OF_ANNA),
+      { timeoutMs: 60_000, everyMs: 500 },
+    );
+    const id = /queued as (\S+)/.exec(reply.text)![1]!;
+    expect(kept).toMatch(new RegExp(`^Received: .*by mx\\.example\\.org with ESMTP id ${id}`, 's'));
+    expect(kept.endsWith(content)).toBe(true);
+  });
+
   it('cluster-relay: mail of an application goes to the provider, by TLS and with the account', async () => {
     const { cluster } = world();
     const address = cluster.places.gateway;
@@ -122,10 +168,6 @@ export function examples(world: () => World): void {
         stringData: { 'ca.crt': provider.authority },
       },
     ]);
-    const set = (kind: string, path: string, value: unknown) => ({
-      target: { kind },
-      patch: JSON.stringify([{ op: 'add', path, value }]),
-    });
     const folder = changed('cluster-relay', [
       set('MailRelay', '/spec/hosts/0/host', host),
       set('MailTLSPolicy', '/spec/caRef', { name: 'provider-authority' }),
