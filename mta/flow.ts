@@ -252,7 +252,8 @@ export class Flow implements Acceptor {
     const { holdUntil } = message.envelope;
     if (holdUntil === undefined || holdUntil <= this.#deps.clock.now()) return undefined;
     const isHeld = this.#deps.setup().held.has(job.destination);
-    return [{ ...job, dueAt: isHeld ? this.#expiryOf(message, job) : holdUntil }];
+    const dueAt = isHeld ? Math.min(this.#expiryOf(message, job), job.deliverBy ?? Infinity) : holdUntil;
+    return [{ ...job, dueAt }];
   }
 
   #overdue({ envelope }: StoredMessage, job: Job): Decision | undefined {

@@ -79,6 +79,19 @@ describe('mail that is held', () => {
     expect(world.peer.lines.join()).not.toContain('bert@held.test');
   });
 
+  it('waits no longer than until it has to be delivered by, whoever has asked for it before', async () => {
+    const world = await holding(86_400);
+    const [holdUntil, deliverBy] = [Date.now() + HOUR_MS, Date.now() + 2 * HOUR_MS];
+    await world.accept({ to: ['anna@held.test'], deliverBy });
+    await world.accept({ to: ['bert@held.test'], deliverBy, holdUntil });
+    const jobs = async () => (await world.queued()).map((message) => message.jobs[0]);
+    expect(await jobs()).toMatchObject([{ dueAt: deliverBy }, { dueAt: deliverBy }]);
+    await world.flow.pickUp.etrn(CLIENT, 'held.test');
+    const anna = { to: 'anna@held.test', outcome: 'delivered' };
+    await until(() => expect(world.ended).toContainEqual(expect.objectContaining(anna)));
+    await until(async () => expect(await jobs()).toMatchObject([{ attempts: 0, dueAt: deliverBy }]));
+  });
+
   it('goes back to its sender when its time is up and its owner can not be reached', async () => {
     const world = await openWorld({
       hops: ({ key }) => (key === 'domain:held.test' ? smtpError('heldForPickUp') : []),

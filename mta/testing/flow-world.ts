@@ -60,6 +60,8 @@ export interface Sent {
   readonly age?: number;
   /** When it may be sent first, in ms since the epoch. */
   readonly holdUntil?: number;
+  /** When its sender is to be told that it has not been delivered, ms since the epoch. */
+  readonly deliverBy?: number;
 }
 
 export interface WorldOptions {
@@ -181,6 +183,9 @@ export async function openWorld(options: WorldOptions): Promise<World> {
       const mail: Mail = {
         from: sent.from ?? 'anna@sender.test',
         ...(holdUntil !== undefined && { hold: { until: holdUntil, request: 'for;1' } }),
+        ...(sent.deliverBy !== undefined && {
+          deliverBy: { by: sent.deliverBy, mode: 'notify' as const, trace: false },
+        }),
       };
       // Only the arrival is in the past.
       age = sent.age ?? 0;
