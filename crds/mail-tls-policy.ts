@@ -19,7 +19,7 @@ const spec = withRules(
     mode: z
       .enum(['None', 'Opportunistic', 'Required', 'Verified', 'Pinned', 'DANE', 'MTASTS', 'DANEOrMTASTS'])
       .describe(
-        'None: clear text. Opportunistic: STARTTLS where it is offered, with any certificate; can be stripped on the way. Required: no clear text, with any certificate; keeps out who only listens. Verified: no clear text, and the certificate must be valid for the name of the host. Pinned, DANE, MTASTS and DANEOrMTASTS are not yet supported.',
+        'None: clear text. Opportunistic: STARTTLS where it is offered, with any certificate; can be stripped on the way. Required: no clear text, with any certificate; keeps out who only listens. Verified: no clear text, and the certificate must be valid for the name of the host. Pinned: no clear text, and the certificate must have one of the keys in pins, whoever signed it and whatever it says. DANE, MTASTS and DANEOrMTASTS are not yet supported.',
       ),
     fallbackToClear: z
       .boolean()
@@ -43,7 +43,7 @@ const spec = withRules(
     )
       .optional()
       .describe(
-        'With mode Pinned: SHA-256 digests of the public keys (SubjectPublicKeyInfo) that a host may show. Not yet supported.',
+        'With mode Pinned: SHA-256 digests of the public keys (SubjectPublicKeyInfo) that a host may show. Name the next key before a host gets it: mail waits while none of its keys is here.',
       ),
     requireTLS: z
       .enum(['Honour', 'Always'])

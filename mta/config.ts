@@ -116,13 +116,16 @@ export const tlsPolicySchema = z.strictObject({
   name: z.string().min(1),
   /**
    * `none`: never; `opportunistic`: STARTTLS where offered, unverified, clear text after a failed handshake where
-   * `fallbackToClear`; `required`: no clear text, unverified; `verified`: no clear text, chain and name checked.
+   * `fallbackToClear`; `required`: no clear text, unverified; `verified`: no clear text, chain and name checked;
+   * `pinned`: no clear text, one of the keys in `pins`.
    */
-  mode: z.enum(['none', 'opportunistic', 'required', 'verified']),
+  mode: z.enum(['none', 'opportunistic', 'required', 'verified', 'pinned']),
   fallbackToClear: z.boolean(),
   minVersion: tlsVersion,
   /** PEM bundle for `verified`; the system's roots where absent. */
   ca: secretId.optional(),
+  /** For `pinned`: SHA-256 digests of public keys (SubjectPublicKeyInfo), in base64. */
+  pins: z.array(z.string()).min(1).optional(),
   /** Recipient domains that this policy is for: `example.org`, `*.example.org` or `*`. */
   destinations: z.array(z.string()),
   unavailable,

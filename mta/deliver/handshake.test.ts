@@ -1,11 +1,15 @@
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../clock.ts';
+import type { TlsPolicy } from '../config.ts';
 import type { SmtpError } from '../errors.ts';
 import { testPolicy } from '../route/testing/config.ts';
 import { tcpDial } from './dial.ts';
+import { pinOf } from './peer-identity.ts';
 import { createSessions } from './sessions.ts';
+import { peerCertificate } from './testing/certificate.ts';
 import { CUT, type Script, SILENCE, startPeer } from './testing/peer.ts';
 import { deliveryConfig, hopTo, send } from './testing/send.ts';
 import { SHORT, usePeers } from './testing/use-peers.ts';
@@ -184,17 +188,41 @@ describe('TLS', () => {
       sessions.acquire(hopTo(peer.port, { tls: verified, host: 'other.test' })),
     ).rejects.toMatchObject({
       enhanced: '4.7.5',
-      message: expect.stringContaining('other.test'),
+      message: expect.stringContaining(
+        'certificate-host-mismatch: the certificate is for DNS:peer.test, IP Address:127.0.0.1, not for other.test',
+      ),
     });
     await expect(
       sessions.acquire(hopTo(peer.port, { tls: testPolicy({ mode: 'verified' }) })),
     ).rejects.toMatchObject({
       enhanced: '4.7.5',
-      message: expect.stringContaining('self-signed'),
+      message:
+        'TLS is required and could not be had: peer.test: certificate-not-trusted: no authority that is trusted has signed the certificate (DEPTH_ZERO_SELF_SIGNED_CERT) (TLS policy policy)',
     });
     expect(await send(sessions, hopTo(peer.port, { tls: required, host: 'other.test' }))).toMatchObject([
       { code: 250 },
     ]);
+  });
+
+  it('that is pinned wants one of the keys, whatever name and issuer, and tells the key that was shown', async () => {
+    const key = pinOf(new X509Certificate(peerCertificate));
+    const other = `${'A'.repeat(43)}=`;
+    const pinned = (...pins: string[]) => testPolicy({ mode: 'pinned', pins });
+    for (const implicitTls of [false, true]) {
+      const peer = await peerOf({ answers: { EHLO: startTls }, implicitTls });
+      const hop = (tls: TlsPolicy) => hopTo(peer.port, { host: 'other.test', implicitTls, tls });
+      expect(await send(pool(), hop(pinned(other, key)))).toMatchObject([{ code: 250 }]);
+      await expect(pool().acquire(hop(pinned(other)))).rejects.toMatchObject({
+        enhanced: '4.7.5',
+        message: expect.stringContaining(`the key ${key} is not among the pins`),
+      });
+      expect(peer.contents).toHaveLength(1);
+    }
+    const plain = await peerOf({ answers: { STARTTLS: '502 5.5.1 No' } });
+    await expect(pool().acquire(hopTo(plain.port, { tls: pinned(key) }))).rejects.toMatchObject({
+      enhanced: '4.7.5',
+      message: expect.stringContaining('starttls-not-supported'),
+    });
   });
 
   it('takes nothing over from before the handshake', async () => {

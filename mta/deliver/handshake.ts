@@ -12,7 +12,9 @@ import type { Delivery } from '../config.ts';
 import { SmtpError, smtpError } from '../errors.ts';
 import type { NextHop } from '../route/types.ts';
 import { Deadline } from './deadline.ts';
+import { checkPeer } from './peer-identity.ts';
 import { ReplyReader, sanitize } from './reply.ts';
+import { TlsFailure } from './tls-failure.ts';
 
 /** How TLS is to be had on this connection. */
 export interface HandshakeOptions {
@@ -34,11 +36,6 @@ export interface Greeted {
   readonly extensions: ReadonlyMap<string, string>;
   /** `TLSv1.3 TLS_AES_256_GCM_SHA384`. */
   readonly tls: string | undefined;
-}
-
-/** A TLS handshake, or STARTTLS itself, that failed: for an opportunistic policy there is still clear text. */
-export class TlsFailure extends Error {
-  override readonly name = 'TlsFailure';
 }
 
 interface NodemailerError extends Error {
@@ -149,6 +146,7 @@ export async function handshake(raw: Socket, options: HandshakeOptions): Promise
   raw.once('close', lost);
   try {
     await Promise.race([connected(connection), failed]);
+    checkPeer(connection._socket as Socket, hop);
     await authenticate(connection, hop, failed);
     const socket = connection.detach();
     if (socket === undefined) {
@@ -156,9 +154,10 @@ export async function handshake(raw: Socket, options: HandshakeOptions): Promise
     }
     return { socket, extensions: extensionsOf(connection._ehloLines ?? []), tls: describeTls(socket) };
   } catch (error) {
-    const { isStartingTls } = connection;
+    const { isStartingTls, _ehloLines: lines = [] } = connection;
     raw.destroy();
-    throw translate(error, hop, isStartingTls);
+    const offersTls = hop.implicitTls || extensionsOf(lines).has('STARTTLS');
+    throw translate(error, hop, { isStartingTls, offersTls });
   } finally {
     deadline.end();
     raw.removeListener('close', lost);
@@ -181,7 +180,8 @@ function nodemailerOptions(raw: Socket, options: HandshakeOptions): SMTPConnecti
     requireTLS: !clear && needsTls(hop),
     tls: {
       ...(options.secureContext === undefined ? {} : { secureContext: options.secureContext }),
-      rejectUnauthorized: mode === 'verified',
+      // Who it is, is looked at when the handshake is over, by the policy: `checkPeer`.
+      rejectUnauthorized: false,
       ...(isIP(hop.host) === 0 ? { servername: hop.host } : {}),
     },
   };
@@ -193,6 +193,7 @@ export function needsTls(hop: NextHop): boolean {
   return (
     mode === 'required' ||
     mode === 'verified' ||
+    mode === 'pinned' ||
     (mode === 'opportunistic' && hop.auth !== undefined && !isLoopback(hop.address))
   );
 }
@@ -265,10 +266,16 @@ export function describeTls(socket: Socket): string | undefined {
 }
 
 /** nodemailer's errors, and Node's, as entries of the catalogue. */
-function translate(error: unknown, hop: NextHop, isStartingTls: boolean): Error {
+function translate(
+  error: unknown,
+  hop: NextHop,
+  { isStartingTls, offersTls }: { readonly isStartingTls: boolean; readonly offersTls: boolean },
+): Error {
   const { code, response, message } = error as NodemailerError;
+  if (error instanceof TlsFailure) return error;
   if (isStartingTls || code === 'ETLS') {
-    return new TlsFailure(sanitize(response ?? message), { cause: error });
+    const fault = offersTls ? 'validation-failure' : 'starttls-not-supported';
+    return new TlsFailure(fault, sanitize(response ?? message), { cause: error });
   }
   if (error instanceof SmtpError) {
     return error;

@@ -11,9 +11,10 @@ import type { Random } from '../random.ts';
 import type { NextHop } from '../route/types.ts';
 import type { Dial } from './dial.ts';
 import { Dialogue } from './dialogue.ts';
-import { type Greeted, handshake, needsTls, TlsFailure } from './handshake.ts';
+import { type Greeted, handshake, needsTls } from './handshake.ts';
 import { SmtpSession } from './session.ts';
 import { sourceAddress } from './source.ts';
+import { TlsFailure } from './tls-failure.ts';
 import type { PooledSession } from './types.ts';
 import { openWebhook } from './webhook/open.ts';
 
@@ -67,7 +68,7 @@ export function sessionOpener(deps: OpenDeps): Open {
       .catch((error) => {
         throw error instanceof TlsFailure
           ? smtpError('tlsUnavailable', {
-              detail: `${hop.host}: ${error.message}`,
+              detail: `${hop.host}: ${error.message} (TLS policy ${hop.tls.name})`,
               closes: true,
               cause: error,
             })

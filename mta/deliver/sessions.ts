@@ -229,7 +229,7 @@ function poolKey(hop: NextHop): string {
     hop.address,
     hop.port,
     hop.implicitTls,
-    [tls.mode, tls.fallbackToClear, tls.minVersion, tls.ca],
+    [tls.mode, tls.fallbackToClear, tls.minVersion, tls.ca, tls.pins],
     auth && [auth.username, auth.password],
     hop.messagesPerConnection,
     hop.isOwnTarget,

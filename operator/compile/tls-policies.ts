@@ -141,6 +141,7 @@ const policyModes = {
   Opportunistic: 'opportunistic',
   Required: 'required',
   Verified: 'verified',
+  Pinned: 'pinned',
 } as const;
 
 function build({ ref, id, spec }: Resource<MailTlsPolicySpec>, secrets: Secrets): TlsPolicy {
@@ -153,6 +154,7 @@ function build({ ref, id, spec }: Resource<MailTlsPolicySpec>, secrets: Secrets)
     minVersion: spec.minVersion,
     destinations: spec.destinations.map((pattern) => domainPattern(pattern)!).toSorted(),
   };
+  if (spec.pins !== undefined) return { ...base, pins: spec.pins.toSorted() };
   if (spec.caRef === undefined) return base;
   const { name, key } = spec.caRef;
   const use = { resource: ref, name, key, path: 'spec.caRef', what: 'the authorities to trust, PEM' };
@@ -164,7 +166,7 @@ function build({ ref, id, spec }: Resource<MailTlsPolicySpec>, secrets: Secrets)
 const reaches = (destinations: readonly string[], recipientDomains: readonly string[]): boolean =>
   destinations.some((one) => recipientDomains.some((other) => overlap(one, other)));
 
-const strengths = ['none', 'opportunistic', 'required', 'verified'] as const;
+const strengths = ['none', 'opportunistic', 'required', 'verified', 'pinned'] as const;
 
 /** Clear text after a failed handshake is weaker than none; each mode is stronger than the one before. */
 const strength = ({ mode, fallbackToClear }: TlsPolicy): number =>

@@ -25,8 +25,8 @@ export const unsupported: readonly Row[] = [
   {
     kind: 'MailTLSPolicy',
     field: 'mode',
-    values: ['Pinned', 'DANE', 'MTASTS', 'DANEOrMTASTS'],
-    instead: 'use None, Opportunistic, Required or Verified (with caRef for authorities of your own)',
+    values: ['DANE', 'MTASTS', 'DANEOrMTASTS'],
+    instead: 'use None, Opportunistic, Required, Verified (with caRef for authorities of your own) or Pinned',
   },
   {
     kind: 'MailTLSPolicy',

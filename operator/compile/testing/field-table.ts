@@ -345,7 +345,11 @@ export const fieldTable: Record<string, Record<string, Row>> = {
     minVersion: ['config', { minVersion: 'TLSv1.3' }],
     'caRef.name': ['config', { mode: 'Verified', caRef: { name: 'absent' } }, verifiedBy],
     'caRef.key': ['config', { mode: 'Verified', caRef: { name: 'authorities', key: 'other' } }, verifiedBy],
-    'pins[]': ['notYet', { mode: 'Pinned', pins: [`${'A'.repeat(43)}=`] }],
+    'pins[]': [
+      'config',
+      { mode: 'Pinned', pins: [`${'A'.repeat(43)}=`] },
+      { mode: 'Pinned', pins: [`${'B'.repeat(43)}=`] },
+    ],
     requireTLS: ['notYet', { requireTLS: 'Honour' }],
   },
   MailUser: {
