@@ -15,6 +15,7 @@ import { isInternational, isMailbox, parsePath } from './path.ts';
 import { ChunkReception, Reception } from './reception.ts';
 import { multiline, reply } from './reply.ts';
 import type { Acceptor, ContentSink, Mail } from './types.ts';
+import { checkVerb, unknownVerb } from './verbs.ts';
 
 /** What to send, and what the next input is. A string: send it, a command follows. */
 export type Answer =
@@ -53,23 +54,6 @@ const HELP = reply(
   'HELO EHLO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP STARTTLS AUTH (RFC 5321)',
 );
 
-// A web page can make a browser send these here, with commands of its own choice behind them.
-const HTTP = new Set([
-  'GET',
-  'POST',
-  'PUT',
-  'HEAD',
-  'OPTIONS',
-  'DELETE',
-  'PATCH',
-  'CONNECT',
-  'TRACE',
-  'HOST:',
-]);
-// RFC 3207 §4 has all but these refused until TLS is on; the others of this list reveal and change nothing.
-const BEFORE_TLS = new Set(['HELO', 'EHLO', 'NOOP', 'RSET', 'HELP', 'STARTTLS', 'QUIT']);
-/** RFC 2645 §5.4: there is nothing else to do on that port. */
-const ON_ODMR = new Set(['EHLO', 'HELO', 'AUTH', 'ATRN', 'STARTTLS', 'NOOP', 'RSET', 'HELP', 'QUIT']);
 /** RFC 3030 §2 */
 const CHUNK = /^(\d{1,15})(?: (LAST))?$/i;
 const SPECIALS_OR_SPACE = /[^\x21-\x7e]|[()<>@,;"\\]/;
@@ -112,9 +96,8 @@ export class Dialogue {
     const args = space < 0 ? '' : line.slice(space + 1).trimEnd();
     if (line.length > LONGEST_COMMAND) refuseLength(verb, line.length);
     const handler = VERBS.get(verb);
-    if (handler === undefined) throw smtpError('syntax', { closes: HTTP.has(verb) });
-    if (this.#tlsMissing && !BEFORE_TLS.has(verb) && verb !== 'BDAT') throw smtpError('tlsRequired');
-    if (this.client.listener.role === 'odmr' && !ON_ODMR.has(verb)) throw smtpError('notImplemented');
+    if (handler === undefined) throw unknownVerb(verb);
+    checkVerb(verb, this.client.listener.role, this.#tlsMissing);
     return handler(this, args);
   }
 
@@ -271,7 +254,6 @@ export class Dialogue {
 
   etrn(args: string): Answer {
     const { client } = this;
-    if (client.listener.role === 'odmr') throw smtpError('notImplemented');
     if (client.helo === undefined) throw smtpError('badSequence', { detail: 'send EHLO first' });
     // RFC 1985 §5
     if (this.mail !== undefined) throw smtpError('badSequence', { detail: 'a transaction is in progress' });

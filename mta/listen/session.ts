@@ -12,13 +12,14 @@ import type { Clock } from '../clock.ts';
 import { asSmtpError, type SmtpError, smtpError } from '../errors.ts';
 import type { MailLog } from '../log/types.ts';
 import { LONGEST_AUTH_LINE } from './authentication.ts';
-import { LOGGED, pathIn, verbOf } from './command-line.ts';
+import { verbOf } from './command-line.ts';
 import { Deadlines, type Expiry } from './deadlines.ts';
 import { type Answer, Dialogue, type Turned } from './dialogue.ts';
 import type { DialogueClient } from './dialogue-client.ts';
 import { BARE, Input, type Line, TOO_LONG } from './input.ts';
 import type { Reception } from './reception.ts';
-import { refusal, reply } from './reply.ts';
+import { Refusals } from './refusals.ts';
+import { reply } from './reply.ts';
 import { describeTls } from './tls-material.ts';
 import type { Acceptor } from './types.ts';
 
@@ -41,6 +42,7 @@ type Doing = 'commands' | 'response' | 'content' | 'answering' | 'handshake' | '
 export class Session {
   readonly #deps: SessionDeps;
   readonly #dialogue: Dialogue;
+  readonly #refusals: Refusals;
   readonly #client: DialogueClient;
   readonly #input = new Input(LONGEST_AUTH_LINE + 32);
   readonly #deadlines: Deadlines;
@@ -59,6 +61,7 @@ export class Session {
     this.#client = client;
     this.#deps = deps;
     this.#dialogue = new Dialogue(client, deps.acceptor, deps.hostname, () => deps.clock.now());
+    this.#refusals = new Refusals(this.#dialogue, deps.log, deps.hostname);
     const { sessionSeconds } = client.listener.limits;
     this.#deadlines = new Deadlines(deps.clock, sessionSeconds, (why) => this.#expire(why));
   }
@@ -71,7 +74,7 @@ export class Session {
       this.#send(this.#dialogue.greet());
       this.#flush();
     } catch (error) {
-      this.#close(refusal(asSmtpError(error), this.#deps.hostname()));
+      this.#fail(asSmtpError(error));
     }
   }
 
@@ -305,33 +308,15 @@ export class Session {
   #refuse(thrown: unknown, verb: string, line?: Line): void {
     const error = asSmtpError(thrown);
     this.#dialogue.countError();
-    if (LOGGED.has(verb)) this.#log(error, verb, line);
-    const text = refusal(error, this.#deps.hostname());
+    const text = this.#refusals.say({ command: verb, error, line });
     // With DATA refused, what was sent behind it without waiting for 354 is content, and would be read as commands.
     if (error.closes || (verb === 'DATA' && line !== undefined && this.#input.pending)) this.#close(text);
     else this.#send(text);
   }
 
-  #log(error: SmtpError, command: string, line: Line | undefined): void {
-    const { listener, address, user, forwarded } = this.#client;
-    const from = this.#dialogue.mail?.from ?? (command === 'MAIL' ? pathIn(line) : undefined);
-    const to = command === 'RCPT' ? pathIn(line) : undefined;
-    this.#deps.log.refused({
-      command,
-      error,
-      listener: listener.name,
-      clientAddress: forwarded === undefined ? address : forwarded.address,
-      ...(forwarded === undefined || address === undefined ? {} : { via: address }),
-      ...(from === undefined ? {} : { from }),
-      ...(to === undefined ? {} : { to }),
-      ...(user === undefined ? {} : { user }),
-    });
-  }
-
   /** Ends the session with a refusal that answers no command in particular. */
   #fail(error: SmtpError): void {
-    if (this.#reception !== undefined) this.#log(error, this.#reception.command, undefined);
-    this.#close(refusal(error, this.#deps.hostname()));
+    this.#close(this.#refusals.say({ command: this.#reception?.command ?? '', error }));
   }
 
   #send(text: string): void {
