@@ -62,13 +62,14 @@ export const limitsSchema = z.strictObject({
 });
 export type Limits = z.infer<typeof limitsSchema>;
 
-export const listenerSchema = z.strictObject({
+const listenerFields = z.strictObject({
   name: z.string().min(1),
   /**
-   * `smtp` takes mail for our domains from anyone; `submission` takes mail from authenticated users (RFC 6409); `odmr`
-   * takes none, and gives authenticated users what waits for their domains (RFC 2645).
+   * `smtp` takes mail for our domains from anyone; `submission` takes mail from authenticated users (RFC 6409); `lmtp` is as `smtp`,
+   * and answers for each recipient (RFC 2033); `odmr` takes none, and gives authenticated users what waits for their domains
+   * (RFC 2645).
    */
-  role: z.enum(['smtp', 'submission', 'odmr']),
+  role: z.enum(['smtp', 'submission', 'lmtp', 'odmr']),
   address: z.union([z.ipv4(), z.ipv6()]),
   port,
   tls: z.strictObject({
@@ -102,6 +103,11 @@ export const listenerSchema = z.strictObject({
   /** Advertised in the greeting and in Received; the fleet's hostname where absent. */
   hostname: domainName.optional(),
   limits: limitsSchema,
+});
+// RFC 2033 §5
+export const listenerSchema = listenerFields.refine(({ role, port }) => role !== 'lmtp' || port !== 25, {
+  error: 'LMTP must not be used on port 25, which is for SMTP (RFC 2033): choose another one, such as 24',
+  path: ['port'],
 });
 export type Listener = z.infer<typeof listenerSchema>;
 

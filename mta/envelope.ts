@@ -34,7 +34,7 @@ export interface Origin {
   readonly forwarded?: Forwarded;
   /** The argument of HELO, EHLO or LHLO. */
   readonly helo?: string;
-  /** `SMTP`, `ESMTP`, `ESMTPS`, `ESMTPSA`, `ESMTPA` (RFC 3848). */
+  /** `SMTP`, `ESMTP`, `ESMTPS`, `ESMTPSA`, `ESMTPA`, `LMTP` and its like (RFC 3848), each in UTF-8 too (RFC 6531 §4.3). */
   readonly protocol: string;
   /** Authenticated user name. */
   readonly user?: string;
@@ -85,6 +85,14 @@ export interface Envelope {
 export function sentAt({ arrivedAt, holdUntil }: Envelope): number {
   return Math.max(arrivedAt, holdUntil ?? 0);
 }
+
+/** Without the recipients at these places. */
+export function withoutSome(envelope: Envelope, places: ReadonlySet<number> = NONE): Envelope {
+  if (places.size === 0) return envelope;
+  return { ...envelope, recipients: envelope.recipients.filter((_, place) => !places.has(place)) };
+}
+
+const NONE: ReadonlySet<number> = new Set();
 
 /** The domain of a mailbox as it was written, or undefined for `postmaster` without one. */
 export function domainOf(address: string): string | undefined {

@@ -14,7 +14,7 @@ import { type ContentFacts, ContentScan } from './content-scan.ts';
 import type { WorkerMetrics } from './control/metrics.ts';
 import { type OfferDeps, offer, offerOn } from './deliver/offer.ts';
 import type { RecipientResult, Session, Sessions } from './deliver/types.ts';
-import { type Envelope, type Recipient, sentAt } from './envelope.ts';
+import { type Envelope, type Recipient, sentAt, withoutSome } from './envelope.ts';
 import { PostriderError, SmtpError, smtpError } from './errors.ts';
 import type { DeliverBy } from './listen/deliver-by.ts';
 import type { Acceptor, Client, ContentSink, Mail, PickUp } from './listen/types.ts';
@@ -134,14 +134,13 @@ export class Flow implements Acceptor {
     const traced = draft.write(receivedField(draft.id, envelope, hostname));
     // Where no content follows, the commit says it.
     traced?.catch(() => {});
-    const limit = this.#policy.messageLimit(client, recipients);
     const sink: ContentSink = {
-      ...(limit === undefined ? {} : { limit }),
+      limits: this.#policy.messageLimits(client, recipients),
       write(chunk) {
         scan.see(chunk);
         return traced === undefined ? draft.write(chunk) : traced.then(() => draft.write(chunk));
       },
-      commit: () => this.#accept(draft, client, envelope, scan.finish()),
+      commit: (without) => this.#accept(draft, client, withoutSome(envelope, without), scan.finish()),
       // What an abort can't remove, the lane's next owner does.
       abort: () => void draft.abort().catch(() => {}),
     };

@@ -70,6 +70,19 @@ describe('Listeners', () => {
     socket.destroy();
   });
 
+  it('speaks another protocol with who comes anew, and sends away who began with the other', async () => {
+    const port = await freePort();
+    const listeners = listenersOf();
+    await listeners.load(configOf(testListener({ port })), 1);
+    const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+    await new Promise((resolve) => socket.once('data', resolve));
+    const last = new Promise((resolve) => socket.once('data', resolve));
+    await listeners.load(configOf(testListener({ port, role: 'lmtp' })), 1);
+    expect(await last).toMatch(/^421 4\.3\.2/);
+    expect(await greeting(port)).toMatch(/^220 mx\.ours\.test LMTP/);
+    socket.destroy();
+  });
+
   it('leaves everything as it was where one of them can not be opened', async () => {
     const [kept, moved, wanted] = [await freePort(), await freePort(), await freePort()];
     const listeners = listenersOf();

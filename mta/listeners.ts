@@ -5,7 +5,12 @@
  */
 import type { Clock } from './clock.ts';
 import type { Listener, MtaConfig } from './config.ts';
-import { createListener, type ListenerSettings, type RunningListener } from './listen/listener.ts';
+import {
+  createListener,
+  isSamePlace,
+  type ListenerSettings,
+  type RunningListener,
+} from './listen/listener.ts';
 import type { Acceptor } from './listen/types.ts';
 import type { MailLog } from './log/types.ts';
 import type { Random } from './random.ts';
@@ -80,7 +85,7 @@ export class Listeners {
   /** The listener that goes on as this one, with new settings: one of the same name and place. */
   #staying(next: Listener): RunningListener | undefined {
     const running = this.#running.get(next.name);
-    return running !== undefined && samePlace(running.config, next) ? running : undefined;
+    return running !== undefined && isSamePlace(running.config, next) ? running : undefined;
   }
 
   async #start(settings: ListenerSettings, connectionShare: number): Promise<RunningListener> {
@@ -101,12 +106,4 @@ export class Listeners {
 
 function settingsOf(listener: Listener, { fleet, secrets }: MtaConfig): ListenerSettings {
   return { config: listener, hostname: fleet.hostname, secrets };
-}
-
-function samePlace(a: Listener, b: Listener): boolean {
-  return (
-    a.address === b.address &&
-    a.port === b.port &&
-    (a.tls.mode === 'implicit') === (b.tls.mode === 'implicit')
-  );
 }

@@ -17,3 +17,12 @@ it('has what is known of a client, and nothing else', () => {
     forwarded: { id: 'x' },
   });
 });
+
+it.each([
+  ['SMTP', 'UTF8SMTP'],
+  ['ESMTPSA', 'UTF8SMTPSA'],
+  ['LMTP', 'UTF8LMTP'],
+  ['LMTPSA', 'UTF8LMTPSA'],
+])('%s in UTF-8 is %s', (protocol, inUtf8) => {
+  expect(originOf({ ...client, protocol }, { from: '', smtputf8: true })).toMatchObject({ protocol: inUtf8 });
+});

@@ -95,9 +95,9 @@ export function completing(sink: ContentSink, submission: Submission): ContentSi
   return {
     ...sink,
     write: (chunk) => write(completion.push(chunk)),
-    async commit() {
+    async commit(without) {
       await write(completion.end());
-      return sink.commit();
+      return sink.commit(without);
     },
   };
 }

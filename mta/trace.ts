@@ -47,8 +47,8 @@ export function headerText(text: string, longest = LONGEST_TEXT): string {
   return text.slice(0, longest).replace(/[^\x20-\x7e]/g, '?');
 }
 
-/** RFC 6531 §4.3: `ESMTPSA` is `UTF8SMTPSA`. */
-export const utf8Protocol = (protocol: string): string => protocol.replace(/^E?SMTP/, 'UTF8SMTP');
+/** RFC 6531 §4.3: `ESMTPSA` is `UTF8SMTPSA`, and `LMTPSA` is `UTF8LMTPSA`. */
+export const utf8Protocol = (protocol: string): string => protocol.replace(/^E?(?=SMTP|LMTP)/, 'UTF8');
 
 /** The argument of HELO, or a name, as a Domain or address literal; what neither has in it becomes `?`. */
 function heloDomain(helo: string | undefined): string {

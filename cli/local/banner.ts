@@ -53,7 +53,7 @@ const stateArgument = ({ folder }: StatePaths) => (folder === DEFAULT_STATE ? ''
 function describe({ role, tls, relayFrom }: Listener): string {
   const security = { none: 'clear text', starttls: 'STARTTLS', implicit: 'TLS' }[tls.mode];
   const relaying = relayFrom.length === 0 ? '' : `, relays for ${relayFrom.join(', ')}`;
-  const name = { smtp: 'SMTP', submission: 'submission', odmr: 'ODMR' }[role];
+  const name = { smtp: 'SMTP', submission: 'submission', lmtp: 'LMTP', odmr: 'ODMR' }[role];
   return `${name}, ${security}${relaying}`;
 }
 

@@ -26,14 +26,16 @@ export interface Refused {
   readonly error: SmtpError;
   /** Of the command; none where it is content that was refused. */
   readonly line?: Line | undefined;
+  /** Whom content was refused for, where others have it. */
+  readonly recipient?: string | undefined;
 }
 
 /** @param sender of the transaction, where MAIL has been accepted */
 export function refusedCommand(client: Client, sender: string | undefined, refused: Refused): Refusal {
-  const { command, error, line } = refused;
+  const { command, error, line, recipient } = refused;
   const { listener, address, user, forwarded } = client;
   const from = sender ?? (command === 'MAIL' ? pathIn(line) : undefined);
-  const to = command === 'RCPT' ? pathIn(line) : undefined;
+  const to = recipient ?? (command === 'RCPT' ? pathIn(line) : undefined);
   return {
     command,
     error,

@@ -38,7 +38,8 @@ export class DialogueClient implements Client {
   // RFC 3848
   get protocol(): string {
     if (!this.extended) return 'SMTP';
-    return `ESMTP${this.tls === undefined ? '' : 'S'}${this.user === undefined ? '' : 'A'}`;
+    const name = this.listener.role === 'lmtp' ? 'LMTP' : 'ESMTP';
+    return `${name}${this.tls === undefined ? '' : 'S'}${this.user === undefined ? '' : 'A'}`;
   }
 
   /** Whether it may speak for others by this command. Who it is now counts: a client that a peer spoke for may not. */

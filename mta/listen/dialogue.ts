@@ -48,11 +48,7 @@ const START_CONTENT = reply(354, undefined, 'End data with <CR><LF>.<CR><LF>');
 const TURNING = reply(250, '2.0.0', 'OK now reversing the connection');
 const START_TLS = reply(220, '2.0.0', 'Ready to start TLS');
 const CANNOT_VERIFY = reply(252, '2.0.0', 'Cannot verify, but will take mail and try to deliver it');
-const HELP = reply(
-  214,
-  '2.0.0',
-  'HELO EHLO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP STARTTLS AUTH (RFC 5321)',
-);
+const COMMANDS = 'MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP STARTTLS AUTH';
 
 /** RFC 3030 §2 */
 const CHUNK = /^(\d{1,15})(?: (LAST))?$/i;
@@ -62,11 +58,12 @@ export class Dialogue {
   readonly client: DialogueClient;
   /** The transaction in progress, where MAIL has been accepted. */
   mail: Mail | undefined;
+  /** Those of it that have been accepted, as often as they were. */
+  recipients: Recipient[] = [];
   readonly #acceptor: Acceptor;
   readonly #authentication: Authentication;
   readonly #hostname: () => string;
   readonly #now: () => number;
-  #recipients: Recipient[] = [];
   /** Content that comes by BDAT, from its first chunk on. */
   #chunks: ChunkReception | undefined;
   #transactions = 0;
@@ -85,7 +82,7 @@ export class Dialogue {
   /** The session begins, or begins anew. */
   greet(): string {
     this.#acceptor.connect(this.client);
-    return reply(220, undefined, `${this.#hostname()} ESMTP Postrider`);
+    return reply(220, undefined, `${this.#hostname()} ${this.#isLmtp ? 'LMTP' : 'ESMTP'} Postrider`);
   }
 
   /** Answers one command. */
@@ -148,7 +145,9 @@ export class Dialogue {
   mailCommand(args: string): string {
     const { client } = this;
     const { auth, limits } = client.listener;
-    if (client.helo === undefined) throw smtpError('badSequence', { detail: 'send HELO or EHLO first' });
+    if (client.helo === undefined) {
+      throw smtpError('badSequence', { detail: `send ${this.#isLmtp ? 'LHLO' : 'HELO or EHLO'} first` });
+    }
     if (this.mail !== undefined) throw smtpError('badSequence', { detail: 'nested MAIL command' });
     if (auth.required && client.user === undefined) throw smtpError('authRequired');
     if (this.#transactions >= limits.transactionsPerSession) throw smtpError('tooManyTransactions');
@@ -180,10 +179,10 @@ export class Dialogue {
     if (isInternational(path.address) && !isUtf8) throw smtpError('nonAsciiAddress');
     const parameters = parseRcptParameters(path.rest, isUtf8);
     // RFC 5321 §4.5.3.1.10
-    if (this.#recipients.length >= client.listener.limits.recipients) throw smtpError('tooManyRecipients');
+    if (this.recipients.length >= client.listener.limits.recipients) throw smtpError('tooManyRecipients');
     const recipient = { address: path.address, ...parameters };
-    this.#acceptor.recipient(client, mail, recipient, this.#recipients);
-    this.#recipients.push(recipient);
+    this.#acceptor.recipient(client, mail, recipient, this.recipients);
+    this.recipients.push(recipient);
     return RECIPIENT_OK;
   }
 
@@ -193,7 +192,7 @@ export class Dialogue {
     if (this.#chunks !== undefined || this.mail?.bodyType === 'BINARYMIME') {
       throw smtpError('badSequence', { detail: 'send it by BDAT' });
     }
-    const reception = new Reception(this.#content(), this.client.listener.limits);
+    const reception = new Reception(this.#content(), this.client.listener.limits, this.#ownReplies);
     return { next: 'content', reply: START_CONTENT, reception };
   }
 
@@ -213,20 +212,32 @@ export class Dialogue {
     const { limits } = this.client.listener;
     try {
       if (this.#tlsMissing) throw smtpError('tlsRequired');
-      this.#chunks ??= new ChunkReception(this.#content(), limits, this.mail?.bodyType === 'BINARYMIME');
+      const isBinary = this.mail?.bodyType === 'BINARYMIME';
+      this.#chunks ??= new ChunkReception(this.#content(), limits, this.#ownReplies, isBinary);
       return this.#chunks;
     } catch (error) {
       const why = asSmtpError(error);
       if (why.closes) throw why;
-      return ChunkReception.refusing(why, limits);
+      const refusing = ChunkReception.refusing(why, limits, this.#ownReplies);
+      if (this.#ownReplies !== undefined) this.#chunks = refusing;
+      return refusing;
     }
+  }
+
+  /** RFC 2033 §4.2, §4.3: how many recipients have a reply of their own to the content of this transaction. */
+  get #ownReplies(): number | undefined {
+    return this.#isLmtp && this.mail !== undefined ? this.recipients.length : undefined;
   }
 
   #content(): ContentSink {
     if (this.mail === undefined) throw smtpError('badSequence', { detail: 'send MAIL first' });
-    // RFC 5321 §3.3
-    if (this.#recipients.length === 0) throw smtpError('noValidRecipients');
-    return this.#acceptor.content(this.client, this.mail, this.#recipients);
+    if (this.recipients.length === 0) {
+      // RFC 2033 §4.2, RFC 5321 §3.3
+      throw this.#isLmtp
+        ? smtpError('badSequence', { detail: 'no valid recipients' })
+        : smtpError('noValidRecipients');
+    }
+    return this.#acceptor.content(this.client, this.mail, this.recipients);
   }
 
   rset(args: string): string {
@@ -311,6 +322,14 @@ export class Dialogue {
     return this.idle(OK);
   }
 
+  help(): string {
+    return this.idle(reply(214, '2.0.0', `${this.#isLmtp ? 'LHLO' : 'HELO EHLO'} ${COMMANDS} (RFC 5321)`));
+  }
+
+  get #isLmtp(): boolean {
+    return this.client.listener.role === 'lmtp';
+  }
+
   get #tlsMissing(): boolean {
     return this.client.tls === undefined && this.client.listener.tls.required;
   }
@@ -333,7 +352,7 @@ export class Dialogue {
     this.#chunks?.abort();
     this.#chunks = undefined;
     this.mail = undefined;
-    this.#recipients = [];
+    this.recipients = [];
     this.client.forwarded = undefined;
   }
 }
@@ -343,6 +362,7 @@ type Handler = (dialogue: Dialogue, args: string) => Answer;
 const VERBS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['HELO', (dialogue, args) => dialogue.hello(args, false)],
   ['EHLO', (dialogue, args) => dialogue.hello(args, true)],
+  ['LHLO', (dialogue, args) => dialogue.hello(args, true)],
   ['MAIL', (dialogue, args) => dialogue.mailCommand(args)],
   ['RCPT', (dialogue, args) => dialogue.rcpt(args)],
   ['DATA', (dialogue, args) => dialogue.data(args)],
@@ -352,7 +372,7 @@ const VERBS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['QUIT', (dialogue, args) => dialogue.quit(args)],
   ['VRFY', (dialogue, args) => dialogue.vrfy(args)],
   ['EXPN', (dialogue) => dialogue.expn()],
-  ['HELP', (dialogue) => dialogue.idle(HELP)],
+  ['HELP', (dialogue) => dialogue.help()],
   ['ATRN', (dialogue, args) => dialogue.atrn(args)],
   ['ETRN', (dialogue, args) => dialogue.etrn(args)],
   ['STARTTLS', (dialogue, args) => dialogue.startTls(args)],

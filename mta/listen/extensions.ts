@@ -1,4 +1,4 @@
-/** What the answer to EHLO announces to a client, as it is known at the moment. Pure. */
+/** What the answer to EHLO or LHLO announces to a client, as it is known at the moment. Pure. */
 import type { Limits } from '../config.ts';
 import { XCLIENT, XFORWARD } from './attributes.ts';
 import type { DialogueClient } from './dialogue-client.ts';
@@ -25,7 +25,7 @@ export function extensionsFor(client: DialogueClient, offersEtrn: boolean, now: 
     'DELIVERBY',
     'MT-PRIORITY',
     ...(listener.futureRelease ? [announcement(listener.futureRelease.maxSeconds, now)] : []),
-    ...(offersEtrn ? ['ETRN'] : []),
+    ...(offersEtrn && listener.role !== 'lmtp' ? ['ETRN'] : []),
     ...securityExtensions(client),
     ...limitsLine(listener.limits),
     ...(client.mayUse('xclient') ? [`XCLIENT ${XCLIENT}`] : []),

@@ -49,7 +49,7 @@ export interface RunningListener {
   start(): Promise<{ port: number }>;
   /**
    * Takes on new limits, certificates, hostname and permissions, for open sessions too, without ending one.
-   * Address, port, and whether TLS is implicit can't change: that is another listener.
+   * Address, port, whether TLS is implicit, and whether LMTP is spoken can't change: that is another listener.
    */
   reload(settings: ListenerSettings): Promise<void>;
   /**
@@ -134,12 +134,9 @@ class SmtpListener extends SMTPServer implements RunningListener {
   }
 
   async reload(settings: ListenerSettings): Promise<void> {
-    const { address, port, tls } = settings.config;
-    const now = this.config;
-    const implicit = tls.mode === 'implicit';
-    if (address !== now.address || port !== now.port || implicit !== (now.tls.mode === 'implicit')) {
-      throw new PostriderError('ConfigInvalid', `listener ${now.name} can't move while it runs`, {
-        hint: 'address, port and implicit TLS belong to a listener: stop this one and start another',
+    if (!isSamePlace(this.config, settings.config)) {
+      throw new PostriderError('ConfigInvalid', `listener ${this.config.name} can't move while it runs`, {
+        hint: 'address, port, implicit TLS and LMTP belong to a listener: stop this one and start another',
       });
     }
     const material = tlsMaterial(settings.config, settings.secrets);
@@ -262,6 +259,16 @@ class SmtpListener extends SMTPServer implements RunningListener {
     this.#connections.leave(session.address);
     if (this.#open.size === 0) this.#onIdle();
   }
+}
+
+/** Whether one can become the other while clients are connected: what they began with stays. */
+export function isSamePlace(a: ListenerConfig, b: ListenerConfig): boolean {
+  return (
+    a.address === b.address &&
+    a.port === b.port &&
+    (a.role === 'lmtp') === (b.role === 'lmtp') &&
+    (a.tls.mode === 'implicit') === (b.tls.mode === 'implicit')
+  );
 }
 
 const proxiesOf = ({ proxyProtocol }: ListenerConfig): BlockList | undefined =>

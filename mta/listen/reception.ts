@@ -15,6 +15,9 @@ type Framing = Pick<DataDecoder, 'size' | 'lineTooLong' | 'push'> & {
   readonly isBare?: boolean;
 };
 
+/** What one reply to the end of content says. */
+export type Ending = string | SmtpError;
+
 /** By DATA: up to the final dot. */
 export class Reception {
   readonly command: 'DATA' | 'BDAT' = 'DATA';
@@ -24,15 +27,30 @@ export class Reception {
   refused: SmtpError | undefined;
   readonly #decoder: Framing;
   readonly #sink: ContentSink;
+  readonly #recipients: number | undefined;
   readonly #limit: number;
   #waiting: Promise<void> | undefined;
   #open = true;
 
-  constructor(sink: ContentSink, limits: Limits, decoder: Framing = new DataDecoder(limits.lineLength)) {
+  /** @param recipients of whom each has a reply of its own (RFC 2033 §4.2); absent where one reply is for all */
+  constructor(
+    sink: ContentSink,
+    limits: Limits,
+    recipients?: number,
+    decoder: Framing = new DataDecoder(limits.lineLength),
+  ) {
     this.#sink = sink;
+    this.#recipients = recipients;
     this.#decoder = decoder;
     const { messageSize } = limits;
-    this.#limit = Math.min(messageSize > 0 ? messageSize : Infinity, sink.limit ?? Infinity);
+    const { limits: own = [] } = sink;
+    const fitsAnyone = recipients !== undefined && own.length > 0 ? Math.max(...own) : Math.min(...own);
+    this.#limit = Math.min(messageSize > 0 ? messageSize : Infinity, fitsAnyone);
+  }
+
+  /** How many replies its end has. */
+  get replies(): number {
+    return this.#recipients ?? 1;
   }
 
   /** All has come that is to be answered next: the final dot, or the end of a chunk. */
@@ -69,11 +87,14 @@ export class Reception {
     return waiting?.catch((error: unknown) => this.refuse(error));
   }
 
-  /** Once it is complete; resolves with the text of the 250. */
-  async commit(): Promise<string> {
+  /** Once it is complete; resolves with the text of the 250, or the refusal, of each reply. */
+  async commit(): Promise<readonly Ending[]> {
     if (this.refused !== undefined) throw this.refused;
     this.#open = false;
-    return await this.#sink.commit();
+    const without = this.#tooLargeFor();
+    const text = await this.#sink.commit(without);
+    const tooLarge = smtpError('messageTooLarge');
+    return Array.from({ length: this.replies }, (_, place) => (without.has(place) ? tooLarge : text));
   }
 
   /** Nothing of this message will be accepted. */
@@ -81,6 +102,13 @@ export class Reception {
     if (!this.#open) return;
     this.#open = false;
     this.#sink.abort();
+  }
+
+  /** Those whose own limit it is above, where others take it and can be told so. */
+  #tooLargeFor(): ReadonlySet<number> {
+    const { limits = [] } = this.#sink;
+    if (this.#recipients === undefined) return new Set();
+    return new Set(limits.flatMap((limit, place) => (this.#decoder.size > limit ? [place] : [])));
   }
 
   readonly #write = (slice: Buffer): void => {
@@ -111,18 +139,20 @@ export class Reception {
 export class ChunkReception extends Reception {
   override readonly command = 'BDAT';
   readonly #chunks: ChunkDecoder;
+  readonly #hasOwnReplies: boolean;
   #octets = 0;
   #isLast = false;
 
-  constructor(sink: ContentSink, limits: Limits, isBinary = false) {
+  constructor(sink: ContentSink, limits: Limits, recipients?: number, isBinary = false) {
     const chunks = new ChunkDecoder(limits.lineLength, isBinary);
-    super(sink, limits, chunks);
+    super(sink, limits, recipients, chunks);
     this.#chunks = chunks;
+    this.#hasOwnReplies = recipients !== undefined;
   }
 
   /** Of a chunk that is refused already, and has to be read all the same. */
-  static refusing(error: SmtpError, limits: Limits): ChunkReception {
-    const reception = new ChunkReception(NO_SINK, limits);
+  static refusing(error: SmtpError, limits: Limits, recipients?: number): ChunkReception {
+    const reception = new ChunkReception(NO_SINK, limits, recipients);
     reception.refuse(error);
     return reception;
   }
@@ -133,18 +163,23 @@ export class ChunkReception extends Reception {
     this.#chunks.begin(octets);
   }
 
+  /** RFC 2033 §4.3: who has a reply of its own has it after LAST alone, which may be on its way behind a chunk that is refused. */
   override get isOver(): boolean {
-    return this.#isLast || this.refused !== undefined;
+    return this.#isLast || (this.refused !== undefined && !this.#hasOwnReplies);
   }
 
-  override async commit(): Promise<string> {
+  override get replies(): number {
+    return this.#isLast ? super.replies : 1;
+  }
+
+  override async commit(): Promise<readonly Ending[]> {
     if (this.#isLast) {
       this.#chunks.finish();
       if (this.#chunks.isBare) this.refuse(smtpError('notCanonical'));
       return await super.commit();
     }
     if (this.refused !== undefined) throw this.refused;
-    return `${this.#octets} octets received`;
+    return [`${this.#octets} octets received`];
   }
 }
 

@@ -17,9 +17,8 @@ import { Deadlines, type Expiry } from './deadlines.ts';
 import { type Answer, Dialogue, type Turned } from './dialogue.ts';
 import type { DialogueClient } from './dialogue-client.ts';
 import { BARE, Input, type Line, TOO_LONG } from './input.ts';
-import type { Reception } from './reception.ts';
+import type { Ending, Reception } from './reception.ts';
 import { Refusals } from './refusals.ts';
-import { reply } from './reply.ts';
 import { describeTls } from './tls-material.ts';
 import type { Acceptor } from './types.ts';
 
@@ -219,13 +218,10 @@ export class Session {
     // The answer of a sink that is still busy with what was written comes first: it may be a refusal.
     const wait = reception.ready();
     const committed = wait === undefined ? reception.commit() : wait.then(() => reception.commit());
-    this.#answerLater(
-      committed.then((text) => reply(250, '2.0.0', text)),
-      reception.command,
-    );
+    this.#answerLater(committed, reception.command);
   }
 
-  #answerLater(answer: Promise<string | Turned>, verb: string): void {
+  #answerLater(answer: Promise<string | Turned | readonly Ending[]>, verb: string): void {
     this.#doing = 'answering';
     this.#deadlines.pause();
     this.#flush();
@@ -233,7 +229,8 @@ export class Session {
     void answer.then(
       (given) => {
         if (typeof given === 'string') this.#answered(() => this.#send(given), true);
-        else this.#turn(given);
+        else if ('turn' in given) this.#turn(given);
+        else this.#answered(() => this.#send(this.#refusals.ofContent(given, verb)), true);
       },
       (error: unknown) => this.#answered(() => this.#refuse(error, verb), false),
     );
@@ -308,7 +305,7 @@ export class Session {
   #refuse(thrown: unknown, verb: string, line?: Line): void {
     const error = asSmtpError(thrown);
     this.#dialogue.countError();
-    const text = this.#refusals.say({ command: verb, error, line });
+    const text = this.#refusals.say({ command: verb, error, line }, this.#reception?.replies);
     // With DATA refused, what was sent behind it without waiting for 354 is content, and would be read as commands.
     if (error.closes || (verb === 'DATA' && line !== undefined && this.#input.pending)) this.#close(text);
     else this.#send(text);
@@ -316,7 +313,8 @@ export class Session {
 
   /** Ends the session with a refusal that answers no command in particular. */
   #fail(error: SmtpError): void {
-    this.#close(this.#refusals.say({ command: this.#reception?.command ?? '', error }));
+    const { command = '', replies } = this.#reception ?? {};
+    this.#close(this.#refusals.say({ command, error }, replies));
   }
 
   #send(text: string): void {

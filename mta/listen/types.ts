@@ -15,9 +15,9 @@ export interface Client {
   readonly port: number | undefined;
   /** Host name, where a peer that speaks for the client has told it. */
   readonly name: string | undefined;
-  /** Argument of the last HELO or EHLO. */
+  /** Argument of the last HELO, EHLO or LHLO. */
   readonly helo: string | undefined;
-  /** RFC 3848: `SMTP`, `ESMTP`, `ESMTPS`, `ESMTPA`, `ESMTPSA`. */
+  /** RFC 3848: `SMTP`; `ESMTP`, `ESMTPS`, `ESMTPA`, `ESMTPSA`; `LMTP` and its like. */
   readonly protocol: string;
   /** `TLSv1.3 TLS_AES_256_GCM_SHA384`. */
   readonly tls: string | undefined;
@@ -51,12 +51,16 @@ export interface Mail {
 
 /** Receives the content of one message: unstuffed, every line checked to end in CRLF. */
 export interface ContentSink {
-  /** Largest content that this one takes, in bytes, where that is less than the listener's limit: 552 5.3.4. */
-  readonly limit?: number;
+  /** The largest content that is taken for each recipient, in bytes, in their order; else it is refused with 552 5.3.4. */
+  readonly limits?: readonly number[];
   /** A promise where the client has to be slowed down. */
   write(chunk: Buffer): Promise<void> | undefined;
-  /** After the final dot: resolves with the text after `250 2.0.0` once the message is durable. */
-  commit(): Promise<string>;
+  /**
+   * After the final dot: resolves with the text after `250 2.0.0` once the message is durable.
+   *
+   * @param without recipients for whom it is refused, by their place; never all of them
+   */
+  commit(without?: ReadonlySet<number>): Promise<string>;
   /** The client went away, or the content was refused by the listener. Safe at any time. */
   abort(): void;
 }

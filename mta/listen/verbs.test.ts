@@ -18,6 +18,15 @@ describe('checkVerb', () => {
     expect(() => checkVerb('MAIL', 'odmr', false)).toThrow(expect.objectContaining({ code: 502 }));
     expect(() => checkVerb('ATRN', 'odmr', false)).not.toThrow();
   });
+
+  it.each(['EHLO', 'HELO', 'ETRN'])('knows no %s by LMTP', (verb) => {
+    expect(() => checkVerb(verb, 'lmtp', false)).toThrow(expect.objectContaining({ code: 500 }));
+  });
+
+  it.each(['smtp', 'submission', 'odmr'] as const)('knows LHLO by LMTP, and not as %s', (role) => {
+    expect(() => checkVerb('LHLO', 'lmtp', true)).not.toThrow();
+    expect(() => checkVerb('LHLO', role, false)).toThrow(expect.objectContaining({ code: 500 }));
+  });
 });
 
 it('who speaks HTTP is sent away', () => {

@@ -202,15 +202,14 @@ describe('authenticate', () => {
   });
 });
 
-describe('messageLimit', () => {
-  it('is the least of what user and domains allow', () => {
-    const limit = (who: Client, ...to: string[]) =>
-      policy.messageLimit(
+describe('messageLimits', () => {
+  it('are for each recipient the lesser of what the user and the domain allow', () => {
+    const limits = (who: Client, ...to: string[]) =>
+      policy.messageLimits(
         who,
         to.map((address) => ({ address })),
       );
-    expect(limit(client(), 'x@elsewhere.test')).toBeUndefined();
-    expect(limit(client(), 'x@elsewhere.test', 'y@any.test')).toBe(1000);
-    expect(limit(client({ user: 'demo' }), 'y@any.test')).toBe(500);
+    expect(limits(client(), 'x@elsewhere.test', 'y@any.test')).toEqual([Infinity, 1000]);
+    expect(limits(client({ user: 'demo' }), 'x@elsewhere.test', 'y@any.test')).toEqual([500, 500]);
   });
 });

@@ -3,7 +3,7 @@
  * mail is taken for our own domains, and beyond them only from users and from networks that a listener names.
  * Answers with nothing, or throws the `SmtpError` that the client gets.
  */
-import type { Domain, MtaConfig } from '../config.ts';
+import type { Domain, Listener, MtaConfig } from '../config.ts';
 import { domainOf, localPartOf, type Recipient } from '../envelope.ts';
 import { PostriderError, smtpError } from '../errors.ts';
 import type { Client, Mail } from '../listen/types.ts';
@@ -22,8 +22,8 @@ export interface Policy {
   checkRecipient(client: Client, mail: Mail, recipient: Recipient, accepted: readonly Recipient[]): void;
   /** RFC 6710 §4.1: a priority above 0 is for those alone who may relay here, and a listener may allow them some. */
   highestPriority(client: Client): number;
-  /** The largest message that this user may send and these recipients' domains take; undefined is any. */
-  messageLimit(client: Client, recipients: readonly Recipient[]): number | undefined;
+  /** The largest message that this user may send to each of these, and that the domain of each takes; Infinity is any. */
+  messageLimits(client: Client, recipients: readonly Recipient[]): number[];
   /** The domain of ours that an address belongs to; postmaster without a domain belongs to none. */
   domainFor(address: string): Domain | undefined;
 }
@@ -59,14 +59,6 @@ export function compilePolicy(config: MtaConfig, verifier: Verifier): Policy {
   const inRelayNetwork = ({ listener, address }: Client): boolean =>
     contains(networks.get(listener.name), address);
 
-  const messageLimit = (client: Client, recipients: readonly Recipient[]): number | undefined => {
-    const limits = [
-      userOf(client)?.messageSize,
-      ...recipients.map(({ address }) => ownDomain(address)?.domain.messageSize),
-    ].filter((limit) => limit !== undefined);
-    return limits.length === 0 ? undefined : Math.min(...limits);
-  };
-
   return {
     async authenticate(username, password) {
       const user = users.get(username);
@@ -81,7 +73,7 @@ export function compilePolicy(config: MtaConfig, verifier: Verifier): Policy {
         // A user that has been removed since it logged in may do nothing more.
         if (user === undefined) throw smtpError('authRequired');
         if (!maySendAs(user, mail.from)) throw smtpError('senderNotAllowed');
-      } else if (client.listener.role !== 'smtp' && !inRelayNetwork(client)) {
+      } else if (!FROM_ANYONE.has(client.listener.role) && !inRelayNetwork(client)) {
         // RFC 6409 §4.3
         throw smtpError('authRequired');
       }
@@ -116,10 +108,19 @@ export function compilePolicy(config: MtaConfig, verifier: Verifier): Policy {
       return mayAsk ? (client.listener.maxPriority ?? 0) : 0;
     },
 
-    messageLimit,
+    messageLimits(client, recipients) {
+      const own = userOf(client)?.messageSize ?? Infinity;
+      return recipients.map(({ address }) =>
+        Math.min(own, ownDomain(address)?.domain.messageSize ?? Infinity),
+      );
+    },
+
     domainFor: (address) => ownDomain(address)?.domain,
   };
 }
+
+/** Roles of listeners that take mail for domains of ours from whoever brings it. */
+const FROM_ANYONE: ReadonlySet<Listener['role']> = new Set(['smtp', 'lmtp']);
 
 /** Targets that are servers which may relay for us. */
 const BEHIND_US: ReadonlySet<string> = new Set(['smtp', 'hold']);

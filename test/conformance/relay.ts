@@ -10,6 +10,7 @@ import { type Peer, type Script, startPeer } from '../../mta/deliver/testing/pee
 import { hopTo } from '../../mta/deliver/testing/send.ts';
 import { createListener, type RunningListener } from '../../mta/listen/listener.ts';
 import type { Acceptor } from '../../mta/listen/types.ts';
+import type { MailLog } from '../../mta/log/types.ts';
 import { systemRandom } from '../../mta/random.ts';
 import type { NextHop } from '../../mta/route/types.ts';
 import { openWorld, ownDomain, type World, type WorldOptions } from '../../mta/testing/flow-world.ts';
@@ -45,6 +46,8 @@ export interface RelayOptions {
 export interface Relay extends World {
   readonly port: number;
   readonly listener: RunningListener;
+  /** As the log has them. */
+  readonly refusals: Parameters<MailLog['refused']>[0][];
   readonly peer: Peer;
   readonly other: Peer | undefined;
   readonly inbox: Peer;
@@ -80,12 +83,13 @@ export async function startRelay(options: RelayOptions = {}): Promise<Relay> {
     delivery,
     ...(options.minFreeBytes === undefined ? {} : { minFreeBytes: options.minFreeBytes }),
   });
+  const refusals: Relay['refusals'] = [];
   const listener = createListener(
     { config, hostname: 'mx.ours.test', secrets: options.secrets ?? {} },
     {
       acceptor: acceptor(world.flow),
       ...{ clock, random: systemRandom, connectionShare: 1 },
-      log: { refused: () => undefined },
+      log: { refused: (event) => void refusals.push(event) },
     },
   );
   const port = (await listener.start()).port;
@@ -94,7 +98,7 @@ export async function startRelay(options: RelayOptions = {}): Promise<Relay> {
     await world.close();
     await Promise.all([peer, inbox, ...(other ? [other] : [])].map((each) => each.close()));
   });
-  return { ...world, port, listener, peer, other, inbox };
+  return { ...world, port, listener, refusals, peer, other, inbox };
 }
 
 /** For afterEach. */

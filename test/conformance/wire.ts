@@ -41,11 +41,14 @@ export class Wire {
     return new Wire(socket);
   }
 
-  /** Connects, takes the greeting, and says EHLO. */
-  static async hello(port: number, options: { tls?: boolean; localAddress?: string } = {}): Promise<Wire> {
+  /** Connects, takes the greeting, and says EHLO, or LHLO. */
+  static async hello(
+    port: number,
+    options: { tls?: boolean; localAddress?: string; verb?: 'EHLO' | 'LHLO' } = {},
+  ): Promise<Wire> {
     const wire = await Wire.connect(port, options);
     await wire.reply();
-    await wire.command('EHLO client.test');
+    await wire.command(`${options.verb ?? 'EHLO'} client.test`);
     return wire;
   }
 
