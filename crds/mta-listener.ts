@@ -110,13 +110,16 @@ const peers = (description: string) =>
     .optional()
     .describe(description);
 
+/** Roles whose listeners offer no AUTH where nothing is said of it. */
+export const AUTH_IS_LEFT_OUT: ReadonlySet<string> = new Set(['SMTP', 'LMTP']);
+
 export const listener = withRules(
   z.strictObject({
     name: itemName().describe('Name of the listener, unique in the MTA: for logs, metrics and policies.'),
     role: z
-      .enum(['SMTP', 'Submission', 'ODMR'])
+      .enum(['SMTP', 'Submission', 'LMTP', 'ODMR'])
       .describe(
-        'SMTP: takes mail for the domains of this fleet from anyone (port 25). Submission: takes mail to anywhere from users who authenticate (ports 587 and 465, RFC 6409). ODMR: takes no mail, and gives users who authenticate what waits for their domains, by ATRN (port 366, RFC 2645).',
+        'SMTP: takes mail for the domains of this fleet from anyone (port 25). Submission: takes mail to anywhere from users who authenticate (ports 587 and 465, RFC 6409). LMTP: takes mail as SMTP does, from servers that hand it over by LMTP, and answers for each recipient (any port but 25, such as 24; RFC 2033). ODMR: takes no mail, and gives users who authenticate what waits for their domains, by ATRN (port 366, RFC 2645).',
       ),
     port: port().describe(
       'TCP port that the processes listen on. Pods have no privileges: choose one above 1023 and let the Service map 25, 465 or 587 to it.',
@@ -131,7 +134,7 @@ export const listener = withRules(
           .enum(['None', 'Optional', 'Required'])
           .optional()
           .describe(
-            'None: AUTH is not offered. Optional: a user who authenticates may send to anywhere. Required: nothing is taken from anyone else. Required where the role is Submission or ODMR, None where it is SMTP.',
+            'None: AUTH is not offered. Optional: a user who authenticates may send to anywhere. Required: nothing is taken from anyone else. Required where the role is Submission or ODMR, None where it is SMTP or LMTP.',
           ),
         allowWithoutTLS: z
           .boolean()
@@ -227,6 +230,13 @@ export const listener = withRules(
       holds: (self) => !(self.role === 'ODMR' && self.maxPriority > 0),
     },
     {
+      rule: "!(self.role == 'LMTP' && self.port == 25)",
+      message:
+        'LMTP must not be used on port 25, which is for SMTP (RFC 2033): choose another one, such as 2424',
+      fieldPath: '.port',
+      holds: (self) => !(self.role === 'LMTP' && self.port === 25),
+    },
+    {
       rule: "!(self.role == 'ODMR' && ((has(self.auth.mode) && self.auth.mode != 'Required') || size(self.relayFrom) > 0))",
       message:
         'an ODMR listener is for users who authenticate, and relays nothing: leave auth.mode and relayFrom out',
@@ -238,7 +248,7 @@ export const listener = withRules(
         ),
     },
     {
-      rule: "!(self.tls.mode == 'None' && !self.auth.allowWithoutTLS && (has(self.auth.mode) ? self.auth.mode != 'None' : self.role != 'SMTP'))",
+      rule: "!(self.tls.mode == 'None' && !self.auth.allowWithoutTLS && (has(self.auth.mode) ? self.auth.mode != 'None' : !(self.role in ['SMTP', 'LMTP'])))",
       message:
         'AUTH could never be used: give the listener TLS, or set auth.allowWithoutTLS on loopback, or auth.mode to None',
       fieldPath: '.auth',
@@ -246,7 +256,7 @@ export const listener = withRules(
         !(
           self.tls.mode === 'None' &&
           !self.auth.allowWithoutTLS &&
-          (self.auth.mode !== undefined ? self.auth.mode !== 'None' : self.role !== 'SMTP')
+          (self.auth.mode !== undefined ? self.auth.mode !== 'None' : !AUTH_IS_LEFT_OUT.has(self.role))
         ),
     },
   ],

@@ -8,7 +8,7 @@ const exposed = z.strictObject({
   port: port()
     .optional()
     .describe(
-      'Port of the Service. Where absent, the one at which the world expects such a listener: 25 for SMTP; 587, or 465 with implicit TLS, for Submission. Of two that would have the same, the second has the port that it listens on.',
+      'Port of the Service. Where absent, the one at which the world expects such a listener: 25 for SMTP; 587, or 465 with implicit TLS, for Submission; 24 for LMTP; 366 for ODMR. Of two that would have the same, the second has the port that it listens on.',
     ),
   nodePort: port()
     .optional()

@@ -182,6 +182,18 @@ const spec = withRules(shape, [
       return services.every((service) => service.listeners.every(({ name }) => names.has(name)));
     },
   },
+  {
+    rule: "self.services.all(s, s.listeners.all(l, !has(l.port) || l.port != 25 || self.listeners.all(n, n.name != l.name || n.role != 'LMTP')))",
+    message:
+      'a Service must not have LMTP on port 25, which is for SMTP (RFC 2033): give it another port, or leave it out for 24',
+    fieldPath: '.services',
+    holds: ({ services, listeners }) => {
+      const lmtp = new Set(listeners.filter(({ role }) => role === 'LMTP').map(({ name }) => name));
+      return services.every((service) =>
+        service.listeners.every(({ name, port }) => port !== 25 || !lmtp.has(name)),
+      );
+    },
+  },
 ]);
 
 const status = z.strictObject({

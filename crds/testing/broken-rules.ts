@@ -87,6 +87,12 @@ const rows: readonly (readonly [kind: string, message: string, spec: Readonly<Re
     'an ODMR listener is for users',
     listener({ role: 'ODMR', tls: { mode: 'STARTTLS' }, auth: { mode: 'Optional' } }),
   ],
+  ['MTA', 'LMTP must not be used on port 25', listener({ role: 'LMTP', port: 25 })],
+  [
+    'MTA',
+    'a Service must not have LMTP on port 25',
+    { ...listener({ role: 'LMTP' }), services: [{ name: 'a', listeners: [{ name: 'smtp', port: 25 }] }] },
+  ],
   ['MTA', 'AUTH could never be used', listener({ tls: { mode: 'None' }, auth: { mode: 'Optional' } })],
   ['MTA', 'AUTH could never be used', listener({ role: 'Submission', tls: { mode: 'None' } })],
   ['MTA', 'must be an IP network', listener({ relayFrom: ['10.0.0.0/33'] })],

@@ -1,6 +1,7 @@
 /** The parts of the config that the MTA itself brings: listeners, queue, delivery, limits. */
 import { reasons } from '../../crds/conditions.ts';
 import type { MtaSpec } from '../../crds/mta.ts';
+import { AUTH_IS_LEFT_OUT } from '../../crds/mta-listener.ts';
 import { parseDuration, parseQuantity } from '../../crds/units.ts';
 import { CONFIG_VERSION, type Limits, type Listener, type MtaConfig } from '../../mta/config.ts';
 import { buildListenerTls } from './listener-tls.ts';
@@ -119,7 +120,7 @@ const buildPeers = ({ address, port, name }: NonNullable<Environment['peers']>):
   members: { source: 'dns', name, port },
 });
 
-const ROLES = { SMTP: 'smtp', Submission: 'submission', ODMR: 'odmr' } as const;
+const ROLES = { SMTP: 'smtp', Submission: 'submission', LMTP: 'lmtp', ODMR: 'odmr' } as const;
 
 function buildListener(
   mta: Resource<MtaSpec>,
@@ -141,7 +142,7 @@ function buildListener(
   }
   const tls = buildListenerTls(mta, listener, path, environment, secrets, report);
   if (tls === undefined) return undefined;
-  const auth = listener.auth.mode ?? (listener.role === 'SMTP' ? 'None' : 'Required');
+  const auth = listener.auth.mode ?? (AUTH_IS_LEFT_OUT.has(listener.role) ? 'None' : 'Required');
   return {
     name: listener.name,
     role: ROLES[listener.role],

@@ -37,12 +37,14 @@ it('a listener is found where the world expects it', () => {
       { role: 'Submission', ...tls('STARTTLS') },
       { role: 'Submission', ...tls('Implicit') },
       { role: 'ODMR' },
+      { role: 'LMTP' },
     ),
   ).toEqual([
     'listener-2525 25:2525',
     'listener-2526 587:2526',
     'listener-2527 465:2527',
     'listener-2528 366:2528',
+    'listener-2529 24:2529',
   ]);
 });
 

@@ -14,10 +14,14 @@ import { withPrefix } from './networks.ts';
 
 type Listener = Fleet['spec']['listeners'][number];
 
-/** The port at which the world expects such a listener (RFC 5321 §4.5.4.2, RFC 6409 §3.1, RFC 8314 §3.3, RFC 2645 §3). */
+/**
+ * The port at which the world expects such a listener (RFC 5321 §4.5.4.2, RFC 6409 §3.1, RFC 8314 §3.3, RFC 2645 §3). LMTP has none of its
+ * own; 24 is any private mail system's, where Postfix and others have it.
+ */
 function standardPort({ role, tls }: Listener): number {
   if (role === 'ODMR') return 366;
   if (role === 'SMTP') return 25;
+  if (role === 'LMTP') return 24;
   return tls.mode === 'Implicit' ? 465 : 587;
 }
 
