@@ -48,7 +48,7 @@ the client hears; where nothing does, it hears nothing. A client is silent for l
 time of grace; in the table it doesn't.
 
 Once the content is complete it is our turn, and the message will be queued, whatever becomes of the client. A client that didn't hear the 250
-sends it again: that is a copy, and no loss (RFC 5321 §6.1).
+sends it again: that is a copy, and no loss (RFC 5321 §6.1). By LMTP it hears one for each recipient (RFC 2033 §4.2).
 
 ${table(
   ['it breaks off', ...CLIENT_BREAKS.map((how) => CLIENT_HEADS[how])],

@@ -8,6 +8,8 @@ export interface ServerPoint {
   /** Whose answer is being made at this moment, and waits for the test. */
   readonly holds?: 'commit' | 'authenticate';
   readonly garbage: string;
+  /** Bob where absent. */
+  readonly to?: readonly string[];
   /** There is a draft on the disk. */
   readonly drafts?: true;
   /** The client's way; it has read all replies by the end. */
@@ -28,11 +30,11 @@ const command = (reach: ServerPoint['reach'], listener?: Partial<Listener>): Ser
   ...(listener && { listener }),
 });
 
-/** After EHLO, the lines, each with its reply; then bytes without one. */
+/** After EHLO, or LHLO, the lines, each with its reply; then bytes without one. */
 const said =
-  (lines: readonly string[], bytes = '') =>
+  (lines: readonly string[], bytes = '', verb: 'EHLO' | 'LHLO' = 'EHLO') =>
   async (port: number): Promise<Wire> => {
-    const wire = await Wire.hello(port);
+    const wire = await Wire.hello(port, { verb });
     await wire.dialogue(...lines);
     wire.send(bytes);
     return wire;
@@ -48,6 +50,14 @@ const chunk = (announced: string, came: string): ServerPoint => ({
   drafts: true,
   garbage: '\n'.repeat(10),
   reach: said([MAIL, RCPT], `BDAT ${announced}\r\n${came}`),
+});
+
+const CAROL = 'RCPT TO:<carol@peer.test>';
+/** By LMTP, to two. */
+const lmtp = (lines: readonly string[], bytes: string, more: Partial<ServerPoint>): ServerPoint => ({
+  ...{ listener: { role: 'lmtp' }, to: [RCPT, CAROL], garbage: LINE },
+  reach: said([MAIL, RCPT, CAROL, ...lines], bytes, 'LHLO'),
+  ...more,
 });
 
 const PROXY: Partial<Listener> = { proxyProtocol: { from: ['127.0.0.1'] } };
@@ -138,5 +148,25 @@ export const SERVER_POINTS: Readonly<Record<string, ServerPoint>> = {
   'after 250 to the last chunk': command(
     said([MAIL, RCPT, `BDAT ${HEAD.length} LAST\r\n${HEAD}`.slice(0, -2)]),
   ),
+  'after LHLO': command(said([], '', 'LHLO'), { role: 'lmtp' }),
+  'in the middle of the body, by LMTP to two': lmtp(['DATA'], `${HEAD}\r\nhalf`, {
+    ...{ garbage: BARE, drafts: true },
+  }),
+  'while the message is committed, by LMTP to two': lmtp(['DATA'], `${HEAD}\r\nall\r\n.\r\n`, {
+    ...{ holds: 'commit', drafts: true },
+  }),
+  'after 250 to each of two by LMTP': lmtp([], '', {
+    async reach(port) {
+      const wire = await said([MAIL, RCPT, CAROL, 'DATA', `${HEAD}\r\nall\r\n.`], '', 'LHLO')(port);
+      await wire.reply();
+      return wire;
+    },
+  }),
+  'in the middle of the last chunk, by LMTP to two': lmtp([], `BDAT 20 LAST\r\n${HEAD.slice(0, 10)}`, {
+    ...{ garbage: '\n'.repeat(10), drafts: true },
+  }),
+  'while the last chunk is committed, by LMTP to two': lmtp([], `BDAT ${HEAD.length} LAST\r\n${HEAD}`, {
+    ...{ holds: 'commit', drafts: true },
+  }),
   'after QUIT': command(said([MAIL, RCPT, 'DATA', `${HEAD}\r\nall\r\n.`, 'QUIT'])),
 };

@@ -7,7 +7,7 @@
 export const CLIENT_BREAKS = ['cut', 'end', 'silence', 'garbage', 'stop'] as const;
 export type ClientBreak = (typeof CLIENT_BREAKS)[number];
 
-/** What the client hears, if anything, and how many times its message is in the queue then. */
+/** What the client hears, if anything, with a comma between replies, and how many times its message is in the queue then. */
 export interface Received {
   readonly says?: string;
   readonly queued: 0 | 1;
@@ -81,6 +81,15 @@ const ACCEPTED: ServerRow['breaks'] = {
   stop: once('421 4.3.2'),
 };
 
+/** Each of two recipients has a reply of its own (RFC 2033 §4.2). */
+const each = (row: ServerRow['breaks'], own: string): ServerRow['breaks'] => {
+  const twice = Object.entries(row).map(([how, { says, queued }]): [string, Received] => [
+    how,
+    { queued, ...(says === undefined ? {} : { says: says === own ? `${own}, ${own}` : says }) },
+  ]);
+  return Object.fromEntries(twice) as ServerRow['breaks'];
+};
+
 export const SERVER: readonly ServerRow[] = [
   { at: 'before a PROXY header', breaks: MUTE },
   { at: 'in the middle of a PROXY header', breaks: MUTE },
@@ -128,6 +137,12 @@ export const SERVER: readonly ServerRow[] = [
   { at: 'in the middle of the last chunk', breaks: CHUNK },
   { at: 'while the last chunk is committed', breaks: COMMIT },
   { at: 'after 250 to the last chunk', breaks: ACCEPTED },
+  { at: 'after LHLO', breaks: COMMAND },
+  { at: 'in the middle of the body, by LMTP to two', breaks: each(CONTENT, '521 5.5.2') },
+  { at: 'while the message is committed, by LMTP to two', breaks: each(COMMIT, '250 2.0.0') },
+  { at: 'after 250 to each of two by LMTP', breaks: ACCEPTED },
+  { at: 'in the middle of the last chunk, by LMTP to two', breaks: each(CHUNK, '554 5.6.0') },
+  { at: 'while the last chunk is committed, by LMTP to two', breaks: each(COMMIT, '250 2.0.0') },
   {
     at: 'after QUIT',
     breaks: { cut: once(), end: once(), silence: once(), garbage: once(), stop: once() },
