@@ -196,7 +196,9 @@ const spec = z.strictObject({
     .strictObject({
       messageSize: quantity()
         .optional()
-        .describe("Largest message for this domain; the listener's limit counts where it is smaller."),
+        .describe(
+          "Largest message for this domain; the listener's limit counts where it is smaller. A message to several domains has to be within the limit of each; by LMTP it is refused for those alone whose limit it is above.",
+        ),
     })
     .prefault({})
     .describe('Limits of mail for this domain.'),
