@@ -22,6 +22,7 @@ const envelope: Envelope = {
     user: 'anna@example.test',
     tls: 'TLSv1.3 TLS_AES_256_GCM_SHA384',
   },
+  priority: 3,
 };
 
 const attempt: AttemptEvent = {
@@ -128,6 +129,7 @@ describe('createMailLog', () => {
         to: ['ben@example.org'],
         recipients: 1,
         size: 1200,
+        priority: 3,
         messageId: '<m1@example.test>',
         listener: 'submission',
         client: '192.0.2.7',

@@ -51,7 +51,8 @@ describe('RFC 2033 §4.1: LHLO, HELO and EHLO of a client', () => {
     expect(code).toBe(250);
     expect(lines).toEqual([
       ...['mx.ours.test', 'PIPELINING', `SIZE ${LIMITS.messageSize}`, '8BITMIME', 'ENHANCEDSTATUSCODES'],
-      ...['DSN', 'CHUNKING', 'BINARYMIME', 'SMTPUTF8', 'LIMITS RCPTMAX=100 MAILMAX=100'],
+      ...['DSN', 'CHUNKING', 'BINARYMIME', 'SMTPUTF8', 'DELIVERBY', 'MT-PRIORITY'],
+      'LIMITS RCPTMAX=100 MAILMAX=100',
     ]);
   });
 

@@ -17,7 +17,8 @@ import { TERM_MS } from './settings.ts';
 import type { State } from './states.ts';
 import { Strikes, type Struck } from './strikes.ts';
 import { View } from './view.ts';
-import { Worker, type WorkerWorld } from './worker.ts';
+import { Worker } from './worker.ts';
+import type { WorkerWorld } from './worker-world.ts';
 
 /** How long the quiet end may take. */
 const DRAIN_MS = 240_000;

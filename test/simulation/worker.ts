@@ -3,10 +3,8 @@
  * Accepts and attempts as `mta/flow.ts` does, with the ledger looking on.
  */
 import type { RecipientResult } from '../../mta/deliver/types.ts';
-import type { Envelope } from '../../mta/envelope.ts';
 import { PostriderError, SmtpError } from '../../mta/errors.ts';
 import { overdue } from '../../mta/overdue.ts';
-import { askedFor, planJobs } from '../../mta/plan.ts';
 import { type LaneQueue, openQueue } from '../../mta/queue/queue.ts';
 import type { Job, LaneRelease, QueueId, StoredMessage, StoredReply } from '../../mta/queue/types.ts';
 import { expiryOf, retryDelay } from '../../mta/schedule/backoff.ts';
@@ -17,31 +15,16 @@ import type { AttemptReport } from '../../mta/schedule/types.ts';
 import { type Decision, decide, forAll, reconcile } from '../../mta/settle.ts';
 import { contentOf, errorIn, isDiskError, reportIn, reportOf } from './content.ts';
 import { converse, type Hop } from './conversation.ts';
-import type { Dice } from './dice.ts';
 import { durability } from './durability.ts';
-import { type Delivery, heldIn, type Ledger, laneOfId, type MessageAccount } from './ledger.ts';
+import { type Delivery, heldIn, laneOfId, type MessageAccount } from './ledger.ts';
+import { letterOf } from './letter.ts';
 import type { Process } from './machine.ts';
-import { destinationKey, indexOf, LOCAL, type NextHops, NO_REPLY, UNREACHABLE } from './next-hop.ts';
+import { indexOf, LOCAL, NO_REPLY, UNREACHABLE } from './next-hop.ts';
 import type { PlannedMessage } from './plan.ts';
-import { type DiskWorld, ProcessDisk } from './process-disk.ts';
+import { ProcessDisk } from './process-disk.ts';
 import { CONFIG, DELIVERY } from './settings.ts';
 import type { State } from './states.ts';
-
-/** What the workers of a schedule share. */
-export interface WorkerWorld extends DiskWorld {
-  readonly dice: Dice;
-  readonly ledger: Ledger;
-  readonly hops: NextHops;
-  readonly workers: readonly Worker[];
-  readonly now: number;
-  /** Something broke an invariant, or was never to happen. */
-  violated(error: unknown): void;
-  trace(line: () => string): void;
-  /** A worker tells the others that it has let a lane go; the notice may get lost. */
-  released(release: LaneRelease, by: Worker): void;
-  /** A delivery is in a state in which a fault may strike. */
-  delivering(process: Process, state: State): void;
-}
+import type { WorkerWorld } from './worker-world.ts';
 
 const UNTRIED: AttemptReport = { destination: 'untried', stored: Promise.resolve() };
 
@@ -185,24 +168,8 @@ export class Worker {
         await this.#network();
         await draft.write(content.subarray(middle));
       }
-      const arrivedAt = this.process.clock.now();
-      const { within, priority } = message;
-      const envelope: Envelope = {
-        from: message.bounces ? `${key}@sender.test` : '',
-        recipients: message.recipients.map((to, i) => ({ address: `${key}.${i}@d${to}.test` })),
-        arrivedAt,
-        origin: { listener: 'smtp', protocol: 'ESMTP' },
-        ...(priority === undefined ? {} : { priority }),
-        ...(within && { deliverBy: arrivedAt + within.ms, deliverByMode: within.mode }),
-      };
-      await draft.commit(
-        envelope,
-        planJobs(
-          message.recipients.map((_, i) => i),
-          (i) => destinationKey(message.recipients[i]!),
-          { attempts: 0, dueAt: arrivedAt, ...askedFor(envelope) },
-        ),
-      );
+      const { envelope, jobs } = letterOf(key, message, this.process.clock.now());
+      await draft.commit(envelope, jobs);
       trace(() => `${this.name} answers 250 for ${key} ${draft.id}`);
       ledger.accepted(account, this);
       return true;
