@@ -17,6 +17,8 @@ export interface SinkOptions {
   readonly port?: number;
   readonly host?: string;
   readonly lmtp?: boolean;
+  /** Announced beside its own: ones that need nothing of it but to take what comes. */
+  readonly extensions?: readonly string[];
   /** Where it is given, messages are handed to it and not kept. */
   readonly onMessage?: (message: Delivered) => void;
   /** A reply to a RCPT that is not 250. */
@@ -87,7 +89,12 @@ function serve(socket: Socket, options: SinkOptions, onMessage: (message: Delive
     const address = /<(.*?)>/.exec(line)?.[1] ?? '';
     if (verb === 'EHLO' || verb === 'LHLO') {
       helo = line.slice(5);
-      say('250-sink.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SIZE\r\n250 ENHANCEDSTATUSCODES');
+      const extensions = ['PIPELINING', '8BITMIME', 'SIZE', ...(options.extensions ?? [])];
+      say(
+        [...['sink.test', ...extensions].map((each) => `250-${each}`), '250 ENHANCEDSTATUSCODES'].join(
+          '\r\n',
+        ),
+      );
     } else if (verb === 'MAIL') {
       from = address;
       to = [];

@@ -1,0 +1,24 @@
+/** Mail servers of others that scripts/foreign-mtas.sh keeps outside of the tree. */
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+const SCRIPT = join(import.meta.dirname, '../../../scripts/foreign-mtas.sh');
+export const REMEDY = 'scripts/debian-packages.sh and scripts/foreign-mtas.sh bring the programs';
+
+/** Where in its folder each has its program. */
+const PROGRAMS = {
+  exim4: 'usr/sbin/exim4',
+  opensmtpd: 'usr/sbin/smtpd',
+  haraka: 'node_modules/Haraka/bin/haraka',
+  maddy: 'maddy',
+} as const;
+export type ForeignName = keyof typeof PROGRAMS;
+
+/** The folder of one of them. */
+export const foreignFolder = (name: ForeignName): string =>
+  execFileSync('sh', [SCRIPT, '--folder', name], { encoding: 'utf8' }).trim();
+
+export const foreignProgram = (name: ForeignName): string => join(foreignFolder(name), PROGRAMS[name]);
+
+export const hasForeign = (name: ForeignName): boolean => existsSync(foreignProgram(name));
