@@ -9,7 +9,7 @@ export async function untilGreeted(running: Running, ...ports: readonly number[]
     for (const port of ports) {
       await waitFor('a greeting', async () => {
         if (running.ended() !== undefined) return true;
-        const { client, greeting } = await SmtpClient.connect(port);
+        const { client, greeting } = await SmtpClient.connect(port, '127.0.0.1', 1000);
         client.close();
         return greeting.code === 220;
       });
