@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest'
 import { describeUnless, findProgram } from '../../support/debian.ts';
 import { startExim } from '../../support/foreign/exim.ts';
 import { startHaraka } from '../../support/foreign/haraka.ts';
+import { startMaddy } from '../../support/foreign/maddy.ts';
 import { startOpenSmtpd } from '../../support/foreign/opensmtpd.ts';
 import { type ForeignName, hasForeign, REMEDY } from '../../support/foreign/programs.ts';
 import type { StartForeign } from '../../support/foreign/types.ts';
@@ -21,6 +22,7 @@ const SERVERS: Readonly<Record<string, { readonly needs: readonly string[]; read
     exim4: { needs: ['root', 'unshare', 'exim4'], start: startExim },
     opensmtpd: { needs: ['root', 'unshare', 'opensmtpd'], start: startOpenSmtpd },
     haraka: { needs: ['haraka'], start: startHaraka },
+    maddy: { needs: ['maddy'], start: startMaddy },
   };
 
 const matrix = new Matrix(Object.keys(EXTENSIONS));
