@@ -89,7 +89,7 @@ maddy() {
   cp -R "$from" "$work/maddy.source"
   chmod -R u+w "$work/maddy.source"
   mkdir "$work/maddy"
-  (cd "$work/maddy.source" && CGO_ENABLED=0 go build -mod=mod -trimpath \
+  (cd "$work/maddy.source" && CGO_ENABLED=0 go build -trimpath \
     -ldflags "-s -w -X github.com/foxcpp/maddy.Version=$maddy" -o "$work/maddy/maddy" ./cmd/maddy)
   keep maddy "$work/maddy"
 }

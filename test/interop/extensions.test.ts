@@ -1,4 +1,4 @@
-/** Extensions of the protocol with a real Postfix, as our next hop and as our client. */
+/** With a real Postfix as next hop and as client: what becomes of content that the next hop can't take, and XFORWARD. The rest is in foreign/. */
 import PostalMime from 'postal-mime';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { listener, relay } from '../support/config.ts';
@@ -11,7 +11,7 @@ import { type Delivered, type Sink, startSink } from '../support/sink.ts';
 import { SmtpClient } from '../support/smtp-client.ts';
 import { waitFor } from '../support/wait.ts';
 
-describeWith(['root', 'postfix'], 'extensions with Postfix', () => {
+describeWith(['root', 'postfix'], 'content that the next hop can not take, with Postfix', () => {
   /** Knows PIPELINING, 8BITMIME and SIZE, and nothing else. */
   let sink: Sink;
   let postfix: Postfix;
@@ -68,42 +68,6 @@ mynetworks = 127.0.0.0/8 192.0.2.0/24
       sink.messages.find((each) => each.to.includes(address) && isWanted(each)),
     );
 
-  it('DSN: Postfix is told what the client wants, and reports', async () => {
-    await send(
-      mta.ports.smtp,
-      [
-        'MAIL FROM:<one@sender.test> RET=HDRS ENVID=QQ+2B1',
-        'RCPT TO:<bob@postfix.test> NOTIFY=SUCCESS ORCPT=rfc822;Bob+2BX@elsewhere.test',
-        'DATA',
-      ],
-      'Subject: one\r\n\r\nx\r\n',
-    );
-    await at('bob@postfix.test');
-    const { from, content } = await at('one@sender.test');
-    expect(from).toBe('');
-    expect(content).toMatch(/^Reporting-MTA: dns; postfix\.test/m);
-    expect(content).toMatch(/^Original-Envelope-Id: QQ\+1/m);
-    expect(content).toMatch(/^Original-Recipient: rfc822;\s?Bob\+X@elsewhere\.test/m);
-    expect(content).toMatch(/^Action: relayed/m);
-    // One report, and that is not ours.
-    await waitFor('an empty queue', async () => (await mta.metric('postrider_queue_messages')) === 0);
-    expect(sink.messages.filter(({ to }) => to.includes('one@sender.test'))).toHaveLength(1);
-  });
-
-  it('DSN: from Postfix we take what its client wants, and report where the next hop can not', async () => {
-    await send(
-      postfixPort,
-      ['MAIL FROM:<two@sender.test> ENVID=QQ2', 'RCPT TO:<eve@ours.test> NOTIFY=SUCCESS', 'DATA'],
-      'Subject: two\r\n\r\nx\r\n',
-    );
-    await at('eve@ours.test');
-    const { content } = await at('two@sender.test');
-    expect(content).toMatch(/^Reporting-MTA: dns; mx\.test\r$/m);
-    expect(content).toMatch(/^Original-Envelope-Id: QQ2\r$/m);
-    expect(content).toMatch(/^Action: relayed\r$/m);
-    expect(sink.messages.filter(({ to }) => to.includes('two@sender.test'))).toHaveLength(1);
-  });
-
   it('XFORWARD: Postfix tells us of its client, and our log says so', async () => {
     await send(
       postfixPort,
@@ -125,24 +89,6 @@ mynetworks = 127.0.0.0/8 192.0.2.0/24
     // Postfix's id for it, which its Received field has, too. Ours tells who has spoken with us.
     expect(content).toMatch(new RegExp(`^\\s+by postfix\\.test .* id ${accepted['viaId']}\r$`, 'm'));
     expect(content).toMatch(/^Received: from postfix\.test \(\[127\.0\.0\.1\]\)\r$/m);
-  });
-
-  it('SMTPUTF8: Postfix takes from us what needs it', async () => {
-    await send(
-      mta.ports.smtp,
-      ['MAIL FROM:<three@sender.test> SMTPUTF8', 'RCPT TO:<bøb@postfix.test>', 'DATA'],
-      Buffer.from('Subject: Grüße\r\n\r\nx\r\n'),
-    );
-    await waitFor('Postfix to have taken it', () =>
-      mta
-        .log()
-        .find(
-          ({ msg, to, outcome }) => msg === 'ended' && to === 'bøb@postfix.test' && outcome === 'delivered',
-        ),
-    );
-    // Its report would need SMTPUTF8, too, and so ends there.
-    await waitFor('an empty queue of Postfix', async () => (await postfix.queue()).includes('is empty'));
-    expect(sink.messages.some(({ to }) => to.includes('three@sender.test'))).toBe(false);
   });
 
   it('SMTPUTF8: from Postfix to us, and bounced by us where our next hop can not', async () => {

@@ -16,6 +16,8 @@ export interface PostfixOptions {
   readonly port: number;
   /** Appended to main.cf: the later setting of a name wins. */
   readonly mainCf: string;
+  /** Appended to master.cf. */
+  readonly masterCf?: string;
   readonly wrap?: readonly string[];
 }
 
@@ -89,7 +91,7 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
   for (const name of ['etc', 'spool', 'data']) mkdirSync(join(folder, name));
   await runOk('chown', ['postfix', join(folder, 'data')]);
   writeFileSync(join(etc, 'main.cf'), `${baseCf(folder)}${options.mainCf}\n`);
-  writeFileSync(join(etc, 'master.cf'), masterCf(`${address}:${port}`));
+  writeFileSync(join(etc, 'master.cf'), `${masterCf(`${address}:${port}`)}${options.masterCf ?? ''}\n`);
 
   const postfix = program('postfix');
   const log = join(folder, 'output.log');

@@ -7,7 +7,8 @@ import { startExim } from '../../support/foreign/exim.ts';
 import { startHaraka } from '../../support/foreign/haraka.ts';
 import { startMaddy } from '../../support/foreign/maddy.ts';
 import { startOpenSmtpd } from '../../support/foreign/opensmtpd.ts';
-import { type ForeignName, hasForeign, REMEDY } from '../../support/foreign/programs.ts';
+import { startPostfixAsForeign } from '../../support/foreign/postfix.ts';
+import { hasForeign, isForeign, REMEDY } from '../../support/foreign/programs.ts';
 import type { StartForeign } from '../../support/foreign/types.ts';
 import { ROOT } from '../../support/mta.ts';
 import { queue } from '../../support/queue.ts';
@@ -19,6 +20,7 @@ import { DIRECTIONS, openWorld, type World } from './world.ts';
 const PAGE = join(ROOT, 'docs/interop.md');
 const SERVERS: Readonly<Record<string, { readonly needs: readonly string[]; readonly start: StartForeign }>> =
   {
+    postfix: { needs: ['root', 'postfix', 'dovecot'], start: startPostfixAsForeign },
     exim4: { needs: ['root', 'unshare', 'exim4'], start: startExim },
     opensmtpd: { needs: ['root', 'unshare', 'opensmtpd'], start: startOpenSmtpd },
     haraka: { needs: ['haraka'], start: startHaraka },
@@ -28,7 +30,7 @@ const SERVERS: Readonly<Record<string, { readonly needs: readonly string[]; read
 const matrix = new Matrix(Object.keys(EXTENSIONS));
 const isMissing = (need: string) => {
   if (need === 'root') return process.getuid?.() !== 0;
-  return need in SERVERS ? !hasForeign(need as ForeignName) : findProgram(need) === undefined;
+  return isForeign(need) ? !hasForeign(need) : findProgram(need) === undefined;
 };
 const missing = Object.values(SERVERS).flatMap(({ needs }) => [...needs, 'openssl'].filter(isMissing));
 

@@ -13,7 +13,9 @@ const PROGRAMS = {
   haraka: 'node_modules/Haraka/bin/haraka',
   maddy: 'maddy',
 } as const;
-export type ForeignName = keyof typeof PROGRAMS;
+type ForeignName = keyof typeof PROGRAMS;
+
+export const isForeign = (name: string): name is ForeignName => name in PROGRAMS;
 
 /** The folder of one of them. */
 export const foreignFolder = (name: ForeignName): string =>
