@@ -1,8 +1,8 @@
 #!/bin/sh
 # Brings the mail servers of others that the interop tests exchange mail with, and keeps them outside of the tree: Debian's exim4 and
-# opensmtpd, which can't be installed beside Debian's postfix and are unpacked instead; Haraka from npm; maddy, built from its Go module in one
-# to two minutes. Brings all of them, or those that are named; `--folder NAME` prints where one is. Of Debian's it takes the version that
-# apt knows (apt-get update).
+# opensmtpd, which can't be installed beside Debian's postfix and are unpacked instead; Haraka from npm; maddy, built from its Go module. Two to
+# three minutes on two cores the first time, nearly all of them for maddy; nothing after that. Brings all of them, or those that are named;
+# `--folder NAME` prints where one is. Of Debian's it takes the version that apt knows (apt-get update).
 set -eu
 
 haraka=3.3.4

@@ -30,7 +30,7 @@ it('keeps the transactions of a session apart, and sees who waits for replies', 
 
   expect(tap.transaction('one@d')).toEqual({
     client: 'MAIL FROM:<a@b>\r\nRCPT TO:<one@d>\r\nDATA\r\nfirst\r\n.\r\n',
-    ...{ mail: 'MAIL FROM:<a@b>', rcpt: 'RCPT TO:<one@d>', isPipelined: false },
+    ...{ mail: 'MAIL FROM:<a@b>', rcpt: 'RCPT TO:<one@d>', before: 'EHLO x\r\n', isPipelined: false },
     server: expect.stringMatching(/^250 2\.1\.0 ok\r\n/),
   });
   expect(tap.transaction('two@d')).toMatchObject({

@@ -14,6 +14,8 @@ export interface Tap {
 export interface TappedTransaction {
   /** MAIL, RCPT, and DATA or BDAT with the content, as Latin-1: from the MAIL to the next one, or to the end of the session. */
   readonly client: string;
+  /** What the client has said in the session until then. */
+  readonly before: string;
   /** What the server has said from then on. */
   readonly server: string;
   /** The line of MAIL, and the one of this recipient's RCPT. */
@@ -51,7 +53,7 @@ class Session {
     const mailEnd = start + mail.length;
     const firstAnswer = this.#answers.find(({ at }) => at > mailEnd);
     return {
-      ...{ client, mail, rcpt: lineAt(rcptAt) },
+      ...{ client, mail, rcpt: lineAt(rcptAt), before: this.client.slice(0, start) },
       server: firstAnswer === undefined ? '' : this.server.slice(firstAnswer.from),
       isPipelined: !this.#answers.some(({ at }) => at > mailEnd && at <= rcptAt),
     };

@@ -4,136 +4,42 @@
  */
 import PostalMime from 'postal-mime';
 import { expect } from 'vitest';
-import { blocks } from '../../../mta/reports/testing/blocks.ts';
 import { Wire } from '../../conformance/wire.ts';
-import type { Delivered } from '../../support/sink.ts';
-import type { TappedTransaction } from '../../support/tap.ts';
 import { waitFor } from '../../support/wait.ts';
+import {
+  arrival,
+  arrived,
+  CLIENT,
+  deliver,
+  expectBody,
+  lastTransaction,
+  latin1,
+  report,
+  reports,
+  send,
+  statusIn,
+} from './message.ts';
 import { LOGIN, type Way, type World } from './world.ts';
 
 /**
- * `yes`: used, and it works. `unused`: the sender has no use for it, and mail arrives. `broken`: it fails with any client of theirs, and
+ * `yes`: used, and it works. `unused`: the sender doesn't use it, and mail arrives. `broken`: it fails with any client of theirs, and
  * ours comes to terms with that.
  */
 export type Outcome = 'yes' | 'unused' | 'broken';
 type Check = (world: World, way: Way) => Promise<Outcome>;
 
-const latin1 = (text: string) => Buffer.from(text).toString('latin1');
 const usedIf = (isUsed: boolean): Outcome => (isUsed ? 'yes' : 'unused');
-
-interface Message {
-  readonly tag: string;
-  /** Local part of the recipient, before `+tag`. */
-  readonly local?: string;
-  readonly domain?: keyof Way['domains'];
-  readonly parameters?: string;
-  readonly rcptParameters?: string;
-  readonly header?: string;
-  readonly body?: string | Buffer;
-  /** By BDAT, not by DATA. */
-  readonly byChunks?: boolean;
-}
-
-interface Sent {
-  readonly sender: string;
-  readonly recipient: string;
-  readonly content: Buffer;
-}
-
-/** From `<tag>@sender.test` to `anna+<tag>` at the other one, by whom it is that hands over. */
-async function send(way: Way, message: Message): Promise<Sent> {
-  const { tag, local = 'anna', domain = 'clear', body = 'hello\r\n' } = message;
-  // What they know of each other should not count: a tag is new in each direction.
-  const name = `${tag}.${way.direction}`;
-  const sent = {
-    sender: `${local === 'ånna' ? 'ånna.' : ''}${name}@sender.test`,
-    recipient:
-      local === 'nobody' ? `nobody@${way.domains[domain]}` : `${local}+${name}@${way.domains[domain]}`,
-    content: Buffer.concat([
-      Buffer.from(
-        `From: <anna@sender.test>\r\nMessage-ID: <${name}@sender.test>\r\nDate: Mon, 30 Nov 2026 12:00:00 +0000\r\n${message.header ?? `Subject: ${tag}\r\n`}\r\n`,
-      ),
-      typeof body === 'string' ? Buffer.from(body) : body,
-    ]),
-  };
-  const wire = await Wire.connect(way.entry);
-  await wire.reply();
-  const ask = async (line: string, code: number) =>
-    expect(await wire.command(latin1(line)), line).toMatchObject({ code });
-  await ask('EHLO client.test', 250);
-  await ask(`MAIL FROM:<${sent.sender}>${message.parameters ?? ''}`, 250);
-  await ask(`RCPT TO:<${sent.recipient}>${message.rcptParameters ?? ''}`, 250);
-  if (message.byChunks === true) {
-    wire.send(`BDAT ${sent.content.length} LAST\r\n`);
-    wire.send(sent.content);
-  } else {
-    await ask('DATA', 354);
-    wire.send(stuffed(sent.content));
-    wire.send('.\r\n');
-  }
-  expect((await wire.reply()).code).toBe(250);
-  await wire.close();
-  return sent;
-}
-
-const stuffed = (content: Buffer) =>
-  Buffer.from(content.toString('latin1').replaceAll('\r\n.', '\r\n..'), 'latin1');
-
-const arrival = ({ sink }: World, { recipient }: Sent): Promise<Delivered> =>
-  waitFor(`mail for ${recipient}`, () => sink.messages.find(({ to }) => to.includes(latin1(recipient))));
-
-const reports = ({ sink }: World, { sender }: Sent): Delivered[] =>
-  sink.messages.filter(({ to }) => to.includes(latin1(sender)));
-
-const report = (world: World, sent: Sent): Promise<Delivered> =>
-  waitFor(`a report to ${sent.sender}`, () => reports(world, sent)[0]);
-
-const lastTransaction = (way: Way, { recipient }: Sent): TappedTransaction => {
-  const found = way.tap.transaction(recipient);
-  if (found === undefined) throw new Error(`no transaction with ${recipient} between the two`);
-  return found;
-};
-
-/** What arrived has the body as it was sent, byte for byte. */
-function expectBody(delivered: Delivered, { content }: Sent): void {
-  const bodyOf = (text: string) => text.slice(text.indexOf('\r\n\r\n') + 4);
-  expect(bodyOf(delivered.content)).toBe(bodyOf(content.toString('latin1')));
-}
-
-/** Sends it, waits until it is where it belongs, and looks at our log. */
-async function deliver(world: World, way: Way, message: Message) {
-  const sent = await send(way, message);
-  const delivered = await arrival(world, sent);
-  expect(delivered.from).toBe(latin1(sent.sender));
-  return { sent, delivered, logged: await logged(world, way, sent) };
-}
-
-/** Our record of it: that it was taken from them, or that they took it. */
-function logged({ mta }: World, { direction }: Way, { recipient }: Sent): Promise<Record<string, unknown>> {
-  const isIt = (line: Record<string, unknown>) =>
-    direction === 'sends'
-      ? line['msg'] === 'accepted' && (line['to'] as string[]).includes(recipient)
-      : line['msg'] === 'ended' && line['to'] === recipient && line['outcome'] === 'delivered';
-  return waitFor(`our log's word of ${recipient}`, () => mta.log().find(isIt));
-}
-
-/** Fields by their names in lower case. */
-async function statusIn({ content }: Delivered): Promise<Record<string, string>[]> {
-  const { attachments } = await PostalMime.parse(Buffer.from(content, 'latin1'));
-  const status = attachments.find(({ mimeType }) => /delivery-status$/.test(mimeType))?.content;
-  const text = typeof status === 'string' ? status : Buffer.from((status ?? '') as ArrayBuffer).toString();
-  return blocks(text).map((block) =>
-    Object.fromEntries(Object.entries(block).map(([name, value]) => [name.toLowerCase(), value])),
-  );
-}
 
 const MIME = (encoding: string, type = 'text/plain; charset=utf-8') =>
   `Subject: mime\r\nMIME-Version: 1.0\r\nContent-Type: ${type}\r\nContent-Transfer-Encoding: ${encoding}\r\n`;
 /** Lines that begin with dots, an empty one at the end. */
 const DOTS = '.\r\n..\r\n.x\r\n\r\n';
 
-/** What a message that they take can need of them: it is theirs to hand on what they announce. All others are between client and server. */
-const CARRIED = new Set(['8BITMIME', 'SMTPUTF8', 'DSN', 'BINARYMIME']);
+/**
+ * What they have to know as servers even where they send: what a message that they take can need of them, and ETRN, by which they are
+ * asked for it. All others are between client and server.
+ */
+const THEIRS_AS_SERVERS = new Set(['8BITMIME', 'SMTPUTF8', 'DSN', 'BINARYMIME', 'ETRN']);
 
 /** Whether there is anything to try: as servers they have to announce it, as clients they may use it in any case. */
 export function isTried(
@@ -141,7 +47,10 @@ export function isTried(
   { direction }: Way,
   extension: string,
 ): boolean {
-  return ours.has(extension) && (theirs.has(extension) || (direction === 'sends' && !CARRIED.has(extension)));
+  return (
+    ours.has(extension) &&
+    (theirs.has(extension) || (direction === 'sends' && !THEIRS_AS_SERVERS.has(extension)))
+  );
 }
 
 export const EXTENSIONS: Readonly<Record<string, Check>> = {
@@ -262,6 +171,66 @@ export const EXTENSIONS: Readonly<Record<string, Check>> = {
       expect(line).toMatchObject({ user: LOGIN.username, protocol: 'ESMTPSA', listener: 'submission' });
     }
     return 'yes';
+  },
+
+  async LIMITS(world, way) {
+    const sent = await send(way, { tag: 'limits', recipients: way.recipients + 2 });
+    const arrivedFor = () =>
+      sent.recipients.filter((each) => world.sink.messages.some(({ to }) => to.includes(each)));
+    await waitFor('as many as are taken at a time', () => arrivedFor().length >= way.recipients);
+    const transactions = sent.recipients.map((each) => way.tap.transaction(each));
+    const asked = transactions.map((each) => each?.client.match(/^RCPT TO:/gm)?.length ?? 0);
+    const most = Math.max(...asked);
+    if (most > way.recipients) {
+      // Theirs to send later; some do in a second, others in a quarter of an hour.
+      const refusals = transactions[asked.indexOf(most)]?.server.match(/^452 4\.5\.3 /gm);
+      expect(refusals).toHaveLength(most - way.recipients);
+      return 'unused';
+    }
+    await waitFor('the others', () => arrivedFor().length === sent.recipients.length);
+    for (const each of sent.recipients) expect(way.tap.transaction(each)?.server).not.toMatch(/^452/m);
+    return usedIf(most > 1);
+  },
+
+  async ETRN(world, way) {
+    const sent = await send(way, { tag: 'etrn', domain: 'held' });
+    // What came behind it has arrived, so would it have.
+    await deliver(world, way, { tag: 'behind-etrn' });
+    expect(arrived(world, sent)).toBeUndefined();
+    // No server asks of itself: that is for a script or a person.
+    const wire = await Wire.hello(way.entry);
+    expect((await wire.command(`ETRN ${way.domains.held}`)).code).toBeOneOf([250, 253]);
+    await wire.close();
+    expectBody(await arrival(world, sent), sent);
+    expect(lastTransaction(way, sent).mail).toContain(`<${sent.sender}>`);
+    return 'yes';
+  },
+
+  async XCLIENT(world, way) {
+    const message = { tag: 'xclient', domain: 'proxied', localAddress: CLIENT } as const;
+    const { sent, delivered, logged: line } = await deliver(world, way, message);
+    expectBody(delivered, sent);
+    const isUsed = /^XCLIENT /m.test(lastTransaction(way, sent).before);
+    if (isUsed) {
+      expect(line).toMatchObject({ client: CLIENT, helo: 'client.test' });
+      expect(delivered.content).toMatch(/^Received: from client\.test \(\[127\.0\.0\.5\]\)\r$/m);
+    }
+    return usedIf(isUsed);
+  },
+
+  async XFORWARD(world, way) {
+    const message = { tag: 'xforward', localAddress: CLIENT };
+    const { sent, delivered, logged: line } = await deliver(world, way, message);
+    expectBody(delivered, sent);
+    const isUsed = /^XFORWARD /m.test(lastTransaction(way, sent).before);
+    if (isUsed) {
+      const told = { client: CLIENT, clientPort: expect.any(Number), helo: 'client.test', protocol: 'ESMTP' };
+      expect(line).toMatchObject({ ...told, via: '127.0.0.1', source: 'REMOTE' });
+      // Their id for it, which their Received field has, too. Ours tells who has spoken with us.
+      expect(delivered.content).toMatch(new RegExp(`^\\s+by \\S+ .* id ${String(line['viaId'])}\r$`, 'm'));
+      expect(delivered.content).toMatch(/^Received: from \S+ \(\[127\.0\.0\.1\]\)\r$/m);
+    }
+    return usedIf(isUsed);
   },
 };
 

@@ -20,9 +20,10 @@ import { startTap, type Tap } from '../../support/tap.ts';
 export const LOGIN = { username: 'anna@sender.test', password: 'correct horse' };
 /** Who has an address in the other's domains, with any detail behind a `+`; there is no `nobody`. */
 const KNOWN = ['anna', 'ånna'];
-/** What each takes at most. Messages of twice as much come into the one that has to hand them over. */
+/** What each takes at most. What the other one will not take has to come in first: theirs is more than ours, and our entry takes anything. */
 const OUR_SIZE = 100_000;
 const THEIR_SIZE = 300_000;
+const [OUR_RECIPIENTS, THEIR_RECIPIENTS] = [5, 10];
 
 /** `sends`: they hand over to us; `receives`: we do to them. */
 export const DIRECTIONS = ['sends', 'receives'] as const;
@@ -36,9 +37,12 @@ export interface Way {
   readonly entrySize: number;
   /** What the other one takes. */
   readonly size: number;
-  /** Between the two, for mail to the domain `clear`. */
+  readonly recipients: number;
+  /** Between the two, for mail to the domains `clear`, `proxied` and `held`. */
   readonly tap: Tap;
-  readonly domains: Readonly<Record<'clear' | 'opportunistic' | 'verified' | 'login', string>>;
+  readonly domains: Readonly<
+    Record<'clear' | 'proxied' | 'held' | 'opportunistic' | 'verified' | 'login', string>
+  >;
   /** Where the other one takes mail of users, and of nobody else. */
   readonly submissionPort: number;
 }
@@ -57,6 +61,8 @@ export interface World {
 
 const domainsOf = (name: string) => ({
   clear: `${name}.test`,
+  proxied: `proxied.${name}.test`,
+  held: `held.${name}.test`,
   opportunistic: `opportunistic.${name}.test`,
   verified: `verified.${name}.test`,
   login: `login.${name}.test`,
@@ -94,9 +100,9 @@ export async function openWorld(name: string, start: StartForeign): Promise<Worl
             ...{ senders: ['*@sender.test'], limits: {} },
           },
         ],
-        domains: [ourDomain(ours, sink.port)],
+        domains: [ourDomain(ours, sink.port), heldDomain(theirs.held, toThem.port)],
         relays: [
-          relay('clear', '127.0.0.1', toThem.port, { match: to(theirs.clear), tls: 'none' }),
+          relay('clear', '127.0.0.1', toThem.port, { match: to(theirs.clear, theirs.proxied), tls: 'none' }),
           relay('opportunistic', '127.0.0.1', smtpPort, { match: to(theirs.opportunistic) }),
           relay('verified', '127.0.0.1', smtpPort, { match: to(theirs.verified), tls: 'verified' }),
           relay('login', '127.0.0.1', submissionPort, {
@@ -111,10 +117,13 @@ export async function openWorld(name: string, start: StartForeign): Promise<Worl
     const folder = temporaryFolder(name);
     await runOk('chmod', ['755', folder]);
     const foreign = await start({
-      ...{ folder, identity, smtpPort, submissionPort, login: LOGIN, sizeLimit: THEIR_SIZE },
+      ...{ folder, identity, smtpPort, submissionPort, login: LOGIN },
+      ...{ sizeLimit: THEIR_SIZE, recipientLimit: THEIR_RECIPIENTS },
       ...{ hostname: `mx.${name}.test`, refused: `nobody@${theirs.clear}`, elsewhere: sink.port },
       routes: [
         { domain: ours.clear, port: toUs.port, way: 'clear' },
+        { domain: ours.proxied, port: toUs.port, way: 'proxied' },
+        { domain: ours.held, port: toUs.port, way: 'held' },
         { domain: ours.verified, port: verified, way: 'verified' },
         { domain: ours.login, port: mta.ports.submission, way: 'login' },
       ],
@@ -130,7 +139,7 @@ export async function openWorld(name: string, start: StartForeign): Promise<Worl
       ways: {
         sends: {
           ...{ direction: 'sends', entry: smtpPort, entrySize: THEIR_SIZE, size: OUR_SIZE, tap: toUs },
-          ...{ domains: ours, submissionPort: mta.ports.submission },
+          ...{ domains: ours, recipients: OUR_RECIPIENTS, submissionPort: mta.ports.submission },
         },
         receives: {
           ...{
@@ -139,7 +148,7 @@ export async function openWorld(name: string, start: StartForeign): Promise<Worl
             entrySize: LIMITS.messageSize,
             size: THEIR_SIZE,
           },
-          ...{ tap: toThem, domains: theirs, submissionPort },
+          ...{ tap: toThem, domains: theirs, recipients: THEIR_RECIPIENTS, submissionPort },
         },
       },
     };
@@ -149,7 +158,7 @@ export async function openWorld(name: string, start: StartForeign): Promise<Worl
   }
 }
 
-const to = (domain: string) => ({ recipientDomains: [domain], senderDomains: [], users: [] });
+const to = (...recipientDomains: string[]) => ({ recipientDomains, senderDomains: [], users: [] });
 const secret = (key: string) => `Secret/test/foreign/${key}`;
 const [VERIFIER, PASSWORD] = [secret('verifier'), secret('password')];
 
@@ -180,7 +189,10 @@ function listeners(ports: Record<'entry' | 'peer' | 'verified' | 'submission', n
   };
   return [
     listener(ports.entry, { name: 'entry' }),
-    listener(ports.peer, { name: 'peer', limits: { ...LIMITS, messageSize: OUR_SIZE } }),
+    listener(ports.peer, {
+      ...{ name: 'peer', xclient: { from: ['127.0.0.1'] }, xforward: { from: ['127.0.0.1'] } },
+      limits: { ...LIMITS, messageSize: OUR_SIZE, recipients: OUR_RECIPIENTS },
+    }),
     listener(ports.verified, { name: 'verified', tls }),
     listener(ports.submission, {
       ...{ name: 'submission', role: 'submission', tls, relayFrom: [] },
@@ -194,6 +206,14 @@ const ourDomain = ({ clear, ...others }: Way['domains'], port: number): Domain =
     aliases: Object.values(others),
     target: { type: 'smtp', hosts: [{ host: '127.0.0.1', port }] },
     recipients: { mode: 'list', list: KNOWN, subaddressDelimiter: '+' },
+  });
+
+const heldDomain = (domain: string, port: number): Domain =>
+  lmtpDomain(domain, port, {
+    target: {
+      ...{ type: 'hold', maxAgeSeconds: 3600, etrnFrom: ['127.0.0.1'], users: [], tls: 'none' },
+      hosts: [{ host: '127.0.0.1', port }],
+    },
   });
 
 /** Whether OpenSSL's own client gets through. */

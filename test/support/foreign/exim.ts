@@ -5,6 +5,7 @@ import { SmtpClient } from '../smtp-client.ts';
 import { startPrivately } from './private-root.ts';
 import { foreignProgram } from './programs.ts';
 import { untilGreeted } from './ready.ts';
+import { isSecured, routeBy } from './routes.ts';
 import type { Foreign, ForeignOptions, Route } from './types.ts';
 
 const USER = 'Debian-exim';
@@ -23,7 +24,7 @@ const transport = (route: Route, { identity }: ForeignOptions) => {
 to_${route.way}:
   driver = smtp
   port = ${route.port}
-  allow_localhost${route.way === 'clear' ? '\n  hosts_avoid_tls = *' : verified}${route.way === 'login' ? '\n  hosts_require_auth = *' : ''}`;
+  allow_localhost${isSecured(route) ? verified : '\n  hosts_avoid_tls = *'}${route.way === 'login' ? '\n  hosts_require_auth = *' : ''}`;
 };
 
 const router = ({ domain, way }: Route) => `
@@ -51,6 +52,10 @@ dsn_advertise_hosts = *
 smtputf8_advertise_hosts = *
 rfc1413_hosts =
 acl_smtp_rcpt = rcpt
+acl_smtp_etrn = accept
+hold_domains = ${routeBy('held', options).domain}
+# What the client says would be tainted.
+smtp_etrn_command = ${PLACE} -Rf ${routeBy('held', options).domain}
 log_selector = +tls_cipher +smtp_confirmation
 
 begin acl

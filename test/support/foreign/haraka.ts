@@ -5,15 +5,16 @@ import { program } from '../debian.ts';
 import { runOk, start } from '../processes.ts';
 import { foreignFolder, foreignProgram } from './programs.ts';
 import { untilGreeted } from './ready.ts';
+import { isSecured, routeBy } from './routes.ts';
 import type { Foreign, ForeignOptions, Route } from './types.ts';
 
 /** As what it knows, and verifies, the next hop of a route with TLS. */
 const WITH_TLS = 'localhost';
 
-const config = ({ login, ...options }: ForeignOptions): Record<string, string> => ({
+const config = ({ login, ...options }: ForeignOptions, proxied: Route): Record<string, string> => ({
   me: options.hostname,
   loglevel: 'INFO',
-  plugins: ['tls', 'auth/flat_file', 'routes'].join('\n'),
+  plugins: ['tls', 'auth/flat_file', 'xclient', 'routes', 'queue/smtp_forward'].join('\n'),
   'smtp.ini': `listen=127.0.0.1:${options.smtpPort},127.0.0.1:${options.submissionPort}`,
   // Its own one has more in it that it can't do without.
   'connection.ini': readFileSync(
@@ -21,13 +22,14 @@ const config = ({ login, ...options }: ForeignOptions): Record<string, string> =
     'utf8',
   ).replace(/^bytes=.*$/m, `bytes=${options.sizeLimit}`),
   'outbound.ini': 'local_mx_ok=true\ninet_prefer=v4',
+  'smtp_forward.ini': `[${proxied.domain}]\nhost=127.0.0.1\nport=${proxied.port}`,
   'tls.ini': `key=${options.identity}/tls.key\ncert=${options.identity}/tls.crt\n[outbound]\nforce_tls_hosts[]=${WITH_TLS}`,
   'auth_flat_file.ini': `[core]\nmethods=PLAIN\nconstrain_sender=false\n[users]\n${login.username}=${login.password}`,
 });
 
 const hop = ({ way, port }: Omit<Route, 'domain'>, { login }: ForeignOptions) => ({
   ...{ port, priority: 0, exchange: '127.0.0.1' },
-  ...(way === 'clear' ? {} : { from_dns: WITH_TLS }),
+  ...(isSecured({ way }) ? { from_dns: WITH_TLS } : {}),
   ...(way === 'login' ? { auth_user: login.username, auth_pass: login.password } : {}),
 });
 
@@ -43,6 +45,8 @@ exports.hook_connect = (next, connection) => {
 exports.hook_rcpt = (next, connection, [address]) => {
   if (!connection.relaying) return next(DENY, 'users only');
   if (address.address === ${JSON.stringify(options.refused)}) return next(DENY, 'nobody of that name');
+  // What smtp_forward passes on while the client waits does not go into the queue.
+  if (address.host === ${JSON.stringify(routeBy('proxied', options).domain)}) connection.relaying = false;
   next(OK);
 };
 exports.hook_get_mx = (next, hmail, domain) => next(OK, { ...(hops[domain] ?? elsewhere) });
@@ -51,7 +55,7 @@ exports.hook_get_mx = (next, hmail, domain) => next(OK, { ...(hops[domain] ?? el
 export async function startHaraka(options: ForeignOptions): Promise<Foreign> {
   const { folder, identity } = options;
   for (const name of ['config', 'plugins', 'queue']) mkdirSync(join(folder, name));
-  for (const [name, text] of Object.entries(config(options))) {
+  for (const [name, text] of Object.entries(config(options, routeBy('proxied', options)))) {
     writeFileSync(join(folder, 'config', name), `${text}\n`);
   }
   // It would make some of its own, which takes seconds.

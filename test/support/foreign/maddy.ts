@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { runOk, start } from '../processes.ts';
 import { foreignProgram } from './programs.ts';
 import { untilGreeted } from './ready.ts';
+import { isSecured } from './routes.ts';
 import type { Foreign, ForeignOptions, Route } from './types.ts';
 
 const target = (way: string, port: number, more: readonly string[]) => `
@@ -20,13 +21,10 @@ target.queue queue_${way} {
   }
 }`;
 
-function route({ way, port }: Route, { login }: ForeignOptions): string {
-  const ways = {
-    clear: ['starttls no'],
-    verified: ['starttls yes'],
-    login: ['starttls yes', `auth plain "${login.username}" "${login.password}"`],
-  };
-  return target(way, port, ways[way]);
+function route(each: Route, { login }: ForeignOptions): string {
+  const tls = `starttls ${isSecured(each) ? 'yes' : 'no'}`;
+  const auth = each.way === 'login' ? [`auth plain "${login.username}" "${login.password}"`] : [];
+  return target(each.way, each.port, [tls, ...auth]);
 }
 
 const configuration = (options: ForeignOptions, hash: string) => {
@@ -53,10 +51,12 @@ ${target('elsewhere', options.elsewhere, ['starttls no'])}
 ${options.routes.map((each) => route(each, options)).join('\n')}
 smtp tcp://127.0.0.1:${options.smtpPort} {
   max_message_size ${options.sizeLimit}b
+  max_recipients ${options.recipientLimit}
   dmarc no${destinations}
 }
 submission tcp://127.0.0.1:${options.submissionPort} {
   max_message_size ${options.sizeLimit}b
+  max_recipients ${options.recipientLimit}
   auth &users${destinations}
 }
 `;

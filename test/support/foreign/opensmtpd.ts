@@ -5,6 +5,7 @@ import { runOk } from '../processes.ts';
 import { startPrivately } from './private-root.ts';
 import { foreignFolder } from './programs.ts';
 import { untilGreeted } from './ready.ts';
+import { isSecured } from './routes.ts';
 import type { Foreign, ForeignOptions, Route } from './types.ts';
 
 const USERS = { opensmtpd: 64_902, opensmtpq: 64_903 };
@@ -18,11 +19,11 @@ const AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt';
 
 const relay = (name: string, where: string, more = '') => `action "${name}" relay host "${where}" ${more}`;
 
-const WAYS = {
-  clear: (port: number) => relay('clear', `smtp+notls://127.0.0.1:${port}`),
-  verified: (port: number) => relay('verified', `smtp+tls://127.0.0.1:${port}`),
-  login: (port: number) => relay('login', `smtp+tls://us@127.0.0.1:${port}`, 'auth <secrets>'),
-};
+function action(route: Route): string {
+  const { way, port } = route;
+  if (way === 'login') return relay(way, `smtp+tls://us@127.0.0.1:${port}`, 'auth <secrets>');
+  return relay(way, `smtp+${isSecured(route) ? 'tls' : 'notls'}://127.0.0.1:${port}`);
+}
 
 const configuration = (options: ForeignOptions, hash: string) => `
 pki test cert "${options.folder}/tls.crt"
@@ -34,7 +35,7 @@ filter refused phase rcpt-to match rcpt-to <refused> reject "550 5.1.1 Nobody of
 smtp max-message-size ${options.sizeLimit}
 listen on 127.0.0.1 port ${options.smtpPort} hostname ${options.hostname} tls pki test filter refused
 listen on 127.0.0.1 port ${options.submissionPort} hostname ${options.hostname} tls-require pki test auth <users>
-${options.routes.map(({ way, port }) => WAYS[way](port)).join('\n')}
+${options.routes.map(action).join('\n')}
 ${relay('elsewhere', `smtp+notls://127.0.0.1:${options.elsewhere}`)}
 ${options.routes.map(({ domain, way }: Route) => `match from any for domain "${domain}" action "${way}"`).join('\n')}
 match from any for any action "elsewhere"

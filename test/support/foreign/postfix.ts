@@ -5,6 +5,7 @@ import { program } from '../debian.ts';
 import { startPostfix } from '../postfix.ts';
 import { type Running, runOk, start } from '../processes.ts';
 import { waitFor } from '../wait.ts';
+import { isSecured, routeBy } from './routes.ts';
 import type { Foreign, ForeignOptions, Route } from './types.ts';
 
 const VERIFIED = (identity: string) =>
@@ -16,14 +17,16 @@ const masterCf = ({ submissionPort, identity }: ForeignOptions) => `
   -o smtpd_tls_security_level=encrypt -o smtpd_sasl_auth_enable=yes
   -o smtpd_relay_restrictions=permit_sasl_authenticated,reject
 clear unix - - n - - smtp
+proxied unix - - n - - smtp
+held unix - - n - - smtp
 verified unix - - n - - smtp ${VERIFIED(identity)}
 login unix - - n - - smtp ${VERIFIED(identity)} -o smtp_sasl_auth_enable=yes
 `;
 
 /** By name where it is verified: of a certificate's addresses Postfix knows nothing. */
-const nextHop = ({ way, port }: Route) => `[${way === 'clear' ? '127.0.0.1' : 'localhost'}]:${port}`;
+const nextHop = (route: Route) => `[${isSecured(route) ? 'localhost' : '127.0.0.1'}]:${route.port}`;
 
-const mainCf = ({ login, ...options }: ForeignOptions) => `
+const mainCf = (options: ForeignOptions) => `
 myhostname = ${options.hostname}
 message_size_limit = ${options.sizeLimit}
 smtputf8_enable = yes
@@ -33,12 +36,14 @@ smtpd_tls_auth_only = yes
 smtpd_sasl_type = dovecot
 smtpd_sasl_path = unix:${options.folder}/dovecot/run/auth
 smtpd_recipient_restrictions = check_recipient_access inline:{ ${options.refused}=REJECT }
+smtpd_authorized_xclient_hosts = 127.0.0.1
+smtpd_authorized_xforward_hosts = 127.0.0.1
+smtp_send_xforward_command = yes
+defer_transports = held
+fast_flush_domains = ${routeBy('held', options).domain}
 smtp_host_lookup = native
 smtp_sasl_security_options = noanonymous
-smtp_sasl_password_maps = inline:{ ${options.routes
-  .filter(({ way }) => way === 'login')
-  .map((route) => `{ ${nextHop(route)} = ${login.username}:${login.password} }`)
-  .join(', ')} }
+smtp_sasl_password_maps = inline:{ { ${nextHop(routeBy('login', options))} = ${options.login.username}:${options.login.password} } }
 transport_maps = inline:{ ${options.routes
   .map((route) => `{ ${route.domain} = ${route.way}:${nextHop(route)} }`)
   .join(', ')} }

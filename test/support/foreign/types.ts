@@ -21,6 +21,8 @@ export interface ForeignOptions {
   /** Who may submit here, and what it authenticates with elsewhere. */
   readonly login: { readonly username: string; readonly password: string };
   readonly sizeLimit: number;
+  /** Of a message: for those that announce it. */
+  readonly recipientLimit: number;
   /** Refused at RCPT with a permanent reply. */
   readonly refused: string;
   readonly routes: readonly Route[];
@@ -31,8 +33,11 @@ export interface ForeignOptions {
 export interface Route {
   readonly domain: string;
   readonly port: number;
-  /** `verified`: with STARTTLS and a certificate that holds; `login`: the same, with AUTH. */
-  readonly way: 'clear' | 'verified' | 'login';
+  /**
+   * `proxied`: before it is answered, where it has a way for that, else as `clear`; `held`: when ETRN asks for it, where it knows that, else
+   * as `clear`; `verified`: with STARTTLS and a certificate that holds; `login`: the same, with AUTH.
+   */
+  readonly way: 'clear' | 'proxied' | 'held' | 'verified' | 'login';
 }
 
 /** Rejects where it could not be started. */
