@@ -1,10 +1,13 @@
-/** A connection that another process has lent, as a stream like any other: what is lost on the way ends it. */
+/**
+ * A connection that another process has lent, as a stream like any other: what is lost on the way ends it. When it is closed, it has no
+ * question under way that would get the answer to somebody else's.
+ */
 import { Duplex } from 'node:stream';
 import type { Lent } from './loans.ts';
 
 export class BorrowedSocket extends Duplex {
   readonly #lent: Lent;
-  #reading = false;
+  #reading: Promise<void> | undefined;
 
   constructor(lent: Lent) {
     super();
@@ -18,13 +21,22 @@ export class BorrowedSocket extends Duplex {
   }
 
   override _read(): void {
-    if (this.#reading) return;
-    this.#reading = true;
-    this.#receive()
-      .catch((error: Error) => this.destroy(error))
+    if (this.#reading !== undefined) return;
+    this.#reading = this.#receive()
+      .catch((error: Error) => void this.destroy(error))
       .finally(() => {
-        this.#reading = false;
+        this.#reading = undefined;
       });
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    if (this.#reading === undefined) {
+      done(error);
+      return;
+    }
+    // Where it can't be interrupted, it ends by itself after a while.
+    this.#lent.interrupt().catch(() => {});
+    void this.#reading.then(() => done(error));
   }
 
   async #receive(): Promise<void> {

@@ -47,6 +47,7 @@ export async function carry(loan: Loan, lent: Lent, deps: CarryDeps): Promise<Li
   const { alive } = session;
   session.onEnd(undefined);
   socket.destroy();
+  await line.dialogue.closed;
   return { alive, needsReset: line.needsReset };
 }
 

@@ -41,6 +41,9 @@ const open = () => {
   return { clock, loans: new Loans(clock, systemRandom, (id) => `0.${id}`), ...connection() };
 };
 
+/** Until what is under way in this process has arrived. */
+const passage = () => new Promise((resolve) => setImmediate(resolve));
+
 const good = { alive: true, needsReset: false };
 
 describe('a connection that is lent', () => {
@@ -114,6 +117,33 @@ describe('a borrowed connection as a stream', () => {
     await closed;
     expect(said).toBe('250-a\r\n250 b\r\n');
     expect(String(toThem.read())).toBe('EHLO a\r\n');
+  });
+
+  it('takes nothing of what is said to the next borrower, when it is closed', async () => {
+    const { clock, loans, socket, toUs } = open();
+    const lent = loans.lent(loans.lend(socket).name);
+    const first = new BorrowedSocket(lent);
+    const closed = new Promise((resolve) => void first.once('close', resolve));
+    first.resume();
+    await passage();
+    first.destroy();
+    await closed;
+    toUs.write('250 Ok\r\n');
+    await passage();
+    const second = lent.receive();
+    clock.pass(10_000);
+    expect((await second).data.toString()).toBe('250 Ok\r\n');
+  });
+
+  it('closes though its question comes later than the word that it needs no answer', async () => {
+    const { loans, socket } = open();
+    const lent = loans.lent(loans.lend(socket).name);
+    const late = { ...lent, receive: () => passage().then(() => lent.receive()) };
+    const borrowed = new BorrowedSocket(late);
+    const closed = new Promise((resolve) => void borrowed.once('close', resolve));
+    borrowed.read(0);
+    borrowed.destroy();
+    await closed;
   });
 
   it('fails where the loan is over', async () => {

@@ -21,6 +21,8 @@ export interface Lent {
   send(data: Buffer): Promise<void>;
   /** What has come, or nothing where nothing comes for some seconds. */
   receive(): Promise<Received>;
+  /** Whoever waits for words goes without: the borrower has stopped, and the next one's are not for it. */
+  interrupt(): Promise<void>;
 }
 
 /** Longest wait for the owner's next words, in one call. */
@@ -36,6 +38,8 @@ class LentConnection {
   #chunks: Buffer[] = [];
   #size = 0;
   #ended = false;
+  /** Asked for before there was anybody to interrupt: calls may overtake each other on their way. */
+  #interrupted = false;
   #wake: () => void = () => {};
 
   constructor(socket: Duplex, clock: Clock) {
@@ -67,13 +71,14 @@ class LentConnection {
   }
 
   async receive(): Promise<Received> {
-    if (this.#size === 0 && !this.#ended) {
+    if (this.#size === 0 && !this.#ended && !this.#interrupted) {
       const { promise, resolve } = Promise.withResolvers<void>();
       const cancel = this.#clock.after(RECEIVE_MS, resolve);
       this.#wake = resolve;
       await promise;
       cancel();
     }
+    this.#interrupted = false;
     const data = Buffer.concat(this.#chunks);
     this.#chunks = [];
     this.#size = 0;
@@ -81,8 +86,8 @@ class LentConnection {
     return { data, ended: this.#ended };
   }
 
-  /** Whoever waits for words goes without. */
   interrupt(): void {
+    this.#interrupted = true;
     this.#wake();
   }
 
@@ -131,6 +136,7 @@ export class Loans {
     return {
       send: (data) => this.#of(name).connection.send(data),
       receive: () => this.#of(name).connection.receive(),
+      interrupt: async () => this.#of(name).connection.interrupt(),
     };
   }
 

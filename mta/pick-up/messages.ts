@@ -13,6 +13,7 @@ export const PICK_UP_PATHS = {
   lend: '/pick-up/lend',
   send: '/pick-up/send',
   receive: '/pick-up/receive',
+  interrupt: '/pick-up/interrupt',
   giveBack: '/pick-up/give-back',
 } as const;
 

@@ -30,6 +30,7 @@ export type HolderCalls = {
   /** The borrower of a connection of ours sends, receives, and gives it back. */
   lentSend(loan: string, data: Uint8Array): Promise<void>;
   lentReceive(loan: string): Promise<{ readonly data: Uint8Array; readonly ended: boolean }>;
+  lentInterrupt(loan: string): Promise<void>;
   lentBack(loan: string, state: LineState): Promise<void>;
 };
 
@@ -84,6 +85,7 @@ export class WorkerPickUp {
       carry: async (loan) => carry(loan, this.#places.lent(loan), { ...parts(), clock, delivery }),
       lentSend: async (loan, data) => this.#loans.lent(loan).send(Buffer.from(data)),
       lentReceive: async (loan) => this.#loans.lent(loan).receive(),
+      lentInterrupt: async (loan) => this.#loans.lent(loan).interrupt(),
       lentBack: async (loan, state) => this.#loans.giveBack(loan, state),
     };
   }

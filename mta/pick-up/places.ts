@@ -60,6 +60,9 @@ export function placesOf(calls: PlaceCalls, self: () => string): Reached {
         const { data, ended } = parseFrom(received, answer, FLEET_VERSION);
         return { data: Buffer.from(data, 'base64'), ended };
       },
+      async interrupt() {
+        await calls.pickUp(member, PICK_UP_PATHS.interrupt, { loan: name }, NOTHING);
+      },
     }),
   };
 }

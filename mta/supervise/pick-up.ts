@@ -21,7 +21,7 @@ import type { WorkerCalls } from './calls.ts';
 
 type Holder = Pick<
   WorkerCalls,
-  'releaseHeld' | 'waitsHeld' | 'carry' | 'lentSend' | 'lentReceive' | 'lentBack'
+  'releaseHeld' | 'waitsHeld' | 'carry' | 'lentSend' | 'lentReceive' | 'lentInterrupt' | 'lentBack'
 >;
 
 export interface PodPickUpParts {
@@ -87,6 +87,9 @@ export class PodPickUp {
         const { data, ended } = await lender(workers, query).lentReceive(loanOf(query));
         return { data: Buffer.from(data).toString('base64'), ended };
       }
+      case PICK_UP_PATHS.interrupt:
+        await lender(workers, query).lentInterrupt(loanOf(query));
+        return {};
       case PICK_UP_PATHS.giveBack:
         await lender(workers, query).lentBack(
           loanOf(query),
