@@ -329,7 +329,7 @@ export class Flow implements Acceptor {
     const now = clock.now();
     const { hop, notifies = false, deliversBy = false } = seen;
     const answered = { isStore: isStore(hop), notifies, deliversBy };
-    const recipients = toReport(envelope, decision, answered, now);
+    const recipients = toReport(envelope, decision, answered, now, hop !== undefined);
     if (recipients.length === 0) return undefined;
     const { hostname, postmaster } = this.#config.fleet;
     // What ends must end, whether or not it can be read: a report without its original is better than none.

@@ -15,6 +15,16 @@ describe('overdue', () => {
     });
   });
 
+  it('says what was said last, as that is why it is late', () => {
+    const lastReply = { code: 450, enhanced: '4.2.0', text: 'Mailbox busy', remote: 'mx.a.test' };
+    const text = (job: Job) => overdue(job, LATER, 100)?.ended[0]?.reply?.text;
+    expect(text({ ...JOB, lastReply })).toBe('Delivery time expired: mx.a.test said 450 4.2.0 Mailbox busy');
+    expect(text({ ...JOB, lastReply: { code: 451, enhanced: '', text: 'No' } })).toBe(
+      'Delivery time expired: 451 No',
+    );
+    expect(text(JOB)).toBe('Delivery time expired');
+  });
+
   it('returns in mode R what an older version has kept without its deadline', () => {
     const { deliverBy: _, ...job } = JOB;
     expect(overdue(job, LATER, 100)?.ended).toHaveLength(2);

@@ -4,8 +4,13 @@ import { smtpError } from './errors.ts';
 import type { Job, StoredReply } from './queue/types.ts';
 import { type Decision, storedReply } from './settle.ts';
 
-const RETURNED: StoredReply = storedReply(smtpError('deliveryTimeExpired'));
-const TOLD: StoredReply = storedReply(smtpError('deliveryTimePassed'));
+/** With what was said last, as that is why it is late. */
+function reply(name: 'deliveryTimeExpired' | 'deliveryTimePassed', { lastReply }: Job): StoredReply {
+  if (lastReply === undefined) return storedReply(smtpError(name));
+  const { remote, code, enhanced, text } = lastReply;
+  const said = [code, enhanced, text].filter((part) => part !== '').join(' ');
+  return storedReply(smtpError(name, { detail: remote === undefined ? said : `${remote} said ${said}` }));
+}
 
 /** When the message goes back because of its deliver-by-time, in ms since the epoch; Infinity where never. */
 export function returnedAt({
@@ -29,12 +34,16 @@ export function overdue(
   if (job.held === true) return undefined;
   // An older version of us, whose jobs have no deadline, may have had the message in between.
   if (now >= returnedAt(envelope)) {
-    const ended = job.recipients.map((recipient) => ({
-      ...{ recipient, outcome: 'expired' as const, reply: RETURNED },
-    }));
+    const returned = { outcome: 'expired' as const, reply: reply('deliveryTimeExpired', job) };
+    const ended = job.recipients.map((recipient) => ({ recipient, ...returned }));
     return { ended, deferred: [], late: [] };
   }
   if (job.deliverBy === undefined || now < job.deliverBy) return undefined;
   const { deliverBy: _, ...rest } = job;
-  return { ended: [], deferred: [{ ...rest, delayWarned: true }], late: job.recipients, told: TOLD };
+  return {
+    ended: [],
+    deferred: [{ ...rest, delayWarned: true }],
+    late: job.recipients,
+    told: reply('deliveryTimePassed', job),
+  };
 }

@@ -30,6 +30,7 @@ const of = (decision: Decision, answered: Partial<Answered> = {}, more: Partial<
     decision,
     { isStore: false, notifies: false, deliversBy: false, ...answered },
     7,
+    true,
   ).map(({ recipient, action }) => `${recipient} ${action}`);
 
 describe('of whom the sender hears', () => {
@@ -65,5 +66,18 @@ describe('of whom the sender hears', () => {
   it('of the null reverse-path: nobody, whatever came of it', () => {
     for (const decision of [ended('bounced'), ended('delivered'), late])
       expect(of(decision, {}, { from: '' })).toEqual([]);
+  });
+
+  it('has no time of a last attempt where no next hop was known', () => {
+    const times = (wasTried: boolean) =>
+      toReport(
+        envelope,
+        ended('expired'),
+        { isStore: false, notifies: false, deliversBy: false },
+        7,
+        wasTried,
+      ).map(({ lastAttemptAt }) => lastAttemptAt);
+    expect(times(true)).toEqual([7, 7, 7]);
+    expect(times(false)).toEqual([undefined, undefined, undefined]);
   });
 });

@@ -18,25 +18,32 @@ export interface Answered {
   readonly deliversBy: boolean;
 }
 
-/** @param now ms since the epoch */
+/**
+ * @param now ms since the epoch
+ * @param wasTried whether a next hop was asked, or is at least known: else there is no time of a last attempt
+ */
 export function toReport(
   envelope: Envelope,
   { ended, deferred, late, told }: Decision,
   answered: Answered,
   now: number,
+  wasTried: boolean,
 ): ReportedRecipient[] {
   const { from, recipients } = envelope;
   const { isStore, notifies } = answered;
   if (from === '') return [];
   const isTraced = tracesRelaying(envelope, answered, now);
   const found: ReportedRecipient[] = [];
-  const tell = (recipient: number, action: Action, reply: ReportedRecipient['reply']): void => {
-    if (wants(recipients[recipient]!, action)) found.push({ recipient, action, reply, lastAttemptAt: now });
+  const report = (recipient: number, action: Action, reply: ReportedRecipient['reply']): void => {
+    found.push({ recipient, action, reply, ...(wasTried ? { lastAttemptAt: now } : {}) });
+  };
+  const tell: typeof report = (recipient, action, reply) => {
+    if (wants(recipients[recipient]!, action)) report(recipient, action, reply);
   };
   for (const { recipient, outcome, reply } of ended) {
     if (outcome !== 'delivered') tell(recipient, 'failed', reply!);
     else if (isTraced && recipients[recipient]!.notify?.includes('NEVER') !== true) {
-      found.push({ recipient, action: 'relayed', reply: reply!, lastAttemptAt: now });
+      report(recipient, 'relayed', reply!);
     } else if (!notifies) tell(recipient, isStore ? 'delivered' : 'relayed', reply!);
   }
   if (late.length === 0) return found;
