@@ -4,13 +4,14 @@ import type { PlannedFault } from './plan.ts';
 import { FOR_GOOD, fault, fleet, letters, type Scene } from './scene-parts.ts';
 import type { State } from './states.ts';
 
-// Bodies need more luck than others.
+// Some need more luck than others.
 export const DISK_SCENES = [
   crashes,
   tornHeads,
   compaction,
   fullVolume,
   ...[bodies, bodies, bodies],
+  ...[unnamedSegment, unnamedSegment],
   lateRelease,
   lateSweep,
 ];
@@ -333,5 +334,27 @@ function lateSweep(dice: Dice): Scene {
       }),
     ],
     duration: dice.between(8500, 10_500),
+  };
+}
+
+/**
+ * An owner dies between the beginning of a segment and its name in the lease, so that who adopts the lane begins the one
+ * after; then both are dropped, when the file server loses some of that, and the adopter is gone.
+ */
+function unnamedSegment(dice: Dice): Scene {
+  return {
+    ...fleet(dice, [0, 1]),
+    unreachable: [{ destination: 0, from: 1200, to: dice.between(1500, 2500) }],
+    messages: letters(dice, 0, dice.between(14, 28), 2000, [0]),
+    faults: [
+      fault(dice.pick(['kill', 'node crash']), {
+        state: 'rolling',
+        nth: dice.between(1, 16),
+        process: 0,
+        restartAfter: dice.between(20, 200),
+        setsOff: [undoneDrop(dice)],
+      }),
+    ],
+    duration: dice.between(4000, 6000),
   };
 }

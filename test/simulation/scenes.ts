@@ -20,11 +20,11 @@ const COMMIT: readonly State[] = [
 ];
 const SCENES = [
   ...DISK_SCENES,
-  // Needs more luck than others.
+  // Some need more luck than others.
   ...[undoneClaim, undoneClaim, undoneClaim],
+  ...[doubleAdoption, doubleAdoption, doubleAdoption],
   takeover,
   ghostMail,
-  doubleAdoption,
   handOver,
   retirement,
   failedGroup,

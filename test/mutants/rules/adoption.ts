@@ -66,7 +66,7 @@ export const adoption: readonly Mutant[] = [
   },
   {
     name: 'seal-of-the-highest-number',
-    rule: 'The head of the highest epoch and number counts, not of the highest number alone.',
+    rule: 'The head of the highest epoch and number counts, not of the highest number alone: of a claimant, too, that begins a segment though it has lost the lane.',
     file: RECOVERY,
     edits: [
       {
@@ -74,6 +74,8 @@ export const adoption: readonly Mutant[] = [
       (header.epoch === newest.epoch && header.number > newest.number);`,
         replace: '      header.number > newest.number;',
       },
+      // As long as it looks once more before it begins, there is no such head.
+      { find: '  await confirm();\n  for', replace: '  for' },
     ],
   },
   {
