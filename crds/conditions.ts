@@ -74,6 +74,8 @@ export const reasons = {
   UserNotFound: 'UserNotFound',
   /** cert-manager has not issued the certificate of a listener yet; `kubectl describe certificate` tells why. */
   CertificateNotIssued: 'CertificateNotIssued',
+  /** A MailTLSPolicy of mode DANE, where the MTA has no resolver that is trusted to check DNSSEC: all mail that it is for waits. */
+  ResolverNotTrusted: 'ResolverNotTrusted',
 
   // Any condition, False or Unknown
   /** It is under way: the operator has not looked at it yet, or not every serving pod has loaded it. Wait. */

@@ -19,7 +19,7 @@ const spec = withRules(
     mode: z
       .enum(['None', 'Opportunistic', 'Required', 'Verified', 'Pinned', 'DANE', 'MTASTS', 'DANEOrMTASTS'])
       .describe(
-        'None: clear text. Opportunistic: STARTTLS where it is offered, with any certificate; can be stripped on the way. Required: no clear text, with any certificate; keeps out who only listens. Verified: no clear text, and the certificate must be valid for the name of the host. Pinned: no clear text, and the certificate must have one of the keys in pins, whoever signed it and whatever it says. DANE, MTASTS and DANEOrMTASTS are not yet supported.',
+        'None: clear text. Opportunistic: STARTTLS where it is offered, with any certificate; can be stripped on the way. Required: no clear text, with any certificate; keeps out who only listens. Verified: no clear text, and the certificate must be valid for the name of the host. Pinned: no clear text, and the certificate must have one of the keys in pins, whoever signed it and whatever it says. DANE: no clear text, and the certificate must match the TLSA records of the host, which, like its MX records, must be signed; needs dns.validates of the MTA, without which all mail that it is for waits. MTASTS and DANEOrMTASTS are not yet supported.',
       ),
     fallbackToClear: z
       .boolean()

@@ -98,6 +98,12 @@ const shape = z.strictObject({
         .describe(
           "Recursive resolvers, such as 192.0.2.53 or [2001:db8::53]:5353; the pod's own where empty.",
         ),
+      validates: z
+        .boolean()
+        .default(false)
+        .describe(
+          'The servers check DNSSEC, and what they say of it is believed: MailTLSPolicies of mode DANE then have something to go by, and those of mode Opportunistic ask no less of a host than its TLSA records do. They must be on loopback, such as a sidecar with unbound: whoever could answer in their place could vouch for anybody.',
+        ),
       timeout: duration()
         .default('5s')
         .describe('How long one lookup may take before it counts as failed and the message is tried later.'),
@@ -173,6 +179,15 @@ const shape = z.strictObject({
 });
 
 const spec = withRules(shape, [
+  {
+    rule: "!self.dns.validates || (size(self.dns.servers) > 0 && self.dns.servers.all(s, s.startsWith('127.') || s.startsWith('[::1]')))",
+    message:
+      'dns.validates needs dns.servers on loopback, and no others: name [127.0.0.1], where a sidecar such as unbound listens',
+    fieldPath: '.dns.servers',
+    holds: ({ dns }) =>
+      !dns.validates ||
+      (dns.servers.length > 0 && dns.servers.every((server) => /^(127\.|\[::1\])/.test(server))),
+  },
   {
     rule: 'self.services.all(s, s.listeners.all(l, self.listeners.exists(n, n.name == l.name)))',
     message: 'services name a listener that is not in listeners: correct its name, or add the listener',

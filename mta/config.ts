@@ -123,9 +123,10 @@ export const tlsPolicySchema = z.strictObject({
   /**
    * `none`: never; `opportunistic`: STARTTLS where offered, unverified, clear text after a failed handshake where
    * `fallbackToClear`; `required`: no clear text, unverified; `verified`: no clear text, chain and name checked;
-   * `pinned`: no clear text, one of the keys in `pins`.
+   * `pinned`: no clear text, one of the keys in `pins`; `dane`: no clear text, authenticated by TLSA records (RFC 7672 §6).
+   * With a resolver that validates, `opportunistic` follows the TLSA records of hosts that have any.
    */
-  mode: z.enum(['none', 'opportunistic', 'required', 'verified', 'pinned']),
+  mode: z.enum(['none', 'opportunistic', 'required', 'verified', 'pinned', 'dane']),
   fallbackToClear: z.boolean(),
   minVersion: tlsVersion,
   /** PEM bundle for `verified`; the system's roots where absent. */
@@ -367,8 +368,13 @@ export const mtaConfigSchema = z.strictObject({
   queue: queueSchema,
   log: logSchema,
   delivery: deliverySchema,
-  /** `host:port` of recursive resolvers; those of the system where empty. */
-  resolver: z.strictObject({ servers: z.array(z.string()), timeoutSeconds: seconds }),
+  resolver: z.strictObject({
+    /** `host:port` of recursive resolvers; those of the system where empty. */
+    servers: z.array(z.string()),
+    timeoutSeconds: seconds,
+    /** They check DNSSEC, and nobody is between them and us: their AD bit is believed. Not so where absent. */
+    validates: z.boolean().optional(),
+  }),
   egress: z.strictObject({
     /**
      * Loopback, link-local, metadata and private addresses that MX records and untrusted resources may lead to;

@@ -67,6 +67,12 @@ const rows: readonly (readonly [kind: string, message: string, spec: Readonly<Re
     'loadBalancerClass and loadBalancerSourceRanges',
     service({ type: 'NodePort', loadBalancerSourceRanges: ['192.0.2.0/24'] }),
   ],
+  ['MTA', 'dns.validates needs dns.servers on loopback', { ...listener({}), dns: { validates: true } }],
+  [
+    'MTA',
+    'dns.validates needs dns.servers on loopback',
+    { ...listener({}), dns: { validates: true, servers: ['127.0.0.1', '192.0.2.53'] } },
+  ],
   ['MTA', 'services name a listener that is not', service({ listeners: [{ name: 'other' }] })],
   ['MTA', 'say either ipBlock, or', readBy({})],
   ['MTA', 'say either ipBlock, or', readBy({ podSelector: {}, ipBlock: { cidr: '192.0.2.0/24' } })],

@@ -5,7 +5,11 @@ import { describe, expect, it } from 'vitest';
 import { systemClock } from '../clock.ts';
 import type { TlsPolicy } from '../config.ts';
 import type { SmtpError } from '../errors.ts';
+import type { TlsaRecord } from '../route/dns-answer.ts';
 import { testPolicy } from '../route/testing/config.ts';
+import type { Dane } from '../route/types.ts';
+import { certificates } from './dane/testing/certificates.ts';
+import { tlsaOf } from './dane/testing/records.ts';
 import { tcpDial } from './dial.ts';
 import { pinOf } from './peer-identity.ts';
 import { createSessions } from './sessions.ts';
@@ -223,6 +227,57 @@ describe('TLS', () => {
       enhanced: '4.7.5',
       message: expect.stringContaining('starttls-not-supported'),
     });
+  });
+
+  it('by TLSA records wants a certificate that matches one, and names none else', async () => {
+    const shown = new X509Certificate(peerCertificate);
+    const [good, other] = [tlsaOf('3 1 1', shown), tlsaOf('3 1 1', certificates.leaf)];
+    const tlsa = (...records: TlsaRecord[]): Dane => ({
+      isNamedSecurely: true,
+      tlsa: { status: 'found', baseDomain: 'base.test', records, references: ['base.test'] },
+    });
+    const hop = (port: number, dane: Dane, mode: TlsPolicy['mode'] = 'dane') =>
+      hopTo(port, { host: 'other.test', dane, tls: testPolicy({ mode }) });
+    const unusable = { ...good, usage: 1 };
+    for (const mode of ['dane', 'opportunistic'] as const) {
+      const peer = await peerOf({ answers: { EHLO: startTls } });
+      expect(await send(pool(), hop(peer.port, tlsa(other, good), mode))).toMatchObject([{ code: 250 }]);
+      expect(peer.serverNames).toEqual(['base.test']);
+      await expect(pool().acquire(hop(peer.port, tlsa(other), mode))).rejects.toMatchObject({
+        code: 451,
+        enhanced: '4.7.5',
+        message: expect.stringMatching(/tlsa-invalid: none of 1 TLSA records matches.*\(TLS policy policy\)/),
+      });
+      const plain = await peerOf({ answers: { STARTTLS: '502 5.5.1 No' } });
+      for (const dane of [tlsa(good), tlsa(unusable)]) {
+        await expect(pool().acquire(hop(plain.port, dane, mode))).rejects.toMatchObject({
+          enhanced: '4.7.5',
+        });
+      }
+      expect([peer.contents.length, plain.contents.length]).toEqual([1, 0]);
+    }
+    const peer = await peerOf({ answers: { EHLO: startTls } });
+    expect(await send(pool(), hop(peer.port, tlsa(unusable), 'opportunistic'))).toMatchObject([
+      { code: 250 },
+    ]);
+    expect(peer.lines).toContain('STARTTLS');
+  });
+
+  it('of a host that can not be believed is no connection at all', async () => {
+    const peer = await peerOf({ answers: { EHLO: startTls } });
+    const hop = (mode: TlsPolicy['mode'], tlsa: Dane['tlsa']) =>
+      hopTo(peer.port, { dane: { isNamedSecurely: true, tlsa }, tls: testPolicy({ mode }) });
+    const failed = { status: 'failed', why: 'TLSA of x: SERVFAIL' } as const;
+    for (const mode of ['dane', 'opportunistic'] as const) {
+      await expect(pool().acquire(hop(mode, failed))).rejects.toMatchObject({
+        enhanced: '4.7.5',
+        message: expect.stringContaining('dnssec-invalid: TLSA of x: SERVFAIL (TLS policy policy)'),
+      });
+    }
+    await expect(pool().acquire(hop('dane', { status: 'none', why: 'not signed' }))).rejects.toMatchObject({
+      message: expect.stringContaining('dane-required: not signed'),
+    });
+    expect(peer.connections()).toBe(0);
   });
 
   it('takes nothing over from before the handshake', async () => {

@@ -3,7 +3,7 @@
  * SMTPConnection, with deadlines of our own. Rejects with an `SmtpError`: the next hop's reply where it gave one.
  * The underscored members are what nodemailer 10.6.0 has; its version is pinned for them.
  */
-import { isIP, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import { TLSSocket } from 'node:tls';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
@@ -12,6 +12,7 @@ import type { Delivery } from '../config.ts';
 import { SmtpError, smtpError } from '../errors.ts';
 import type { NextHop } from '../route/types.ts';
 import { Deadline } from './deadline.ts';
+import { type Demand, isLoopback, serverNameOf } from './demand.ts';
 import { checkPeer } from './peer-identity.ts';
 import { ReplyReader, sanitize } from './reply.ts';
 import { TlsFailure } from './tls-failure.ts';
@@ -19,14 +20,14 @@ import { TlsFailure } from './tls-failure.ts';
 /** How TLS is to be had on this connection. */
 export interface HandshakeOptions {
   readonly hop: NextHop;
+  /** Of who is at the other end; `clearText` also where STARTTLS is offered, and has failed before. */
+  readonly demand: Demand;
   /** Our name, for EHLO. */
   readonly hostname: string;
   readonly timeouts: Delivery['timeouts'];
   readonly clock: Clock;
   /** Absent where there will be no TLS. */
   readonly secureContext?: SecureContext;
-  /** Go on in clear text although STARTTLS is offered: after a handshake that failed. */
-  readonly clear: boolean;
 }
 
 /** A connection that is ready for its first transaction, without listeners of anybody. */
@@ -133,7 +134,7 @@ class Handshake extends SMTPConnection {
 
 /** The socket is destroyed when this rejects. `TlsFailure` where another try in clear text may be allowed. */
 export async function handshake(raw: Socket, options: HandshakeOptions): Promise<Greeted> {
-  const { hop, clock, timeouts } = options;
+  const { hop, demand, clock, timeouts } = options;
   const { promise: failed, reject } = Promise.withResolvers<never>();
   const deadline = new Deadline(clock, (what) =>
     reject(smtpError('nextHopTimeout', { detail: `waiting for ${what}`, closes: true })),
@@ -146,7 +147,7 @@ export async function handshake(raw: Socket, options: HandshakeOptions): Promise
   raw.once('close', lost);
   try {
     await Promise.race([connected(connection), failed]);
-    checkPeer(connection._socket as Socket, hop);
+    checkPeer(connection._socket as Socket, hop.host, demand, clock.now());
     await authenticate(connection, hop, failed);
     const socket = connection.detach();
     if (socket === undefined) {
@@ -166,8 +167,8 @@ export async function handshake(raw: Socket, options: HandshakeOptions): Promise
 }
 
 function nodemailerOptions(raw: Socket, options: HandshakeOptions): SMTPConnection.Options {
-  const { hop, clear } = options;
-  const { mode } = hop.tls;
+  const { hop, demand } = options;
+  const servername = serverNameOf(hop);
   return {
     connection: raw,
     host: hop.host,
@@ -176,30 +177,15 @@ function nodemailerOptions(raw: Socket, options: HandshakeOptions): SMTPConnecti
     lmtp: hop.protocol === 'lmtp',
     name: options.hostname,
     logger: false,
-    ignoreTLS: clear || mode === 'none',
-    requireTLS: !clear && needsTls(hop),
+    ignoreTLS: demand.asks === 'clearText',
+    requireTLS: demand.asks !== 'clearText' && demand.asks !== 'whatIsOffered',
     tls: {
       ...(options.secureContext === undefined ? {} : { secureContext: options.secureContext }),
       // Who it is, is looked at when the handshake is over, by the policy: `checkPeer`.
       rejectUnauthorized: false,
-      ...(isIP(hop.host) === 0 ? { servername: hop.host } : {}),
+      ...(servername !== undefined && { servername }),
     },
   };
-}
-
-/** Whether clear text is out of the question: by policy, or because a password would be read on the way. */
-export function needsTls(hop: NextHop): boolean {
-  const { mode } = hop.tls;
-  return (
-    mode === 'required' ||
-    mode === 'verified' ||
-    mode === 'pinned' ||
-    (mode === 'opportunistic' && hop.auth !== undefined && !isLoopback(hop.address))
-  );
-}
-
-function isLoopback(address: string): boolean {
-  return address === '::1' || /^(::ffff:)?127\./i.test(address);
 }
 
 function connected(connection: Handshake): Promise<void> {

@@ -9,9 +9,10 @@ import type { MtaConfig } from '../config.ts';
 import { smtpError } from '../errors.ts';
 import type { Random } from '../random.ts';
 import type { NextHop } from '../route/types.ts';
+import { type Demand, demandOf } from './demand.ts';
 import type { Dial } from './dial.ts';
 import { Dialogue } from './dialogue.ts';
-import { type Greeted, handshake, needsTls } from './handshake.ts';
+import { type Greeted, handshake } from './handshake.ts';
 import { SmtpSession } from './session.ts';
 import { sourceAddress } from './source.ts';
 import { TlsFailure } from './tls-failure.ts';
@@ -40,28 +41,28 @@ export function sessionOpener(deps: OpenDeps): Open {
     const socket = await deps.dial(hop, config.delivery.timeouts.connect, source);
     return { socket, secureContext, delivery: config.delivery };
   };
-  const greet = async (hop: NextHop, clear: boolean): Promise<Greeted> => {
+  const greet = async (hop: NextHop, demand: Demand): Promise<Greeted> => {
+    if (demand.asks === 'tooMuch') throw new TlsFailure(demand.fault, demand.why);
     const { socket, secureContext, delivery } = await dialled(hop);
     return handshake(socket, {
       hop,
+      demand,
       hostname: deps.hostname(),
       timeouts: delivery.timeouts,
       clock: deps.clock,
       secureContext,
-      clear,
     });
   };
-  const mayBeClear = (hop: NextHop): boolean =>
-    hop.tls.mode === 'opportunistic' && hop.tls.fallbackToClear && !hop.implicitTls && !needsTls(hop);
   return async (hop) => {
     if (hop.protocol === 'webhook') {
       const { socket, ...rest } = await dialled(hop);
       return openWebhook(socket, hop, { ...rest, clock: deps.clock, random: deps.random });
     }
-    const greeted = await greet(hop, false)
+    const demand = demandOf(hop);
+    const greeted = await greet(hop, demand)
       .catch((error) => {
-        if (error instanceof TlsFailure && mayBeClear(hop)) {
-          return greet(hop, true);
+        if (error instanceof TlsFailure && demand.asks === 'whatIsOffered' && demand.orClear) {
+          return greet(hop, { asks: 'clearText' });
         }
         throw error;
       })

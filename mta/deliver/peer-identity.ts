@@ -2,21 +2,30 @@
 import { createHash, type X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import type { NextHop } from '../route/types.ts';
-import { TlsFailure, type TlsFault } from './tls-failure.ts';
+import { checkTlsa } from './dane/check.ts';
+import type { Demand } from './demand.ts';
+import { TlsFailure } from './tls-failure.ts';
 
 /**
  * Before a password is sent, and before any mail. Throws a `TlsFailure` that says what was shown instead, so that a person may
  * compare it with what they know.
+ *
+ * @param now as `Date.now()`
  */
-export function checkPeer(socket: Socket, { host, tls }: Pick<NextHop, 'host' | 'tls'>): void {
-  if (tls.mode !== 'verified' && tls.mode !== 'pinned') return;
+export function checkPeer(socket: Socket, host: string, demand: Demand, now: number): void {
+  if (demand.asks !== 'authority' && demand.asks !== 'pins' && demand.asks !== 'tlsa') return;
   const shown = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
   if (!(socket instanceof TLSSocket) || shown === undefined) {
     throw new TlsFailure('validation-failure', 'no certificate was shown');
   }
-  if (tls.mode === 'pinned') checkPins(shown, tls.pins ?? []);
+  if (demand.asks === 'pins') checkPins(shown, demand.pins);
+  else if (demand.asks === 'tlsa') checkTlsa([shown, ...issuersOf(shown)], demand, now);
   else if (!socket.authorized) throw unauthorized(String(socket.authorizationError), shown, host);
+}
+
+/** What came after the server's own, in the order in which it was sent. */
+function issuersOf({ issuerCertificate }: X509Certificate): X509Certificate[] {
+  return issuerCertificate === undefined ? [] : [issuerCertificate, ...issuersOf(issuerCertificate)];
 }
 
 /** SHA-256 of the SubjectPublicKeyInfo, in base64, as RFC 7469 §2.4 has it. */
@@ -32,7 +41,13 @@ function checkPins(shown: X509Certificate, pins: readonly string[]): void {
   throw new TlsFailure('certificate-not-trusted', `the key ${pin} is not among the pins`);
 }
 
-const FAULTS: Readonly<Record<string, Exclude<TlsFault, 'starttls-not-supported'>>> = {
+type CertificateFault =
+  | 'certificate-host-mismatch'
+  | 'certificate-expired'
+  | 'certificate-not-trusted'
+  | 'validation-failure';
+
+const FAULTS: Readonly<Record<string, CertificateFault>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: 'certificate-host-mismatch',
   CERT_HAS_EXPIRED: 'certificate-expired',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'certificate-not-trusted',

@@ -1,5 +1,9 @@
+import { X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { testPolicy } from '../route/testing/config.ts';
+import type { NextHop } from '../route/types.ts';
+import { tlsaOf } from './dane/testing/records.ts';
+import { peerCertificate } from './testing/certificate.ts';
 import { type Peer, SILENCE } from './testing/peer.ts';
 import { hopTo, send } from './testing/send.ts';
 import { usePeers } from './testing/use-peers.ts';
@@ -40,6 +44,30 @@ describe('the pool', () => {
       await send(sessions, hopTo(peer.port, change));
     }
     expect(peer.connections()).toBe(changes.length);
+  });
+
+  it('of a host that TLSA records name is used for whoever has the same records, not for others', async () => {
+    const peer = await peerOf({ answers: { EHLO: '250-peer.test\r\n250 STARTTLS' } });
+    const sessions = pool();
+    const shown = new X509Certificate(peerCertificate);
+    const hop = (fields: readonly string[], references: readonly string[], baseDomain = 'peer.test') => {
+      const records = fields.map((each) => tlsaOf(each, shown));
+      const tlsa = { status: 'found', baseDomain, records, references } as const;
+      return hopTo(peer.port, { tls: opportunistic, dane: { isNamedSecurely: true, tlsa } });
+    };
+    const openedBy = async (next: NextHop) => {
+      const before = peer.connections();
+      await send(sessions, next);
+      return peer.connections() - before;
+    };
+    expect(await openedBy(hop(['3 1 1'], ['peer.test', 'a.test']))).toBe(1);
+    // Names are of no account to an end entity.
+    expect(await openedBy(hop(['3 1 1'], ['peer.test', 'b.test']))).toBe(0);
+    expect(await openedBy(hop(['3 1 1', '3 0 1'], ['peer.test', 'a.test']))).toBe(1);
+    expect(await openedBy(hop(['3 1 1'], ['other.test'], 'other.test'))).toBe(1);
+    expect(await openedBy(hopTo(peer.port, { tls: opportunistic }))).toBe(1);
+    expect(await openedBy(hop(['3 1 1', '2 0 1'], ['peer.test', 'a.test']))).toBe(1);
+    expect(await openedBy(hop(['3 1 1', '2 0 1'], ['peer.test', 'b.test']))).toBe(1);
   });
 
   it('opens as many as are in use at a time', async () => {

@@ -10,6 +10,7 @@ import { type Random, systemRandom } from '../random.ts';
 import { systemInterfaces } from '../route/system.ts';
 import type { DestinationKey, NextHop } from '../route/types.ts';
 import { Connections } from './connections.ts';
+import { demandOf, serverNameOf } from './demand.ts';
 import { type Dial, tcpDial } from './dial.ts';
 import { sessionOpener } from './open.ts';
 import type { PooledSession, Session, Sessions } from './types.ts';
@@ -229,7 +230,7 @@ function poolKey(hop: NextHop): string {
     hop.address,
     hop.port,
     hop.implicitTls,
-    [tls.mode, tls.fallbackToClear, tls.minVersion, tls.ca, tls.pins],
+    [tls.mode, tls.minVersion, tls.ca, demandOf(hop), serverNameOf(hop)],
     auth && [auth.username, auth.password],
     hop.messagesPerConnection,
     hop.isOwnTarget,

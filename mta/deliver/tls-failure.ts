@@ -4,7 +4,10 @@ export type TlsFault =
   | 'certificate-host-mismatch'
   | 'certificate-expired'
   | 'certificate-not-trusted'
-  | 'validation-failure';
+  | 'validation-failure'
+  | 'tlsa-invalid'
+  | 'dnssec-invalid'
+  | 'dane-required';
 
 /**
  * A TLS handshake, STARTTLS itself, or the certificate that came with it: for an opportunistic policy there is still clear

@@ -109,7 +109,8 @@ async function turn(
   const { clock, delivery, hostname, places, loans } = deps;
   const { timeouts } = delivery();
   const { socket, extensions, tls } = await handshake(raw as Socket, {
-    ...{ hop: ownerHop(owner), hostname: hostname(), timeouts, clock, clear: true },
+    ...{ hop: ownerHop(owner), hostname: hostname(), timeouts, clock },
+    demand: { asks: 'clearText' },
   });
   let state: LineState = { alive: true, needsReset: false };
   for (const place of await places.all()) {

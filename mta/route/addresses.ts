@@ -15,6 +15,8 @@ export interface HostAddresses {
   readonly addresses: readonly string[];
   /** Why nothing is known of a family that was asked for; addresses of the other one may be there. */
   readonly failure: string | undefined;
+  /** Of addresses from DNS: the name that has them, at the end of aliases, and whether all of that is secure. */
+  readonly dns?: { readonly name: string; readonly secure: boolean };
 }
 
 /** Addresses of one host that are tried: its others would only keep a message from the next host. */
@@ -40,14 +42,16 @@ export async function lookupAddresses(
   const answers = await Promise.all(
     families.map((family) => sources.resolver.lookup(host, family === 'ipv6' ? 'AAAA' : 'A')),
   );
-  const found = answers.map((answer) =>
-    answer.status === 'found' ? shuffled(answer.records, sources.random) : [],
-  );
+  const positive = answers.filter((answer) => answer.status === 'found');
+  const found = positive.map(({ records }) => shuffled(records, sources.random));
   const failed = answers.find((answer) => answer.status === 'failed');
   return {
     host,
     addresses: interleave(found).slice(0, ADDRESSES_PER_HOST),
     failure: failed?.status === 'failed' ? `${host}: ${failed.reason}` : undefined,
+    ...(positive.length > 0 && {
+      dns: { name: positive[0]!.name, secure: positive.every(({ authenticated }) => authenticated) },
+    }),
   };
 }
 

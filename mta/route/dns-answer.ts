@@ -8,28 +8,44 @@ export interface MxRecord {
   readonly exchange: string;
 }
 
+/** RFC 6698 §2.1. */
+export interface TlsaRecord {
+  readonly usage: number;
+  readonly selector: number;
+  readonly matchingType: number;
+  /** Certificate association data, in hexadecimal. */
+  readonly data: string;
+}
+
 /** Record types that are looked up, and what each becomes. */
 export interface RecordData {
   readonly A: string;
   readonly AAAA: string;
   readonly MX: MxRecord;
+  readonly CNAME: string;
+  readonly TLSA: TlsaRecord;
 }
 
 export type LookupType = keyof RecordData;
 
-/** `ttl` in seconds; `authenticated` is the AD bit of a resolver that has to be trusted for it to mean anything. */
+/**
+ * `ttl` in seconds; `authenticated` is the AD bit of every answer on the way, from a resolver that is trusted to set it; `name`
+ * is where aliases have led: the name that was asked about where there are none.
+ */
 export type DnsResult<T extends LookupType> =
   | {
       readonly status: 'found';
       readonly records: readonly RecordData[T][];
       readonly ttl: number;
       readonly authenticated: boolean;
+      readonly name: string;
     }
   /** `noData`: the name exists without such a record; `noDomain`: it does not exist (RFC 2308 §2). */
   | {
       readonly status: 'noData' | 'noDomain';
       readonly ttl: number;
       readonly authenticated: boolean;
+      readonly name: string;
     }
   /** SERVFAIL, a timeout, nonsense: nothing is known, ask again later. */
   | { readonly status: 'failed'; readonly reason: string };
@@ -56,7 +72,7 @@ export function readAnswer<T extends LookupType>(
   let ttl = Number.POSITIVE_INFINITY;
   for (let step = 0; step < answers.length; step++) {
     const alias = answers.find((answer) => answer.type === 'CNAME' && canonical(answer.name) === name);
-    if (alias === undefined) {
+    if (alias === undefined || question.type === 'CNAME') {
       break;
     }
     name = canonical(String((alias as { data: unknown }).data));
@@ -75,6 +91,7 @@ export function readAnswer<T extends LookupType>(
       records: matching.map((answer) => readRecord(answer) as RecordData[T]),
       ttl: Math.min(ttl, ...matching.map(ttlOf)),
       authenticated,
+      name,
     };
   }
   if (response.rcode === 'NOERROR' && name !== canonical(question.name) && !hasSoa(response)) {
@@ -84,6 +101,7 @@ export function readAnswer<T extends LookupType>(
     status: response.rcode === 'NXDOMAIN' ? 'noDomain' : 'noData',
     ttl: Math.min(ttl, negativeTtl(response)),
     authenticated,
+    name,
   };
 }
 
@@ -91,7 +109,12 @@ function readRecord(answer: Answer): RecordData[LookupType] {
   if (answer.type === 'MX') {
     return { preference: answer.data.preference ?? 0, exchange: canonical(answer.data.exchange) };
   }
-  return (answer as { data: string }).data;
+  if (answer.type === 'TLSA') {
+    const { certificate, usage, selector, matchingType } = answer.data;
+    return { usage, selector, matchingType, data: certificate.toString('hex') };
+  }
+  const { data } = answer as { data: string };
+  return answer.type === 'CNAME' ? canonical(data) : data;
 }
 
 function canonical(name: string): string {

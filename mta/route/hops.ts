@@ -8,13 +8,14 @@ import type { Domain, MtaConfig, Relay, TlsPolicy, WebhookTarget } from '../conf
 import { SmtpError, smtpError } from '../errors.ts';
 import type { Random } from '../random.ts';
 import { type AddressFamily, type HostAddresses, lookupAddresses } from './addresses.ts';
+import { type Endpoint, withDane } from './dane.ts';
 import { compileEgress, type EgressCheck } from './egress.ts';
 import type { Hosts } from './hosts.ts';
-import { lookupMx, type MailHost } from './mx.ts';
+import { lookupMx, type MailHost, type MxRecords } from './mx.ts';
 import { compileOurselves, type Ourselves } from './ourselves.ts';
 import type { Resolver } from './resolver.ts';
 import { compileTlsPolicies, type TlsPolicies } from './tls-policy.ts';
-import type { Destination, NextHop } from './types.ts';
+import type { Dane, Destination, NextHop } from './types.ts';
 import { webhookParts } from './webhook.ts';
 
 /** What next hops are found with: made once per config by `compileHops`. */
@@ -81,7 +82,8 @@ async function mxHops(domain: string, context: HopContext): Promise<NextHop[]> {
   }
   const addresses = reachable(usable, { trusted: false, configured: false, name: domain }, context);
   const tls = context.policies.forDomain(domain);
-  return addresses.map(({ host, address }) => smtpHop(host, address, port, tls));
+  const endpoints = addresses.map((each) => ({ ...each, port }));
+  return (await withDane(endpoints, tls, context.resolver)).map((each) => smtpHop(each, tls));
 }
 
 // MX hosts are named by the world, so the host table is not asked for them.
@@ -115,7 +117,8 @@ async function literalHops(literal: string, context: HopContext): Promise<NextHo
   }
   const found = await lookupAddresses(address, context);
   const [checked] = reachable([found], { trusted: false, configured: false, name: literal }, context);
-  return [smtpHop(address, checked!.address, port, context.policies.forDomain(literal))];
+  const tls = context.policies.forDomain(literal);
+  return (await withDane([{ ...checked!, port }], tls, context.resolver)).map((each) => smtpHop(each, tls));
 }
 
 async function relayHops(relay: Relay, context: HopContext): Promise<NextHop[]> {
@@ -127,18 +130,14 @@ async function relayHops(relay: Relay, context: HopContext): Promise<NextHop[]> 
   const tls = context.policies.named(relay.tls);
   const endpoints = await Promise.all(
     weightedShuffle(relay.hosts, context.random).map(async ({ host, port, lookupMx }) => {
-      const names = lookupMx ? await relayMx(host, context) : [host];
-      return names.map((name) => ({ host: name, port }));
+      const hosts = lookupMx ? await relayMx(host, context) : [{ host }];
+      return hosts.map((each) => ({ ...each, port }));
     }),
   );
-  const addresses = await endpointAddresses(endpoints.flat(), relay, context);
-  return addresses.map(({ host, address, port }) => ({
-    host,
-    address,
-    port,
-    protocol: 'smtp',
+  const addresses = await endpointAddresses(endpoints.flat(), tls, relay, context);
+  return addresses.map((endpoint) => ({
+    ...smtpHop(endpoint, tls),
     implicitTls: relay.implicitTls,
-    tls,
     ...(auth === undefined ? {} : { auth }),
     messagesPerConnection: relay.limits.messagesPerConnection,
   }));
@@ -149,14 +148,10 @@ async function targetHops(domain: Domain, context: HopContext): Promise<NextHop[
   if (target.type === 'webhook') return webhookHops(domain, target, context);
   if (target.type === 'hold' && target.hosts.length === 0) return ownersHops(domain.domain, context);
   const tls = context.policies.named(target.tls);
-  const addresses = await endpointAddresses(target.hosts, domain, context);
-  return addresses.map(({ host, address, port }) => ({
-    host,
-    address,
-    port,
+  const addresses = await endpointAddresses(target.hosts, tls, domain, context);
+  return addresses.map((endpoint) => ({
+    ...smtpHop(endpoint, tls),
     protocol: target.type === 'lmtp' ? 'lmtp' : 'smtp',
-    implicitTls: false,
-    tls,
     isOwnTarget: true,
   }));
 }
@@ -176,30 +171,31 @@ async function webhookHops(domain: Domain, target: WebhookTarget, context: HopCo
     throw smtpError('notConfigured', { detail: `${domain.resource}: ${target.unavailable}` });
   }
   const { host, port, ...parts } = webhookParts(target, context.config.secrets, context.policies);
-  const addresses = await endpointAddresses([{ host, port }], domain, context);
+  const addresses = await endpointAddresses([{ host, port }], parts.tls, domain, context);
   return addresses.map(({ address }) => ({
     ...{ host, address, port, protocol: 'webhook', ...parts, isOwnTarget: true },
   }));
 }
 
 /** A smart host that can't be found is a fault of config, which can be mended: it never bounces mail. */
-async function relayMx(name: string, context: HopContext): Promise<string[]> {
+async function relayMx(name: string, context: HopContext): Promise<MailHost[]> {
   try {
-    return (await lookupMx(name, context.resolver, context.random)).map(({ host }) => host);
+    return await lookupMx(name, context.resolver, context.random);
   } catch (error) {
     throw smtpError('hostNotFound', { detail: error instanceof Error ? error.message : name, cause: error });
   }
 }
 
 async function endpointAddresses(
-  endpoints: readonly { host: string; port: number }[],
+  endpoints: readonly { host: string; port: number; namedBy?: MxRecords }[],
+  tls: TlsPolicy,
   resource: { resource: string; trusted: boolean },
   context: HopContext,
-): Promise<{ host: string; address: string; port: number }[]> {
+): Promise<Reached[]> {
   const resolved = await Promise.all(
-    endpoints.map(async ({ host, port }) => ({
-      port,
-      ...(await lookupAddresses(host, context)),
+    endpoints.map(async (endpoint) => ({
+      ...endpoint,
+      ...(await lookupAddresses(endpoint.host, context)),
     })),
   );
   const addresses = reachable(
@@ -211,7 +207,7 @@ async function endpointAddresses(
   if (others.length === 0) {
     throw smtpError('mailLoopsBack', { detail: resource.resource });
   }
-  return others;
+  return withDane(others, tls, context.resolver);
 }
 
 /** All addresses in order, as far as egress allows them; rejects when nothing is left, with the reason that counts. */
@@ -258,6 +254,15 @@ function weightedShuffle<T extends { weight: number }>(hosts: readonly T[], rand
     .map(({ host }) => host);
 }
 
-function smtpHop(host: string, address: string, port: number, tls: TlsPolicy): NextHop {
-  return { host, address, port, protocol: 'smtp', implicitTls: false, tls };
+/** An endpoint of which one address was chosen. */
+interface Reached extends Endpoint {
+  readonly address: string;
+  readonly dane?: Dane;
+}
+
+function smtpHop({ host, address, port, dane }: Reached, tls: TlsPolicy): NextHop {
+  return {
+    ...{ host, address, port, protocol: 'smtp', implicitTls: false, tls },
+    ...(dane !== undefined && { dane }),
+  };
 }

@@ -8,6 +8,15 @@ import type { Resolver } from './resolver.ts';
 export interface MailHost {
   readonly host: string;
   readonly preference: number;
+  /** What names it; absent where a domain has no MX record, and is its own host. */
+  readonly namedBy?: MxRecords;
+}
+
+/** MX records, as far as who they name is to be believed (RFC 7672 §2.2.1). */
+export interface MxRecords {
+  readonly secure: boolean;
+  /** The domain that was asked about, and the one that it is an alias of. */
+  readonly domains: readonly string[];
 }
 
 /** A domain may list any number; nobody needs more. */
@@ -26,12 +35,16 @@ export async function lookupMx(domain: string, resolver: Resolver, random: Rando
       throw smtpError('noSuchDomain', { detail: domain });
     case 'noData':
       return [{ host: domain, preference: 0 }];
-    case 'found':
+    case 'found': {
       // RFC 7505 §3: a null MX stands alone. Why it is not looked for at RCPT: docs/decisions/0303.
       if (answer.records.length === 1 && answer.records[0]!.exchange === '') {
         throw smtpError('nullMx', { detail: domain });
       }
-      return byPreference(answer.records, random).slice(0, MX_HOSTS);
+      const namedBy = { secure: answer.authenticated, domains: [...new Set([domain, answer.name])] };
+      return byPreference(answer.records, random)
+        .slice(0, MX_HOSTS)
+        .map((host) => ({ ...host, namedBy }));
+    }
   }
 }
 

@@ -29,7 +29,7 @@ async function serve(
 
 function resolverOf(
   servers: readonly TestDnsServer[],
-  more: { timeoutMs?: number; clock?: Clock; cacheSize?: number } = {},
+  more: { timeoutMs?: number; clock?: Clock; cacheSize?: number; validates?: boolean } = {},
 ) {
   return createResolver({
     servers: servers.map(({ server }) => server),
@@ -60,7 +60,7 @@ describe('what an answer says', () => {
         authenticated: true,
       },
     ]);
-    expect(await resolverOf([dns]).lookup('example.org', 'MX')).toEqual({
+    expect(await resolverOf([dns], { validates: true }).lookup('example.org', 'MX')).toEqual({
       status: 'found',
       records: [
         { preference: 10, exchange: 'mx.example.org' },
@@ -68,8 +68,38 @@ describe('what an answer says', () => {
       ],
       ttl: 200,
       authenticated: true,
+      name: 'example.org',
     });
     expect(dns.queries).toMatchObject([{ name: 'example.org', type: 'MX', edns: true, transport: 'udp' }]);
+  });
+
+  it('believes the AD bit of no resolver that is not trusted', async () => {
+    const dns = await serve(({ name }) => [
+      { answers: name === 'a.test' ? [a('a.test', '192.0.2.1')] : [], authenticated: true },
+    ]);
+    for (const name of ['a.test', 'empty.test']) {
+      expect(await resolverOf([dns]).lookup(name, 'A')).toMatchObject({ authenticated: false });
+      expect(await resolverOf([dns], { validates: true }).lookup(name, 'A')).toMatchObject({
+        authenticated: true,
+      });
+    }
+  });
+
+  it('gives TLSA records, and a CNAME that is asked for itself', async () => {
+    const certificate = Buffer.from('00ff', 'hex');
+    const dns = await serve(({ name, type }) => [
+      {
+        answers:
+          type === 'TLSA'
+            ? [{ type: 'TLSA', name, ttl: 60, data: { usage: 3, selector: 1, matchingType: 0, certificate } }]
+            : [cname(name, 'B.test.'), cname('b.test', 'c.test')],
+      },
+    ]);
+    const resolver = resolverOf([dns]);
+    expect(await resolver.lookup('_25._tcp.mx.test', 'TLSA')).toMatchObject({
+      records: [{ usage: 3, selector: 1, matchingType: 0, data: '00ff' }],
+    });
+    expect(await resolver.lookup('a.test', 'CNAME')).toMatchObject({ records: ['b.test'], name: 'a.test' });
   });
 
   it('tells no such record, no such domain and not knowing apart', async () => {
@@ -110,7 +140,26 @@ describe('aliases', () => {
     const dns = await serve(({ name }) => [
       { answers: name === 'www.test' ? [cname('www.test', 'b.test')] : [a('b.test', '192.0.2.2')] },
     ]);
-    expect(await resolverOf([dns]).lookup('www.test', 'A')).toMatchObject({ records: ['192.0.2.2'] });
+    expect(await resolverOf([dns]).lookup('www.test', 'A')).toMatchObject({
+      records: ['192.0.2.2'],
+      name: 'b.test',
+    });
+  });
+
+  it('are authenticated where every answer on the way is (RFC 7672 §2.1.3)', async () => {
+    for (const [first, second] of [
+      [true, true],
+      [true, false],
+      [false, true],
+    ]) {
+      const dns = await serve(({ name }) => [
+        name === 'www.test'
+          ? { answers: [cname('www.test', 'b.test')], authenticated: first! }
+          : { answers: [a('b.test', '192.0.2.2')], authenticated: second! },
+      ]);
+      const answer = await resolverOf([dns], { validates: true }).lookup('www.test', 'A');
+      expect(answer).toMatchObject({ authenticated: first && second });
+    }
   });
 
   it('that lead in a circle fail', async () => {

@@ -10,12 +10,16 @@ import { DnsCache } from './dns-cache.ts';
 import { type DnsServer, exchange } from './dns-exchange.ts';
 
 export interface Resolver {
+  /** Whether its servers are trusted to check DNSSEC, and are reached safely; otherwise no answer is `authenticated`. */
+  readonly validates: boolean;
   lookup<T extends LookupType>(name: string, type: T): Promise<DnsResult<T>>;
 }
 
 export interface ResolverOptions {
   /** In order of preference; at least one. */
   readonly servers: readonly DnsServer[];
+  /** Their AD bit is believed (RFC 4035 §4.9.3); false where absent. */
+  readonly validates?: boolean;
   /** For one try of one server, over UDP and TCP each; there are two rounds. */
   readonly timeoutMs: number;
   readonly clock: Clock;
@@ -30,6 +34,7 @@ const DEFAULT_CACHE = 20_000;
 const DNS_PORT = 53;
 
 export function createResolver(options: ResolverOptions): Resolver {
+  const validates = options.validates ?? false;
   const cache = new DnsCache(options.clock, options.cacheSize ?? DEFAULT_CACHE);
   // The server that answered last is asked first, so that a dead one costs its timeout once.
   let first = 0;
@@ -74,7 +79,7 @@ export function createResolver(options: ResolverOptions): Resolver {
   async function follow<T extends LookupType>(name: string, type: T): Promise<DnsResult<T>> {
     let target = name;
     let ttl = Number.POSITIVE_INFINITY;
-    let authenticated = true;
+    let authenticated = validates;
     for (let aliases = 0; aliases <= LONGEST_ALIAS_CHAIN; aliases++) {
       const answer = await ask(target, type);
       if (answer.status === 'failed') {
@@ -94,9 +99,10 @@ export function createResolver(options: ResolverOptions): Resolver {
   }
 
   return {
+    validates,
     async lookup(name, type) {
       if (!isDomainName(name)) {
-        return { status: 'noDomain', ttl: 0, authenticated: false };
+        return { status: 'noDomain', ttl: 0, authenticated: false, name };
       }
       return cache.get(`${type} ${name.toLowerCase()}`, () => follow(name, type));
     },

@@ -20,7 +20,10 @@ export function systemResolver(config: MtaConfig['resolver'], clock: Clock, rand
     return server;
   });
   const servers = configured.length > 0 ? configured : parseResolvConf(readIfThere('/etc/resolv.conf'));
-  return createResolver({ servers, timeoutMs: config.timeoutSeconds * 1000, clock, random });
+  return createResolver({
+    ...{ servers, timeoutMs: config.timeoutSeconds * 1000, clock, random },
+    validates: config.validates ?? false,
+  });
 }
 
 export function systemHosts(): Hosts {

@@ -1,5 +1,6 @@
 /** Where mail goes: a destination is decided from config alone, its hosts are looked up when an attempt is due. */
 import type { Domain, Relay, TlsPolicy } from '../config.ts';
+import type { TlsaRecord } from './dns-answer.ts';
 
 /** `mx:example.org`, `literal:[192.0.2.1]`, `relay:namespace/name`, `domain:example.test`. */
 export type DestinationKey = string;
@@ -22,6 +23,26 @@ export interface Webhook {
   readonly keys: string;
 }
 
+/** What DNSSEC says of who a host is (`dane.ts`). */
+export interface Dane {
+  /** Whether the host is the one that mail for the destination belongs to: named by config, by the address, or by secure MX records. */
+  readonly isNamedSecurely: boolean;
+  readonly tlsa:
+    | {
+        readonly status: 'found';
+        /** The TLSA base domain: the name in SNI, and the first of `references` (RFC 7672 §8.1). */
+        readonly baseDomain: string;
+        /** Not empty; none of them may be usable. */
+        readonly records: readonly TlsaRecord[];
+        /** Names that a certificate may be for, where a record asks for one (RFC 7672 §3.2.2). */
+        readonly references: readonly string[];
+      }
+    /** It is known that there are none, or that none of them is secure. */
+    | { readonly status: 'none'; readonly why: string }
+    /** Nobody can say: SERVFAIL, which bogus signatures lead to, or silence. */
+    | { readonly status: 'failed'; readonly why: string };
+}
+
 /** One address to try, in the order in which they are to be tried. */
 export interface NextHop {
   /** Name as MX or config gave it: for TLS names, logs and reports. */
@@ -31,6 +52,8 @@ export interface NextHop {
   readonly protocol: 'smtp' | 'lmtp' | 'webhook';
   readonly implicitTls: boolean;
   readonly tls: TlsPolicy;
+  /** Where `tls` asks for it. What that and `tls` come to is `demandOf`'s to say. */
+  readonly dane?: Dane;
   readonly auth?: { readonly username: string; readonly password: string };
   /** Transactions of one connection, where a relay sets them; the fleet's number elsewhere. */
   readonly messagesPerConnection?: number;

@@ -1,4 +1,4 @@
-/** The manifests in docs/shape.md are what the API takes, and what compile accepts. */
+/** The manifests of MTAs in docs/shape.md and docs/tls.md are what the API takes, and what compile accepts. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -6,8 +6,10 @@ import { parse, stringify } from 'yaml';
 import { compile } from './compile.ts';
 import { environment, inputFrom } from './testing/manifests.ts';
 
-const page = readFileSync(join(import.meta.dirname, '../../docs/shape.md'), 'utf8');
-const blocks = [...page.matchAll(/```yaml\n(spec:[\s\S]*?)```/g)].map(([, text]) => text!);
+const pages = ['shape', 'tls'].map((name) =>
+  readFileSync(join(import.meta.dirname, `../../docs/${name}.md`), 'utf8'),
+);
+const blocks = [...pages.join('\n').matchAll(/```yaml\n(spec:[\s\S]*?)```/g)].map(([, text]) => text!);
 
 it('there are some', () => expect(blocks.length).toBeGreaterThan(3));
 

@@ -81,6 +81,7 @@ export function buildFleet(
     resolver: {
       servers: spec.dns.servers.map(withPort),
       timeoutSeconds: parseDuration(spec.dns.timeout),
+      ...(spec.dns.validates && { validates: true }),
     },
     egress,
   };

@@ -56,6 +56,7 @@ export function decideTlsPolicies(
   const valid = candidates.filter((policy) => isValid(policy, mta, report));
   const accepted = contest(valid, claims, held, report);
   const built = accepted.map((policy) => build(policy, secrets));
+  if (!mta.spec.dns.validates) for (const policy of accepted) reportUntrusted(policy, mta, report);
   const byName = new Map(built.map((policy) => [policy.name, policy]));
   const floor = accepted
     .filter(({ ref }) => ref.namespace === mta.ref.namespace)
@@ -106,6 +107,21 @@ export function decideTlsPolicies(
   };
 }
 
+/** It stays in the config: its mail waits, rather than leaving by a policy that asks for less. */
+function reportUntrusted(
+  { ref, spec }: Resource<MailTlsPolicySpec>,
+  mta: Resource<MtaSpec>,
+  report: Report,
+): void {
+  if (spec.mode !== 'DANE') return;
+  report.unresolved(
+    ref,
+    reasons.ResolverNotTrusted,
+    `spec.mode: DANE needs a resolver that is trusted to check DNSSEC, and ${mta.id} has none: run one beside the mta, and set dns.validates there; until then, mail that this policy is for waits`,
+    'spec.mode',
+  );
+}
+
 const nameOf = ({ namespace, name }: { namespace: string; name: string }): string => `${namespace}/${name}`;
 
 function isValid(
@@ -142,6 +158,7 @@ const policyModes = {
   Required: 'required',
   Verified: 'verified',
   Pinned: 'pinned',
+  DANE: 'dane',
 } as const;
 
 function build({ ref, id, spec }: Resource<MailTlsPolicySpec>, secrets: Secrets): TlsPolicy {
@@ -166,7 +183,7 @@ function build({ ref, id, spec }: Resource<MailTlsPolicySpec>, secrets: Secrets)
 const reaches = (destinations: readonly string[], recipientDomains: readonly string[]): boolean =>
   destinations.some((one) => recipientDomains.some((other) => overlap(one, other)));
 
-const strengths = ['none', 'opportunistic', 'required', 'verified', 'pinned'] as const;
+const strengths = ['none', 'opportunistic', 'required', 'verified', 'dane', 'pinned'] as const;
 
 /** Clear text after a failed handshake is weaker than none; each mode is stronger than the one before. */
 const strength = ({ mode, fallbackToClear }: TlsPolicy): number =>

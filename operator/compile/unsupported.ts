@@ -25,8 +25,9 @@ export const unsupported: readonly Row[] = [
   {
     kind: 'MailTLSPolicy',
     field: 'mode',
-    values: ['DANE', 'MTASTS', 'DANEOrMTASTS'],
-    instead: 'use None, Opportunistic, Required, Verified (with caRef for authorities of your own) or Pinned',
+    values: ['MTASTS', 'DANEOrMTASTS'],
+    instead:
+      'use None, Opportunistic, Required, Verified (with caRef for authorities of your own), DANE or Pinned',
   },
   {
     kind: 'MailTLSPolicy',

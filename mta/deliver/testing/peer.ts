@@ -45,6 +45,8 @@ export interface Peer {
   readonly chunks: Buffer[];
   /** Where each connection came from. */
   readonly from: string[];
+  /** In SNI. */
+  readonly serverNames: string[];
   connections(): number;
   open(): number;
   /** The most that were open at a time. */
@@ -111,6 +113,7 @@ export async function startPeer(
     partial: [] as number[],
     chunks: [] as Buffer[],
     from: [] as string[],
+    serverNames: [] as string[],
   };
   let count = 0;
   let most = 0;
@@ -250,6 +253,10 @@ export async function startPeer(
   const secure = (socket: Socket): TLSSocket =>
     new TLSSocket(socket, {
       isServer: true,
+      SNICallback: (name, answer) => {
+        state.serverNames.push(name);
+        answer(null);
+      },
       secureContext: createSecureContext({
         key: peerKey,
         cert: peerCertificate,

@@ -3,36 +3,55 @@ import { expect } from 'vitest';
 import type { MtaConfig } from '../../config.ts';
 import type { SmtpError } from '../../errors.ts';
 import { type Random, systemRandom } from '../../random.ts';
-import type { DnsResult, LookupType, MxRecord } from '../dns-answer.ts';
+import type { DnsResult, LookupType, MxRecord, TlsaRecord } from '../dns-answer.ts';
 import { compileHops, resolveHops } from '../hops.ts';
 import { parseHosts } from '../hosts.ts';
 import type { Resolver } from '../resolver.ts';
 import type { Destination } from '../types.ts';
 import { testConfig } from './config.ts';
 
-export type Zone = Record<string, { mx?: MxRecord[]; a?: string[]; aaaa?: string[]; failed?: LookupType[] }>;
+export interface Entry {
+  readonly mx?: MxRecord[];
+  readonly a?: string[];
+  readonly aaaa?: string[];
+  readonly tlsa?: TlsaRecord[];
+  readonly cname?: string;
+  readonly failed?: LookupType[];
+  /** Signed: where the resolver validates, it says so. */
+  readonly secure?: boolean;
+}
+
+export type Zone = Record<string, Entry>;
 
 /** What a name has is found, what it lacks has no data, names that are not there don't exist. */
-export function zoneResolver(zone: Zone): Resolver {
-  return {
-    async lookup<T extends LookupType>(name: string, type: T): Promise<DnsResult<T>> {
-      const entry = zone[name];
-      if (entry?.failed?.includes(type)) {
-        return { status: 'failed', reason: 'SERVFAIL' };
-      }
-      const records = { MX: entry?.mx, A: entry?.a, AAAA: entry?.aaaa }[type];
-      return records === undefined
-        ? { status: entry === undefined ? 'noDomain' : 'noData', ttl: 60, authenticated: false }
-        : ({ status: 'found', records, ttl: 60, authenticated: false } as unknown as DnsResult<T>);
-    },
+export function zoneResolver(zone: Zone, validates = false): Resolver {
+  const lookup = async <T extends LookupType>(asked: string, type: T): Promise<DnsResult<T>> => {
+    const entry = zone[asked];
+    const name = asked.toLowerCase();
+    if (entry?.failed?.includes(type)) {
+      return { status: 'failed', reason: 'SERVFAIL' };
+    }
+    const authenticated = validates && entry?.secure === true;
+    const { mx, a, aaaa, tlsa, cname } = entry ?? {};
+    if (cname !== undefined && type !== 'CNAME') {
+      const end = await lookup(cname, type);
+      return end.status === 'failed' ? end : { ...end, authenticated: authenticated && end.authenticated };
+    }
+    const all = { MX: mx, A: a, AAAA: aaaa, TLSA: tlsa, CNAME: cname === undefined ? cname : [cname] };
+    const records = all[type];
+    return records === undefined
+      ? { status: entry === undefined ? 'noDomain' : 'noData', ttl: 60, authenticated, name }
+      : ({ status: 'found', records, ttl: 60, authenticated, name } as unknown as DnsResult<T>);
   };
+  return { validates, lookup };
 }
 
 export const noShuffle: Random = { ...systemRandom, fraction: () => 0.999 };
 
 export function context(zone: Zone, change: Partial<MtaConfig> = {}, random: Random = noShuffle, hosts = '') {
-  return compileHops(testConfig(change), {
-    resolver: zoneResolver(zone),
+  const config = testConfig(change);
+  return compileHops(config, {
+    resolver: zoneResolver(zone, config.resolver.validates),
     hosts: parseHosts(hosts),
     random,
     interfaces: ['203.0.113.9', '2001:db8::9'],

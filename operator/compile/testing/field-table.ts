@@ -148,6 +148,11 @@ export const fieldTable: Record<string, Record<string, Row>> = {
     }),
     'delivery.addressFamilies[]': ['config', { 'delivery.addressFamilies': ['IPv4'] }],
     'dns.servers[]': ['config', { 'dns.servers': ['192.0.2.53'] }],
+    'dns.validates': [
+      'config',
+      { 'dns.servers': ['127.0.0.1'], 'dns.validates': true },
+      { 'dns.servers': ['127.0.0.1'] },
+    ],
     'egress.allow[]': ['config', { 'egress.allow': ['10.0.0.0/8'] }],
     'egress.hostname': ['config', { 'egress.hostname': 'mx{ordinal}.example.test' }],
     'egress.sourceNetworks[]': ['config', { 'egress.sourceNetworks': ['192.0.2.0/24'] }],

@@ -1,0 +1,160 @@
+/**
+ * Chains from a server's certificate to a trust anchor that DNS names (usage DANE-TA(2), RFC 7671 §5.2), of what the server sent
+ * and of certificates and keys that stand in the DNS in full. Validated as RFC 5280 §6.1 has it: signatures, validity, who may
+ * issue, path lengths, name constraints, critical extensions. Pure.
+ */
+import type { X509Certificate } from 'node:crypto';
+import type { TlsaRecord } from '../../route/dns-answer.ts';
+import { TlsFailure } from '../tls-failure.ts';
+import {
+  alternativeNames,
+  DNS_NAME,
+  type Extension,
+  extensionsOf,
+  type NameConstraints,
+  nameConstraints,
+  OID,
+  pathLength,
+} from './extensions.ts';
+import { presentedNames } from './names.ts';
+import { CERT, certificateIn, FULL, keyIn, matches, SPKI } from './records.ts';
+
+/** Looks at whether one certificate has signed another, for one peer: certificates that all issue each other would take for ever. */
+const SIGNATURES = 100;
+
+/**
+ * Resolves to nothing where a valid chain leads to one of the anchors; else to what is wrong with the first chain that leads
+ * to one, or undefined where none does.
+ *
+ * @param sent the server's own first
+ * @param anchors usable records of usage DANE-TA(2)
+ */
+export function findChain(
+  sent: readonly X509Certificate[],
+  anchors: readonly TlsaRecord[],
+  now: number,
+): { readonly found: boolean; readonly failure?: TlsFailure } {
+  let failure: TlsFailure | undefined;
+  for (const path of anchoredPaths(sent, anchors)) {
+    const wrong = faultOf(path, now);
+    if (wrong === undefined) return { found: true };
+    failure ??= wrong;
+  }
+  return { found: false, ...(failure && { failure }) };
+}
+
+/** From the server's certificate up. The anchor itself is the last, unless only its key is known. */
+function* anchoredPaths(
+  sent: readonly X509Certificate[],
+  anchors: readonly TlsaRecord[],
+): Generator<readonly X509Certificate[]> {
+  const full = anchors.filter(({ matchingType }) => matchingType === FULL);
+  const inDns = full.filter(({ selector }) => selector === CERT).map(({ data }) => certificateIn(data));
+  const keys = full.filter(({ selector }) => selector === SPKI).map(({ data }) => keyIn(data));
+  const issuers = [...sent.slice(1), ...inDns];
+  let left = SIGNATURES;
+  const hasSigned = (key: X509Certificate['publicKey'], certificate: X509Certificate): boolean => {
+    left -= 1;
+    return left >= 0 && verifies(certificate, key);
+  };
+  function* above(path: readonly X509Certificate[]): Generator<readonly X509Certificate[]> {
+    const top = path.at(-1)!;
+    for (const issuer of issuers) {
+      if (path.includes(issuer) || !top.checkIssued(issuer) || !hasSigned(issuer.publicKey, top)) continue;
+      const longer = [...path, issuer];
+      if (anchors.some((anchor) => matches(anchor, issuer))) yield longer;
+      else yield* above(longer);
+    }
+    // RFC 7671 §5.2.3: a bare key has no name that could be compared.
+    if (keys.some((key) => hasSigned(key, top))) yield path;
+  }
+  yield* above(sent.slice(0, 1));
+}
+
+function verifies(certificate: X509Certificate, key: X509Certificate['publicKey']): boolean {
+  try {
+    return certificate.verify(key);
+  } catch {
+    // A key of another kind than the signature.
+    return false;
+  }
+}
+
+type Extensions = ReadonlyMap<string, Extension>;
+
+const untrusted = (why: string): TlsFailure => new TlsFailure('certificate-not-trusted', why);
+
+function faultOf(path: readonly X509Certificate[], now: number): TlsFailure | undefined {
+  let extensions: Extensions[];
+  try {
+    extensions = path.map(({ raw }) => extensionsOf(raw));
+    return path.map((_, at) => faultAt(at, path, extensions, now)).find((fault) => fault !== undefined);
+  } catch (error) {
+    return untrusted(`an extension of a certificate can't be read: ${(error as Error).message}`);
+  }
+}
+
+function faultAt(
+  at: number,
+  path: readonly X509Certificate[],
+  extensions: readonly Extensions[],
+  now: number,
+): TlsFailure | undefined {
+  const certificate = path[at]!;
+  const own = extensions[at]!;
+  const name = nameOf(certificate);
+  if (now > certificate.validToDate.getTime() || now < certificate.validFromDate.getTime()) {
+    const { validFrom, validTo } = certificate;
+    return new TlsFailure('certificate-expired', `${name} is valid from ${validFrom} to ${validTo}`);
+  }
+  const unknown = [...own].find(([oid, { critical }]) => critical && !UNDERSTOOD.has(oid));
+  if (unknown !== undefined) return untrusted(`${name} has a critical extension that is not known`);
+  if (at === 0) {
+    const { keyUsage } = certificate as { keyUsage: readonly string[] | undefined };
+    const isServers = keyUsage === undefined || keyUsage.some((usage) => SERVER_USAGES.has(usage));
+    return isServers ? undefined : untrusted(`${name} is not for servers`);
+  }
+  if (!certificate.ca) return untrusted(`${name} is no authority`);
+  const below = path.slice(1, at).filter((each) => each.subject !== each.issuer).length;
+  if (below > (pathLength(own) ?? below)) return untrusted(`${name} allows no authority so far below it`);
+  const constraints = nameConstraints(own);
+  return constraints !== undefined && !isWithin(constraints, path[0]!, extensions[0]!)
+    ? untrusted(`${name} may not issue for the names of ${nameOf(path[0]!)}`)
+    : undefined;
+}
+
+const UNDERSTOOD: ReadonlySet<string> = new Set(Object.values(OID));
+
+/** id-kp-serverAuth and anyExtendedKeyUsage (RFC 5280 §4.2.1.12). */
+const SERVER_USAGES: ReadonlySet<string> = new Set(['1.3.6.1.5.5.7.3.1', '2.5.29.37.0']);
+
+/**
+ * RFC 5280 §4.2.1.10, for DNS names: those are all that is compared. A constraint on names of another form is not met where the
+ * certificate has such names, nor is one on subjects.
+ */
+function isWithin(
+  { permitted, excluded }: NameConstraints,
+  certificate: X509Certificate,
+  extensions: Extensions,
+): boolean {
+  const forms = new Set(alternativeNames(extensions).map(({ tag }) => tag));
+  const others = [...permitted, ...excluded].filter(({ tag }) => tag !== DNS_NAME);
+  if (others.some(({ tag }) => tag === DIRECTORY_NAME || forms.has(tag))) return false;
+  const bases = (subtrees: NameConstraints['permitted']): string[] =>
+    subtrees
+      .filter(({ tag }) => tag === DNS_NAME)
+      .map(({ content }) => content.toString('latin1').toLowerCase().replace(/^\./, ''));
+  const [within, without] = [bases(permitted), bases(excluded)];
+  return presentedNames(certificate, extensions).every(
+    (name) =>
+      (within.length === 0 || within.some((base) => isBelow(name, base))) &&
+      !without.some((base) => isBelow(name, base)),
+  );
+}
+
+const DIRECTORY_NAME = 0xa4;
+
+const isBelow = (name: string, base: string): boolean =>
+  base === '' || name === base || name.endsWith(`.${base}`);
+
+const nameOf = ({ subject }: X509Certificate): string => (subject || 'a certificate').replaceAll('\n', ', ');

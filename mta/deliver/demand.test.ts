@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest';
+import type { TlsPolicy } from '../config.ts';
+import { testPolicy } from '../route/testing/config.ts';
+import type { Dane } from '../route/types.ts';
+import { certificates } from './dane/testing/certificates.ts';
+import { tlsaOf } from './dane/testing/records.ts';
+import { demandOf, serverNameOf } from './demand.ts';
+
+const endEntity = tlsaOf('3 1 1', certificates.leaf);
+const anchor = tlsaOf('2 0 1', certificates.root);
+const unusable = { ...endEntity, usage: 1 };
+const references = ['mx.peer.test', 'peer.test'];
+
+const found = (...records: (typeof endEntity)[]): Dane['tlsa'] => ({
+  ...{ status: 'found', baseDomain: 'mx.peer.test', records, references },
+});
+const none: Dane['tlsa'] = { status: 'none', why: 'not signed' };
+const failed: Dane['tlsa'] = { status: 'failed', why: 'SERVFAIL' };
+
+const secure = (tlsa: Dane['tlsa']): Dane => ({ isNamedSecurely: true, tlsa });
+const insecure = (tlsa: Dane['tlsa']): Dane => ({ isNamedSecurely: false, tlsa });
+const tooMuch = (fault: string) => ({ asks: 'tooMuch', fault });
+const tlsa = { asks: 'tlsa', records: [endEntity], references: [] };
+const offered = { asks: 'whatIsOffered', orClear: true };
+
+const demand = (mode: TlsPolicy['mode'], dane?: Dane, more = {}) =>
+  demandOf({
+    ...{ address: '192.0.2.1', implicitTls: false, tls: testPolicy({ mode, pins: ['pin'] }) },
+    ...(dane && { dane }),
+    ...more,
+  });
+
+describe('what a host is asked for', () => {
+  it.each<[string, Dane | undefined, object, object]>([
+    ['nobody has asked for TLSA records', undefined, tooMuch('dane-required'), offered],
+    ['there are none', secure(none), tooMuch('dane-required'), offered],
+    ['nobody can say', secure(failed), tooMuch('dnssec-invalid'), tooMuch('dnssec-invalid')],
+    ['there is one', secure(found(endEntity)), tlsa, tlsa],
+    ['there is one that can be used', secure(found(unusable, endEntity)), tlsa, tlsa],
+    [
+      'there are some that can not be used',
+      secure(found(unusable)),
+      tooMuch('tlsa-invalid'),
+      { asks: 'encryption' },
+    ],
+    ['MX records are not signed, there are none', insecure(none), tooMuch('dane-required'), offered],
+    [
+      'MX records are not signed, nobody can say',
+      insecure(failed),
+      tooMuch('dnssec-invalid'),
+      tooMuch('dnssec-invalid'),
+    ],
+    ['MX records are not signed, there is one', insecure(found(endEntity)), tooMuch('dane-required'), tlsa],
+    [
+      'MX records are not signed, there are such as can not be used',
+      insecure(found(unusable)),
+      tooMuch('dane-required'),
+      { asks: 'encryption' },
+    ],
+    [
+      'there is one of an authority',
+      secure(found(anchor)),
+      { asks: 'tlsa', records: [anchor], references },
+      { asks: 'tlsa', records: [anchor], references },
+    ],
+  ])('where %s', (_what, dane, mandatory, opportunistic) => {
+    expect(demand('dane', dane)).toMatchObject(mandatory);
+    expect(demand('opportunistic', dane)).toMatchObject(opportunistic);
+  });
+
+  it.each<[TlsPolicy['mode'], object]>([
+    ['none', { asks: 'clearText' }],
+    ['required', { asks: 'encryption' }],
+    ['verified', { asks: 'authority' }],
+    ['pinned', { asks: 'pins', pins: ['pin'] }],
+  ])('by mode %s is the policy’s alone to say', (mode, expected) => {
+    for (const dane of [undefined, secure(failed), secure(found(endEntity)), secure(none)]) {
+      expect(demand(mode, dane)).toEqual(expected);
+    }
+  });
+
+  it('by mode opportunistic is no clear text with a password, at a TLS port, or by the policy’s word', () => {
+    const auth = { username: 'app', password: 'secret' };
+    expect(demand('opportunistic', undefined, { auth })).toEqual({ asks: 'encryption' });
+    expect(demand('opportunistic', secure(none), { auth })).toEqual({ asks: 'encryption' });
+    expect(demand('opportunistic', undefined, { auth, address: '127.0.0.1' })).toEqual(offered);
+    const strict = { asks: 'whatIsOffered', orClear: false };
+    expect(demand('opportunistic', undefined, { implicitTls: true })).toEqual(strict);
+    expect(demand('opportunistic', undefined, { tls: testPolicy({ fallbackToClear: false }) })).toEqual(
+      strict,
+    );
+  });
+});
+
+it('the name in SNI is the TLSA base domain (RFC 7672 §8.1), else the host’s', () => {
+  expect(serverNameOf({ host: 'alias.test', dane: secure(found(endEntity)) })).toBe('mx.peer.test');
+  expect(serverNameOf({ host: 'alias.test', dane: secure(none) })).toBe('alias.test');
+  expect(serverNameOf({ host: '192.0.2.1' })).toBeUndefined();
+});

@@ -1,0 +1,88 @@
+/**
+ * What a next hop is asked for before any mail goes there: its policy, and what is known of the host, come to one demand.
+ * Everything that has to do with TLS on the way out follows from this. Pure.
+ */
+import { isIP } from 'node:net';
+import type { TlsaRecord } from '../route/dns-answer.ts';
+import type { Dane, NextHop } from '../route/types.ts';
+import { DANE_TA, usable } from './dane/records.ts';
+import type { TlsFault } from './tls-failure.ts';
+
+export type Demand =
+  | { readonly asks: 'clearText' }
+  /** TLS where it is offered; after a handshake that failed, clear text on a new connection if `orClear`. */
+  | { readonly asks: 'whatIsOffered'; readonly orClear: boolean }
+  /** TLS, with any certificate. */
+  | { readonly asks: 'encryption' }
+  /** TLS, with a certificate for the name of the host that a trusted authority has signed. */
+  | { readonly asks: 'authority' }
+  | { readonly asks: 'pins'; readonly pins: readonly string[] }
+  /** TLS, with a certificate that matches one of the records; these are usable. */
+  | { readonly asks: 'tlsa'; readonly records: readonly TlsaRecord[]; readonly references: readonly string[] }
+  /** What can't be had of this host: no connection is made. */
+  | { readonly asks: 'tooMuch'; readonly fault: TlsFault; readonly why: string };
+
+type Asked = Pick<NextHop, 'address' | 'auth' | 'dane' | 'implicitTls' | 'tls'>;
+
+const ENCRYPTION: Demand = { asks: 'encryption' };
+
+export function demandOf(hop: Asked): Demand {
+  const { tls, dane } = hop;
+  switch (tls.mode) {
+    case 'none':
+      return { asks: 'clearText' };
+    case 'required':
+      return ENCRYPTION;
+    case 'verified':
+      return { asks: 'authority' };
+    case 'pinned':
+      return { asks: 'pins', pins: tls.pins ?? [] };
+    case 'dane':
+      return mandatory(dane);
+    case 'opportunistic':
+      return opportunistic(dane) ?? withoutDane(hop);
+  }
+}
+
+/** For SNI: who keeps certificates for several names has to be told which one is meant (RFC 7672 §8.1). */
+export function serverNameOf({ host, dane }: Pick<NextHop, 'host' | 'dane'>): string | undefined {
+  if (dane?.tlsa.status === 'found') return dane.tlsa.baseDomain;
+  return isIP(host) === 0 ? host : undefined;
+}
+
+/** RFC 7672 §6: only what is authenticated by TLSA records is good enough, of a host that is securely named (§2.2.1). */
+function mandatory(dane: Dane | undefined): Demand {
+  if (dane === undefined) return tooMuch('dane-required', 'nobody has asked for TLSA records');
+  const { isNamedSecurely, tlsa } = dane;
+  if (tlsa.status === 'failed') return tooMuch('dnssec-invalid', tlsa.why);
+  if (tlsa.status === 'none') return tooMuch('dane-required', tlsa.why);
+  if (!isNamedSecurely) return tooMuch('dane-required', 'the MX records that name it are not signed');
+  return matching(tlsa) ?? tooMuch('tlsa-invalid', `none of ${tlsa.records.length} TLSA records can be used`);
+}
+
+/** RFC 7672 §2.2: undefined where DANE doesn't apply. */
+function opportunistic(dane: Dane | undefined): Demand | undefined {
+  if (dane === undefined || dane.tlsa.status === 'none') return undefined;
+  if (dane.tlsa.status === 'failed') return tooMuch('dnssec-invalid', dane.tlsa.why);
+  return matching(dane.tlsa) ?? ENCRYPTION;
+}
+
+/** A password would be read on the way, but to ourselves. */
+function withoutDane({ address, auth, implicitTls, tls }: Asked): Demand {
+  if (auth !== undefined && !isLoopback(address)) return ENCRYPTION;
+  return { asks: 'whatIsOffered', orClear: tls.fallbackToClear && !implicitTls };
+}
+
+export function isLoopback(address: string): boolean {
+  return address === '::1' || /^(::ffff:)?127\./i.test(address);
+}
+
+function matching(tlsa: Extract<Dane['tlsa'], { status: 'found' }>): Demand | undefined {
+  const records = usable(tlsa.records);
+  if (records.length === 0) return undefined;
+  // Names are asked for by no other usage: sessions with one host are alike then, whoever it takes mail for.
+  const references = records.some(({ usage }) => usage === DANE_TA) ? tlsa.references : [];
+  return { asks: 'tlsa', records, references };
+}
+
+const tooMuch = (fault: TlsFault, why: string): Demand => ({ asks: 'tooMuch', fault, why });
