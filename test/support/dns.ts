@@ -1,7 +1,7 @@
 /** Real DNS: NSD serves zones of the test, Unbound answers for them as the recursive resolver that the mta asks. */
 
 import { createSocket } from 'node:dgram';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decode, encode } from 'dns-packet';
 import { program } from './debian.ts';
@@ -23,20 +23,37 @@ export interface Dns {
 export async function startDns(given: Readonly<Record<string, readonly string[]>>): Promise<Dns> {
   const zones = { test: [], ...given };
   const folder = temporaryFolder('dns');
+  for (const [name, records] of Object.entries(zones))
+    writeFileSync(join(folder, name), zoneText(name, records));
+  return startServers(folder, Object.keys(zones));
+}
+
+export const zoneText = (name: string, records: readonly string[]): string =>
+  `${[
+    `$ORIGIN ${name}.`,
+    '$TTL 1',
+    '@ SOA ns.invalid. hostmaster.invalid. 1 60 60 600 1',
+    '@ NS ns.invalid.',
+    ...records,
+  ].join('\n')}\n`;
+
+export interface ServerOptions {
+  /** A file with the key of `test.`: the resolver validates, and takes everything below for signed. */
+  readonly anchor?: string;
+  /** Where the resolver listens on port 53 besides: the only one that a resolv.conf can name. */
+  readonly address?: string;
+  /** Zones that are served by somebody who has none of them. */
+  readonly lame?: readonly string[];
+}
+
+/** Serves the zones of the files of their names in the folder. */
+export async function startServers(
+  folder: string,
+  names: readonly string[],
+  { anchor, address, lame = [] }: ServerOptions = {},
+): Promise<Dns> {
   chmodSync(folder, 0o755);
   const [authority, resolver] = [await freePort(), await freePort()];
-  const names = Object.keys(zones);
-
-  mkdirSync(join(folder, 'zones'));
-  for (const [name, records] of Object.entries(zones)) {
-    const head = [
-      `$ORIGIN ${name}.`,
-      '$TTL 1',
-      '@ SOA ns.invalid. hostmaster.invalid. 1 60 60 600 1',
-      '@ NS ns.invalid.',
-    ];
-    writeFileSync(join(folder, 'zones', name), `${[...head, ...records].join('\n')}\n`);
-  }
   const nsdConfig = join(folder, 'nsd.conf');
   writeFileSync(
     nsdConfig,
@@ -45,7 +62,7 @@ export async function startDns(given: Readonly<Record<string, readonly string[]>
   server-count: 1
   username: ""
   chroot: ""
-  zonesdir: "${folder}/zones"
+  zonesdir: "${folder}"
   database: ""
   pidfile: "${folder}/nsd.pid"
   xfrdfile: "${folder}/xfrd.state"
@@ -63,6 +80,7 @@ ${names.map((name) => `zone:\n  name: "${name}"\n  zonefile: "${name}"`).join('\
     unboundConfig,
     `server:
   interface: 127.0.0.1@${resolver}
+${address === undefined ? '' : `  interface: ${address}@53`}
   do-daemonize: no
   username: ""
   chroot: ""
@@ -71,23 +89,23 @@ ${names.map((name) => `zone:\n  name: "${name}"\n  zonefile: "${name}"`).join('\
   use-syslog: no
   logfile: ""
   do-ip6: no
-  module-config: "iterator"
+  module-config: "${anchor === undefined ? '' : 'validator '}iterator"
+${anchor === undefined ? '' : `  trust-anchor-file: "${anchor}"`}
   do-not-query-localhost: no
   cache-max-ttl: 1
   cache-max-negative-ttl: 1
+  val-bogus-ttl: 1
   local-zone: "test." nodefault
 remote-control:
   control-enable: no
-stub-zone:
-  name: "test"
-  stub-addr: 127.0.0.1@${authority}
+${['test', ...lame].map((name) => `stub-zone:\n  name: "${name}"\n  stub-addr: 127.0.0.1@${authority}`).join('\n')}
 `,
   );
   const nsd = start(program('nsd'), ['-d', '-c', nsdConfig], join(folder, 'nsd.log'));
   const unbound = start(program('unbound'), ['-d', '-c', unboundConfig], join(folder, 'unbound.log'));
   await waitFor('the resolver to answer', async () => {
     for (const each of [nsd, unbound]) if (each.ended() !== undefined) throw new Error(each.output());
-    for (const name of names) if ((await soaAnswers(name, resolver)) === 0) return false;
+    for (const name of names) if (!(await answersFor(name, resolver))) return false;
     return true;
   });
   return {
@@ -99,18 +117,22 @@ stub-zone:
   };
 }
 
-function soaAnswers(name: string, port: number): Promise<number> {
+/** With a SOA record, or, where its signatures are bad, without. */
+function answersFor(name: string, port: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const socket = createSocket('udp4');
     const timer = setTimeout(() => end(new Error('no answer')), 1000);
-    const end = (result: Error | number) => {
+    const end = (result: Error | boolean) => {
       clearTimeout(timer);
       socket.close();
       if (result instanceof Error) reject(result);
       else resolve(result);
     };
     socket.once('error', end);
-    socket.once('message', (message) => end(decode(message).answers?.length ?? 0));
+    socket.once('message', (message) => {
+      const { answers = [], rcode } = decode(message) as ReturnType<typeof decode> & { rcode: string };
+      end(answers.length > 0 || rcode === 'SERVFAIL');
+    });
     const query = encode({ type: 'query', id: 1, flags: 256, questions: [{ type: 'SOA', name }] });
     socket.send(query, port, '127.0.0.1');
   });

@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { createSecureContext, TLSSocket } from 'node:tls';
+import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
 import { peerCertificate, peerKey } from './certificate.ts';
 
 /** The connection is cut, or nothing is said on it from now on. */
@@ -17,6 +17,11 @@ type OneSays = string | typeof CUT | typeof SILENCE;
 type Tls = 'real' | 'garbage' | typeof CUT | typeof SILENCE;
 type Step = Says | ((line: string, connection: number) => Says);
 
+export interface Identity {
+  readonly key: string;
+  readonly certificate: string;
+}
+
 export interface Script {
   readonly greeting?: Step;
   /** Verb → answer; `content` is what follows the final dot, `early` what is said as soon as content begins, `midway` once some of it has come. */
@@ -25,6 +30,9 @@ export interface Script {
   readonly implicitTls?: boolean;
   /** What answers a client's TLS handshake after STARTTLS: a real one by default. */
   readonly tls?: Tls | ((connection: number) => Tls);
+  /** Instead of the certificate of `peer.test`: PEM, the chain after the certificate itself; and those by name in SNI, whose others get the first. */
+  readonly identity?: Identity;
+  readonly identities?: Readonly<Record<string, Identity>>;
   /** Highest version spoken. */
   readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3';
   /** Never reads content. */
@@ -37,6 +45,8 @@ export interface Peer {
   readonly port: number;
   /** Commands of all connections, in order. */
   readonly lines: string[];
+  /** Those of them that came over TLS. */
+  readonly secured: string[];
   /** Contents as they came over the wire, final dot of DATA included. */
   readonly contents: Buffer[];
   /** Bytes of content that came without a final dot. */
@@ -109,6 +119,7 @@ export async function startPeer(
   const sockets = new Set<Socket>();
   const state = {
     lines: [] as string[],
+    secured: [] as string[],
     contents: [] as Buffer[],
     partial: [] as number[],
     chunks: [] as Buffer[],
@@ -155,6 +166,7 @@ export async function startPeer(
 
     const command = (line: string): void => {
       state.lines.push(line);
+      if (socket instanceof TLSSocket) state.secured.push(line);
       const [verb = '', size, last] = line.toUpperCase().split(' ');
       if (verb === 'BDAT') {
         chunk = { left: Number(size), isLast: last !== undefined };
@@ -255,13 +267,16 @@ export async function startPeer(
       isServer: true,
       SNICallback: (name, answer) => {
         state.serverNames.push(name);
-        answer(null);
+        const identity = script.identities?.[name];
+        answer(null, identity && contextOf(identity));
       },
-      secureContext: createSecureContext({
-        key: peerKey,
-        cert: peerCertificate,
-        ...(script.maxVersion === undefined ? {} : { maxVersion: script.maxVersion }),
-      }),
+      secureContext: contextOf(script.identity ?? { key: peerKey, certificate: peerCertificate }),
+    });
+
+  const contextOf = ({ key, certificate }: Identity): SecureContext =>
+    createSecureContext({
+      ...{ key, cert: certificate },
+      ...(script.maxVersion === undefined ? {} : { maxVersion: script.maxVersion }),
     });
 
   const server = createServer({ allowHalfOpen: script.lingerMs !== undefined }, (socket) => {
