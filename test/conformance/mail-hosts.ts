@@ -4,7 +4,7 @@
  */
 import type { Answer } from 'dns-packet';
 import { systemClock } from '../../mta/clock.ts';
-import type { MtaConfig } from '../../mta/config.ts';
+import type { MtaConfig, TlsPolicy } from '../../mta/config.ts';
 import { type Peer, type Script, startPeer } from '../../mta/deliver/testing/peer.ts';
 import { systemRandom } from '../../mta/random.ts';
 import { compileHops, resolveHops } from '../../mta/route/hops.ts';
@@ -14,6 +14,8 @@ import { type Query, RCODE, type Said, startDnsServer } from '../../mta/route/te
 import type { Destination, NextHop } from '../../mta/route/types.ts';
 
 export interface MailHosts {
+  /** That all of them have. */
+  readonly port: number;
   hops(destination: Destination): Promise<readonly NextHop[]>;
   /** What was asked: `MX peer.test`. */
   asked(): string[];
@@ -22,10 +24,17 @@ export interface MailHosts {
 }
 
 export interface MailHostsOptions {
+  /** `PORT` in a name is the port of the hosts. */
   readonly records: readonly Answer[];
   /** Scripts by address; where there is none nobody listens. */
   readonly hosts?: Readonly<Record<string, Script>>;
   readonly families?: MtaConfig['delivery']['addressFamilies'];
+  /** Of TLS: none where absent. */
+  readonly mode?: TlsPolicy['mode'];
+  /** The resolver is trusted, and takes all names for signed but these. */
+  readonly signedBut?: readonly string[];
+  /** Questions, such as `MX peer.test`, that are answered SERVFAIL. */
+  readonly failing?: readonly string[];
 }
 
 const running: (() => Promise<void>)[] = [];
@@ -34,6 +43,9 @@ export async function startMailHosts({
   records,
   hosts = {},
   families = ['ipv6', 'ipv4'],
+  mode = 'none',
+  signedBut,
+  failing = [],
 }: MailHostsOptions): Promise<MailHosts> {
   const at: Record<string, Peer> = {};
   // Nobody listens at this one's address: it keeps the port for all.
@@ -41,7 +53,18 @@ export async function startMailHosts({
   for (const [address, script] of Object.entries(hosts)) {
     at[address] = await startPeer(script, { address, port: keeper.port });
   }
-  const dns = await startDnsServer((query) => [answerTo(query, records)]);
+  const all = records.map((record) => ({
+    ...record,
+    name: record.name.replace('PORT', String(keeper.port)),
+  }));
+  const dns = await startDnsServer((query) => [
+    failing.some((each) => `${query.type} ${query.name}`.startsWith(each))
+      ? { rcode: RCODE.SERVFAIL }
+      : {
+          ...answerTo(query, all),
+          authenticated: signedBut !== undefined && !signedBut.includes(query.name),
+        },
+  ]);
   running.push(async () => {
     await dns.close();
     await Promise.all([keeper, ...Object.values(at)].map((peer) => peer.close()));
@@ -50,16 +73,18 @@ export async function startMailHosts({
   const config = testConfig({
     delivery: { ...delivery, mxPort: keeper.port, addressFamilies: [...families] },
     egress: { allow: ['127.0.0.0/8', '::1/128'] },
-    tlsPolicies: [testPolicy({ name: 'default', mode: 'none' })],
+    tlsPolicies: [testPolicy({ name: 'default', mode })],
   });
   const resolver = createResolver({
     ...{ servers: [dns.server], timeoutMs: 2000, clock: systemClock, random: systemRandom },
+    validates: signedBut !== undefined,
   });
   const context = compileHops(config, {
     ...{ resolver, hosts: new Map(), random: systemRandom, interfaces: [] },
   });
   return {
     hops: (destination) => resolveHops(destination, context),
+    port: keeper.port,
     asked: () => dns.queries.map(({ type, name }) => `${type} ${name}`).sort(),
     at,
   };
