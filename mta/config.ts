@@ -7,6 +7,7 @@
  * two halves in different places (a ConfigMap and a Secret).
  */
 import { z } from 'zod';
+import { listenerTlsSchema, secretId, tlsVersion } from './config-tls.ts';
 
 /** The version of this document that this program writes, and the newest that it reads. */
 export const CONFIG_VERSION = 1;
@@ -21,8 +22,6 @@ const port = z.int().min(1).max(65535);
 const cidr = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()]);
 /** An A-label domain in lower case without a trailing dot: compile has normalised it. */
 const domainName = z.string().min(1).max(253);
-/** `kind/namespace/name/key` of a value in `secrets`. */
-const secretId = z.string().min(1);
 /** The resource that brought a part of the config: `MailDomain/mail/example.test`. For messages and metrics only. */
 const resourceRef = z.string().min(1);
 
@@ -31,8 +30,6 @@ const resourceRef = z.string().min(1);
  * and this text, as without it the mail would go another way than was asked, or less protected.
  */
 const unavailable = z.string().min(1).optional();
-
-const tlsVersion = z.enum(['TLSv1.2', 'TLSv1.3']);
 
 export const limitsSchema = z.strictObject({
   /** The largest message taken, in bytes as sent (RFC 1870); announced by SIZE. 0 is any. */
@@ -72,15 +69,7 @@ const listenerFields = z.strictObject({
   role: z.enum(['smtp', 'submission', 'lmtp', 'odmr']),
   address: z.union([z.ipv4(), z.ipv6()]),
   port,
-  tls: z.strictObject({
-    mode: z.enum(['none', 'starttls', 'implicit']),
-    /** MAIL and AUTH are refused with 530 5.7.0 before TLS. */
-    required: z.boolean(),
-    minVersion: tlsVersion,
-    /** PEM chain and key; named where mode is not `none`. */
-    certificate: secretId.optional(),
-    key: secretId.optional(),
-  }),
+  tls: listenerTlsSchema,
   auth: z.strictObject({
     /** Whether AUTH is offered at all. */
     offered: z.boolean(),

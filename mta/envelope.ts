@@ -40,6 +40,8 @@ export interface Origin {
   readonly user?: string;
   /** `TLSv1.3 TLS_AES_256_GCM_SHA384`. */
   readonly tls?: string;
+  /** Of the certificate that the client has shown: its first DNS name, or its subject. */
+  readonly certificate?: string;
 }
 
 /**

@@ -81,8 +81,11 @@ const replies = {
   bareNewline: [521, '5.5.2', 'Lines must end in CRLF: bare CR or LF is not accepted', 'client'],
   notCanonical: [554, '5.6.0', 'Content has a bare CR or LF: send lines that end in CRLF', 'client'],
   badProxyHeader: [421, '4.7.0', 'No PROXY header from a load balancer', 'config'],
+  handshakeFailed: [421, '4.7.0', 'TLS handshake failed', 'client'],
   tlsRequired: [530, '5.7.0', 'Must issue a STARTTLS command first', 'client'],
   authRequired: [530, '5.7.0', 'Authentication required', 'client'],
+  // RFC 3207 §4.1
+  certificateRequired: [554, '5.7.0', 'Command refused due to lack of security', 'client'],
   notTrusted: [550, '5.7.0', 'This command is not for you', 'client'],
   authInvalid: [535, '5.7.8', 'Authentication credentials invalid', 'client'],
   authTooWeak: [538, '5.7.11', 'Encryption required for the requested mechanism', 'client'],

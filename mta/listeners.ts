@@ -20,6 +20,8 @@ export interface ListenersDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Pick<MailLog, 'refused'>;
+  /** As a listener has it. */
+  readonly ticketSecret?: Uint8Array | undefined;
   readonly onDefect: (error: unknown) => void;
 }
 
@@ -89,8 +91,9 @@ export class Listeners {
   }
 
   async #start(settings: ListenerSettings, connectionShare: number): Promise<RunningListener> {
-    const { acceptor, clock, random, log } = this.#deps;
-    const listener = createListener(settings, { acceptor, clock, random, log, connectionShare });
+    const { acceptor, clock, random, log, ticketSecret } = this.#deps;
+    const deps = { acceptor, clock, random, log, connectionShare, ticketSecret };
+    const listener = createListener(settings, deps);
     await listener.start();
     return listener;
   }

@@ -74,6 +74,7 @@ async function supervise({ config: file, name, identity: folder }: Flags): Promi
     logger,
     verifier: createVerifier({ clock: systemClock, random: systemRandom }),
     name,
+    ticketSecret: systemRandom.bytes(32),
   });
   const identity =
     folder === undefined

@@ -4,7 +4,14 @@ import { originOf } from './origin.ts';
 
 const client = {
   ...{ session: 's', listener: { name: 'smtp' }, address: '192.0.2.7', port: 25, protocol: 'ESMTPS' },
-  ...{ name: undefined, helo: undefined, tls: undefined, user: undefined, forwarded: undefined },
+  ...{
+    name: undefined,
+    helo: undefined,
+    tls: undefined,
+    user: undefined,
+    forwarded: undefined,
+    certificate: undefined,
+  },
 } as unknown as Client;
 
 it('has what is known of a client, and nothing else', () => {
@@ -16,6 +23,10 @@ it('has what is known of a client, and nothing else', () => {
     ...{ listener: 'smtp', protocol: 'UTF8SMTPS', clientName: 'n.test', helo: 'h', tls: 't', user: 'u' },
     forwarded: { id: 'x' },
   });
+  const shown = { trusted: true, name: 'gw.test', names: ['gw.test'] } as const;
+  expect(originOf({ ...client, certificate: shown }, { from: '' })).toMatchObject({ certificate: 'gw.test' });
+  const untrusted = { trusted: false, problem: 'CERT_HAS_EXPIRED' } as const;
+  expect(originOf({ ...client, certificate: untrusted }, { from: '' })).not.toHaveProperty('certificate');
 });
 
 it.each([

@@ -4,7 +4,7 @@ import type { Client, Mail } from './listen/types.ts';
 import { utf8Protocol } from './trace.ts';
 
 export function originOf(client: Client, mail: Mail): Origin {
-  const { listener, address, name, protocol, helo, user, tls, forwarded } = client;
+  const { listener, address, name, protocol, helo, user, tls, certificate, forwarded } = client;
   return {
     listener: listener.name,
     protocol: mail.smtputf8 === true ? utf8Protocol(protocol) : protocol,
@@ -13,6 +13,7 @@ export function originOf(client: Client, mail: Mail): Origin {
     ...(helo === undefined ? {} : { helo }),
     ...(user === undefined ? {} : { user }),
     ...(tls === undefined ? {} : { tls }),
+    ...(certificate?.trusted ? { certificate: certificate.name } : {}),
     ...(forwarded === undefined ? {} : { forwarded }),
   };
 }

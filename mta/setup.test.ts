@@ -89,6 +89,24 @@ describe('checkSetup', () => {
     expect(
       check({ listeners: [listener({})], secrets: secrets({ cert: 'nonsense', key: peerKey }) }),
     ).toThrow(invalid);
+    const listeners = [listener({ moreCertificates: [{ certificate: 'crt2', key: 'key2' }] })];
+    const more = (pair: Record<string, string>) =>
+      check({ listeners, secrets: secrets({ cert: peerCertificate, key: peerKey, ...pair }) });
+    expect(more({})).toThrow(/secrets has no crt2/);
+    expect(more({ crt2: peerCertificate, key2: 'nonsense' })).toThrow(invalid);
+    expect(more({ crt2: peerCertificate, key2: peerKey })).not.toThrow();
+  });
+
+  it('refuses authorities of clients that are missing, or no certificates', () => {
+    const clientAuth = { ca: 'ca', required: false, relayFrom: [] };
+    const authorities = (pem: Record<string, string>) =>
+      check({
+        listeners: [listener({ clientAuth })],
+        secrets: secrets({ cert: peerCertificate, key: peerKey, ...pem }),
+      });
+    expect(authorities({})).toThrow(/secrets has no ca/);
+    for (const ca of ['', 'nonsense']) expect(authorities({ ca })).toThrow(/authorities of clients/);
+    expect(authorities({ ca: peerCertificate })).not.toThrow();
   });
 });
 

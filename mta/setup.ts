@@ -2,7 +2,7 @@
  * A config made ready for use: what is compiled from it, once for each load. `checkSetup` does the same for its errors
  * alone, so that a config that no worker could take is refused before any of them is asked.
  */
-import { CONFIG_VERSION, type MtaConfig, mtaConfigSchema } from './config.ts';
+import { CONFIG_VERSION, type Listener, type MtaConfig, mtaConfigSchema } from './config.ts';
 import { PostriderError } from './errors.ts';
 import { tlsMaterial } from './listen/tls-material.ts';
 import { compileHeld, type HeldDomains } from './pick-up/hold.ts';
@@ -74,7 +74,7 @@ function secretsOf(config: MtaConfig): string[] {
   const ids = [
     config.control.access === 'token' ? config.control.token : undefined,
     ...config.users.map(({ verifier }) => verifier),
-    ...config.listeners.flatMap(({ tls }) => (tls.mode === 'none' ? [] : [tls.certificate, tls.key])),
+    ...config.listeners.flatMap(({ tls }) => (tls.mode === 'none' ? [] : tlsSecretsOf(tls))),
     ...config.relays.flatMap(({ auth, unavailable }) => (unavailable === undefined ? [auth?.password] : [])),
     ...config.domains.map(({ target }) =>
       target.type === 'webhook' && target.unavailable === undefined ? target.signingKeys : undefined,
@@ -82,4 +82,13 @@ function secretsOf(config: MtaConfig): string[] {
     ...config.tlsPolicies.flatMap(({ ca, unavailable }) => (unavailable === undefined ? [ca] : [])),
   ];
   return ids.filter((id) => id !== undefined);
+}
+
+function tlsSecretsOf({ certificate, key, moreCertificates = [], clientAuth }: Listener['tls']) {
+  return [
+    certificate,
+    key,
+    ...moreCertificates.flatMap((more) => [more.certificate, more.key]),
+    clientAuth?.ca,
+  ];
 }

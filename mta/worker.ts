@@ -172,6 +172,7 @@ export function createWorker(
       acceptor: flow,
       clock,
       random: systemRandom,
+      ticketSecret: loaded.place.ticketSecret,
       log: {
         refused(event) {
           metrics.refused(event.command, event.error.code);

@@ -33,7 +33,7 @@ export interface Refused {
 /** @param sender of the transaction, where MAIL has been accepted */
 export function refusedCommand(client: Client, sender: string | undefined, refused: Refused): Refusal {
   const { command, error, line, recipient } = refused;
-  const { listener, address, user, forwarded } = client;
+  const { listener, address, user, forwarded, certificate } = client;
   const from = sender ?? (command === 'MAIL' ? pathIn(line) : undefined);
   const to = recipient ?? (command === 'RCPT' ? pathIn(line) : undefined);
   return {
@@ -45,5 +45,6 @@ export function refusedCommand(client: Client, sender: string | undefined, refus
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),
     ...(user === undefined ? {} : { user }),
+    ...(certificate?.trusted ? { certificate: certificate.name } : {}),
   };
 }

@@ -4,6 +4,7 @@ import type { Forwarded } from '../envelope.ts';
 import { type SmtpError, smtpError } from '../errors.ts';
 import { contains, networkList } from '../route/egress.ts';
 import type { ClientAttributes } from './attributes.ts';
+import type { ClientCertificate } from './client-certificate.ts';
 import type { Client } from './types.ts';
 
 /** Counts the connection as one of another address; what that is refused with, as a new connection would be. */
@@ -18,8 +19,11 @@ export class DialogueClient implements Client {
   helo: string | undefined;
   extended = false;
   tls: string | undefined;
+  /** What the connection was made with, whoever is spoken for on it. */
+  shown: ClientCertificate | undefined;
   user: string | undefined;
   forwarded: Forwarded | undefined;
+  #isSpokenFor = false;
   readonly #current: () => Listener;
   readonly #recount: Recount;
 
@@ -33,6 +37,10 @@ export class DialogueClient implements Client {
 
   get listener(): Listener {
     return this.#current();
+  }
+
+  get certificate(): ClientCertificate | undefined {
+    return this.#isSpokenFor ? undefined : this.shown;
   }
 
   // RFC 3848
@@ -57,6 +65,7 @@ export class DialogueClient implements Client {
   /** The session is this client's from now on; TLS alone stays, which is between the peer and us. */
   become(told: ClientAttributes): void {
     const before = this.address;
+    this.#isSpokenFor = true;
     this.user = undefined;
     this.helo = undefined;
     this.extended = false;

@@ -8,12 +8,14 @@ import type { Recipient } from '../envelope.ts';
 import { asSmtpError, smtpError } from '../errors.ts';
 import { parseXclient, parseXforward } from './attributes.ts';
 import { Authentication, LONGEST_AUTH_LINE } from './authentication.ts';
+import type { ClientCertificate } from './client-certificate.ts';
 import type { DialogueClient } from './dialogue-client.ts';
 import { extensionsFor } from './extensions.ts';
 import { parseMailParameters, parseRcptParameters } from './parameters.ts';
 import { isInternational, isMailbox, parsePath } from './path.ts';
 import { ChunkReception, Reception } from './reception.ts';
 import { multiline, reply } from './reply.ts';
+import { checkSecurity } from './security.ts';
 import type { Acceptor, ContentSink, Mail } from './types.ts';
 import { checkVerb, unknownVerb } from './verbs.ts';
 
@@ -94,7 +96,8 @@ export class Dialogue {
     if (line.length > LONGEST_COMMAND) refuseLength(verb, line.length);
     const handler = VERBS.get(verb);
     if (handler === undefined) throw unknownVerb(verb);
-    checkVerb(verb, this.client.listener.role, this.#tlsMissing);
+    if (verb !== 'BDAT') checkSecurity(this.client, verb);
+    checkVerb(verb, this.client.listener.role);
     return handler(this, args);
   }
 
@@ -120,8 +123,9 @@ export class Dialogue {
   }
 
   /** TLS is on: nothing that was said before counts (RFC 3207 §4.2). */
-  secured(tls: string): void {
+  secured(tls: string, shown: ClientCertificate | undefined): void {
     this.client.tls = tls;
+    this.client.shown = shown;
     this.client.helo = undefined;
     this.client.extended = false;
     this.client.user = undefined;
@@ -211,7 +215,7 @@ export class Dialogue {
   #chunkReception(): ChunkReception {
     const { limits } = this.client.listener;
     try {
-      if (this.#tlsMissing) throw smtpError('tlsRequired');
+      checkSecurity(this.client, 'BDAT');
       const isBinary = this.mail?.bodyType === 'BINARYMIME';
       this.#chunks ??= new ChunkReception(this.#content(), limits, this.#ownReplies, isBinary);
       return this.#chunks;
@@ -328,10 +332,6 @@ export class Dialogue {
 
   get #isLmtp(): boolean {
     return this.client.listener.role === 'lmtp';
-  }
-
-  get #tlsMissing(): boolean {
-    return this.client.tls === undefined && this.client.listener.tls.required;
   }
 
   /** What would never end by itself is ended by a limit, whatever command comes next. */

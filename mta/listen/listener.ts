@@ -17,10 +17,12 @@ import type { Random } from '../random.ts';
 import { contains, networkList } from '../route/egress.ts';
 import { Connections, shareOf } from './connections.ts';
 import { DialogueClient, type Recount } from './dialogue-client.ts';
+import { handshakeFailure, securedBy } from './handshake.ts';
 import { plainAddress } from './plain-address.ts';
 import { readProxyHeader } from './read-proxy-header.ts';
 import { Session, type SessionDeps } from './session.ts';
-import { describeTls, type TlsMaterial, tlsMaterial } from './tls-material.ts';
+import { TlsContexts } from './tls-contexts.ts';
+import { type TlsMaterial, tlsMaterial } from './tls-material.ts';
 import type { Acceptor } from './types.ts';
 
 /** What a listener is run by and may be reloaded with. */
@@ -37,6 +39,8 @@ export interface ListenerDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Pick<MailLog, 'refused'>;
+  /** Processes of the same secret resume each other's TLS sessions; this one has its own where absent. */
+  readonly ticketSecret?: Uint8Array | undefined;
   /** This process's part of the listener's connections: 1 with one worker, 0.5 for each of two. */
   readonly connectionShare: number;
 }
@@ -72,8 +76,12 @@ class SmtpListener extends SMTPServer implements RunningListener {
   readonly #open = new Set<Session>();
   readonly #sessionDeps: SessionDeps;
   readonly #idPrefix: string;
+  readonly #ticketSecret: Uint8Array;
   #settings: ListenerSettings;
   #material: TlsMaterial | undefined;
+  #contexts: TlsContexts | undefined;
+  /** Addresses that load balancers have told, until the session begins. */
+  readonly #toldAddress = new WeakMap<Socket, string>();
   /** Whose connections begin with a PROXY header. */
   #proxies: BlockList | undefined;
   #accepted = 0;
@@ -91,13 +99,16 @@ class SmtpListener extends SMTPServer implements RunningListener {
       keepAlive: true,
       // A client that closes its side behind its last command still gets its replies.
       allowHalfOpen: true,
+      // Whether a client's certificate counts is looked at when the handshake is over.
+      rejectUnauthorized: false,
       // Without TLS the context is never used, and its warning would be wrong.
-      ...(material ?? { hideSTARTTLS: true }),
+      ...(material?.pairs[0] ?? { hideSTARTTLS: true }),
     } as ConstructorParameters<typeof SMTPServer>[0]);
     this.#settings = settings;
     this.#proxies = proxiesOf(config);
-    this.#material = material;
     this.#deps = deps;
+    this.#ticketSecret = deps.ticketSecret ?? deps.random.bytes(32);
+    if (material !== undefined) this.#useTls(material);
     this.#connections = new Connections(deps.connectionShare);
     this.#idPrefix = deps.random.bytes(4).toString('hex');
     this.#sessionDeps = {
@@ -141,10 +152,7 @@ class SmtpListener extends SMTPServer implements RunningListener {
     }
     const material = tlsMaterial(settings.config, settings.secrets);
     // A new context ends the resumption of sessions: only where something is new.
-    if (material !== undefined && !isDeepStrictEqual(material, this.#material)) {
-      this.updateSecureContext(material);
-      this.#material = material;
-    }
+    if (material !== undefined && !isDeepStrictEqual(material, this.#material)) this.#useTls(material);
     this.options.maxClients = settings.config.limits.connections;
     this.#proxies = proxiesOf(settings.config);
     this.#settings = settings;
@@ -199,9 +207,11 @@ class SmtpListener extends SMTPServer implements RunningListener {
       return;
     }
     readProxyHeader(socket, this.#deps.clock).then(
-      // A session's id is of our own making.
-      (client) =>
-        callback(null, client && { id: '', remoteAddress: client.address, remotePort: client.port }),
+      (client) => {
+        if (client !== undefined) this.#toldAddress.set(socket, client.address);
+        // A session's id is of our own making.
+        callback(null, client && { id: '', remoteAddress: client.address, remotePort: client.port });
+      },
       (error: SmtpError) => {
         const clientAddress = plainAddress(socket.remoteAddress ?? '');
         this.#deps.log.refused({ command: 'PROXY', error, listener: this.config.name, clientAddress });
@@ -211,9 +221,37 @@ class SmtpListener extends SMTPServer implements RunningListener {
     );
   }
 
+  /** From the next handshake on. Sessions that are open go on with what they have. */
+  #useTls(material: TlsMaterial): void {
+    this.#contexts = new TlsContexts(material, this.config.name, this.#ticketSecret);
+    this.secureContext.set('*', this.#contexts.first);
+    this.options.requestCert = material.ca !== undefined;
+    this.#material = material;
+  }
+
+  #secure(socket: Socket): TLSSocket {
+    return new TLSSocket(socket, {
+      isServer: true,
+      server: this.server,
+      secureContext: this.#contexts!.first,
+      SNICallback: (name, callback) => this._resolveSNI(name, callback),
+      requestCert: this.#material?.ca !== undefined,
+      rejectUnauthorized: false,
+    });
+  }
+
+  override _resolveSNI(name: string, callback: Parameters<SMTPServer['_resolveSNI']>[1]): void {
+    callback(null, this.#contexts!.for(name));
+  }
+
   /** A handshake whose client has closed its side is over: nobody will ever end it. */
   override _upgrade(socket: Socket, callback: Parameters<SMTPServer['_upgrade']>[1]): void {
-    super._upgrade(socket, callback);
+    super._upgrade(socket, (failed, secured) => {
+      const error = handshakeFailure(failed);
+      const clientAddress = this.#toldAddress.get(socket) ?? plainAddress(socket.remoteAddress ?? '');
+      if (error) this.#deps.log.refused({ command: 'TLS', error, listener: this.config.name, clientAddress });
+      callback(failed, secured);
+    });
     const pending = this._pendingSockets.get(socket);
     if (pending === undefined) return;
     const cut = (): void => void pending.destroy();
@@ -231,7 +269,7 @@ class SmtpListener extends SMTPServer implements RunningListener {
     const id = `${this.#idPrefix}-${this.#accepted.toString(36)}`;
     const port = proxied?.remotePort ?? socket.remotePort ?? 0;
     const client = new DialogueClient(id, address, port, () => this.config, this.#recount);
-    if (socket instanceof TLSSocket) client.tls = describeTls(socket);
+    if (socket instanceof TLSSocket) Object.assign(client, securedBy(socket));
     const session = new Session(socket, client, this.#sessionDeps);
     this.#open.add(session);
     const refused = this.#connections.enter(address, this.config.limits);
@@ -244,15 +282,6 @@ class SmtpListener extends SMTPServer implements RunningListener {
     this.#connections.leave(from);
     return this.#connections.enter(to, this.config.limits);
   };
-
-  #secure(socket: Socket): TLSSocket {
-    const secureContext = this.secureContext.get('*');
-    return new TLSSocket(socket, {
-      isServer: true,
-      server: this.server,
-      ...(secureContext && { secureContext }),
-    });
-  }
 
   #forget(session: Session): void {
     this.#open.delete(session);

@@ -16,10 +16,15 @@ export class Refusals {
     this.#hostname = hostname;
   }
 
+  /** Of what is no command, or has its reply later. */
+  tell(refused: Refused): void {
+    const { client, mail } = this.#dialogue;
+    this.#log.refused(refusedCommand(client, mail?.from, refused));
+  }
+
   /** @param replies as many as are due: content may have several (RFC 2033 §4.2). That the session ends is said once. */
   say(refused: Refused, replies = 1): string {
-    const { client, mail } = this.#dialogue;
-    if (LOGGED.has(refused.command)) this.#log.refused(refusedCommand(client, mail?.from, refused));
+    if (LOGGED.has(refused.command)) this.tell(refused);
     const text = refusal(refused.error, this.#hostname());
     return refused.error.code === 421 ? text : text.repeat(replies);
   }

@@ -16,10 +16,11 @@ import { verbOf } from './command-line.ts';
 import { Deadlines, type Expiry } from './deadlines.ts';
 import { type Answer, Dialogue, type Turned } from './dialogue.ts';
 import type { DialogueClient } from './dialogue-client.ts';
+import { handshake, type Secured } from './handshake.ts';
 import { BARE, Input, type Line, TOO_LONG } from './input.ts';
 import type { Ending, Reception } from './reception.ts';
 import { Refusals } from './refusals.ts';
-import { describeTls } from './tls-material.ts';
+import { checkSecurity } from './security.ts';
 import type { Acceptor } from './types.ts';
 
 export interface SessionDeps {
@@ -28,7 +29,7 @@ export interface SessionDeps {
   readonly log: Pick<MailLog, 'refused'>;
   hostname(): string;
   /** Starts TLS over a socket; the result emits `secure`. */
-  secure(socket: Socket): TLSSocket;
+  readonly secure: (socket: Socket) => TLSSocket;
   /** The connection is gone; told once. */
   closed(session: Session): void;
 }
@@ -70,6 +71,7 @@ export class Session {
     this.#attach(this.#socket);
     try {
       if (refused !== undefined) throw refused;
+      this.#lookAtPeer();
       this.#send(this.#dialogue.greet());
       this.#flush();
     } catch (error) {
@@ -288,18 +290,25 @@ export class Session {
     // Whatever was sent along with STARTTLS came in clear text, from anyone (RFC 3207 §4.2).
     this.#input.clear();
     while (plain.read() !== null);
-    const secured = this.#deps.secure(plain);
-    secured.on('error', () => secured.destroy());
-    secured.once('close', () => plain.destroy());
-    secured.once('end', () => secured.destroy());
-    secured.once('secure', () => {
+    const done = (socket: TLSSocket, { tls, shown }: Secured): void => {
+      // Cut in the meantime.
       if (this.#doing !== 'handshake') return;
-      secured.removeAllListeners('end');
-      this.#dialogue.secured(describeTls(secured));
+      this.#attach(socket);
+      this.#dialogue.secured(tls, shown);
       this.#doing = 'commands';
       this.#deadlines.waitForClient();
-      this.#attach(secured);
-    });
+      this.#lookAtPeer();
+    };
+    handshake(plain, this.#deps.secure, done, (error) => this.#refusals.tell({ command: 'TLS', error }));
+  }
+
+  /** What will be refused, whatever it says, is logged once. */
+  #lookAtPeer(): void {
+    try {
+      checkSecurity(this.#client, 'EHLO');
+    } catch (error) {
+      this.#refusals.tell({ command: 'TLS', error: asSmtpError(error) });
+    }
   }
 
   #refuse(thrown: unknown, verb: string, line?: Line): void {

@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream';
 import type { Listener } from '../config.ts';
 import type { Forwarded, Recipient } from '../envelope.ts';
+import type { ClientCertificate } from './client-certificate.ts';
 import type { DeliverBy } from './deliver-by.ts';
 import type { HoldRequest } from './future-release.ts';
 
@@ -21,6 +22,8 @@ export interface Client {
   readonly protocol: string;
   /** `TLSv1.3 TLS_AES_256_GCM_SHA384`. */
   readonly tls: string | undefined;
+  /** What it has shown in TLS; undefined where it was not asked, and where a peer speaks for it. */
+  readonly certificate: ClientCertificate | undefined;
   /** Who has authenticated. */
   readonly user: string | undefined;
   /** Where the next message came from before, where a peer has told it: for the log alone. */

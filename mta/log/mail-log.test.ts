@@ -21,6 +21,7 @@ const envelope: Envelope = {
     protocol: 'ESMTPSA',
     user: 'anna@example.test',
     tls: 'TLSv1.3 TLS_AES_256_GCM_SHA384',
+    certificate: 'laptop.example.test',
   },
   priority: 3,
 };
@@ -60,7 +61,8 @@ function log(key?: Buffer) {
 
 /** One event of each kind, with every field that it can have. */
 function everything(mailLog: MailLog): void {
-  mailLog.accepted({ id: 'a1b2-7', envelope, size: 1200, messageId: '<m1@example.test>' });
+  const urgent = { ...envelope, priority: 3 };
+  mailLog.accepted({ id: 'a1b2-7', envelope: urgent, size: 1200, messageId: '<m1@example.test>' });
   mailLog.refused({
     command: 'RCPT',
     error: smtpError('noSuchUser', { detail: 'ben@example.org' }),
@@ -69,6 +71,7 @@ function everything(mailLog: MailLog): void {
     from: 'anna@example.test',
     to: 'ben@example.org',
     user: 'anna',
+    certificate: 'laptop.example.test',
   });
   mailLog.taken({
     id: 'c3d4-1',
@@ -136,6 +139,7 @@ describe('createMailLog', () => {
         helo: 'laptop',
         protocol: 'ESMTPSA',
         tls: 'TLSv1.3 TLS_AES_256_GCM_SHA384',
+        certificate: 'laptop.example.test',
         user: 'anna@example.test',
       },
       {
@@ -148,6 +152,7 @@ describe('createMailLog', () => {
         client: '192.0.2.7',
         from: 'anna@example.test',
         to: 'ben@example.org',
+        certificate: 'laptop.example.test',
         user: 'anna',
       },
       {

@@ -71,12 +71,13 @@ export function createMailLog({ destination, clock, redact, history }: MailLogOp
           // Never some of the one and some of the other.
           ...(forwarded === undefined ? clientFields(origin) : forwardedFields(origin, forwarded)),
           tls: origin.tls,
+          certificate: origin.certificate === undefined ? undefined : redactText(origin.certificate, redact),
           user: origin.user === undefined ? undefined : redact(origin.user),
         },
         'accepted',
       );
     },
-    refused({ command, error, listener, clientAddress, via, from, to, user }) {
+    refused({ command, error, listener, clientAddress, via, from, to, user, certificate }) {
       logger.info(
         {
           command,
@@ -87,6 +88,7 @@ export function createMailLog({ destination, clock, redact, history }: MailLogOp
           via,
           from: from === undefined ? undefined : redact(from),
           to: to === undefined ? undefined : redact(to),
+          certificate: certificate === undefined ? undefined : redactText(certificate, redact),
           user: user === undefined ? undefined : redact(user),
         },
         'refused',

@@ -6,7 +6,7 @@ import type { Job, Outcome, QueueId, StoredReply } from '../queue/types.ts';
 export interface MailLog {
   /** After the commit, before the 250. */
   accepted(event: { id: QueueId; envelope: Envelope; size: number; messageId?: string }): void;
-  /** A session's MAIL, RCPT, DATA or AUTH that was answered 4xx or 5xx. */
+  /** A session's MAIL, RCPT, DATA or AUTH that was answered 4xx or 5xx, and a handshake (TLS) that failed. */
   refused(event: {
     command: string;
     error: SmtpError;
@@ -17,6 +17,8 @@ export interface MailLog {
     from?: string;
     to?: string;
     user?: string;
+    /** Of the certificate that the client has shown: its name. */
+    certificate?: string;
   }): void;
   /** One recipient of one attempt, whatever came of it. */
   attempted(event: AttemptEvent): void;

@@ -19,12 +19,20 @@ const domain = (name: string, more: Partial<Domain> = {}) =>
 const user = (username: string, senders: string[], limits: User['limits'] = {}) =>
   ({ resource: `MailUser/mail/${username}`, username, verifier: 'v', senders, limits }) satisfies User;
 
-const listener = (name: string, role: Listener['role'], relayFrom: string[] = []) =>
-  ({ name, role, relayFrom }) as unknown as Listener;
+const listener = (
+  name: string,
+  role: Listener['role'],
+  relayFrom: string[] = [],
+  tls: Partial<Listener['tls']> = {},
+) => ({ name, role, relayFrom, tls }) as unknown as Listener;
 
 const listeners = [
   listener('smtp', 'smtp', ['10.0.0.0/8', '2001:db8::/32', '192.0.2.7']),
   listener('submission', 'submission', ['10.9.0.0/16']),
+  listener('named', 'smtp', [], {
+    clientAuth: { ca: 'ca', required: false, relayFrom: ['gw.test', '*.apps.test'] },
+  }),
+  listener('all', 'submission', [], { clientAuth: { ca: 'ca', required: false, relayFrom: ['*'] } }),
 ];
 
 const trusting: Verifier = { verify: async (password, phc) => phc !== undefined && password === 'right' };
@@ -59,6 +67,7 @@ const client = (more: Partial<Client> & { on?: number } = {}): Client => ({
   helo: 'client.test',
   protocol: 'ESMTP',
   tls: undefined,
+  certificate: undefined,
   user: undefined,
   ...more,
 });
@@ -118,6 +127,27 @@ describe('checkRecipient', () => {
     ['192.0.2.8', '550 5.7.1'],
   ])('relays for named networks alone: %s %s', (address, expected) => {
     expect(rcpt('x@elsewhere.test', client({ address }))).toBe(expected);
+  });
+
+  it.each([
+    ['gw.test', 2, 'ok'],
+    ['GW.test', 2, 'ok'],
+    ['a.b.apps.test', 2, 'ok'],
+    ['apps.test', 2, '550 5.7.1'],
+    ['x.gw.test', 2, '550 5.7.1'],
+    ['gw.test', 0, '550 5.7.1'],
+    ['gw.test', 1, '550 5.7.1'],
+    ['gw.test', 3, 'ok'],
+    ['whoever.test', 3, 'ok'],
+    [undefined, 3, 'ok'],
+    [undefined, 2, '550 5.7.1'],
+  ])('relays for certificates that the listener names: %s on listener %i: %s', (name, on, expected) => {
+    const names = name === undefined ? [] : [name];
+    const certificate = { trusted: true, name: name ?? 'CN=x', names } as const;
+    expect(rcpt('x@elsewhere.test', client({ certificate, on }))).toBe(expected);
+    expect(rcpt('x@elsewhere.test', client({ certificate: { trusted: false, problem: 'x' }, on }))).toBe(
+      '550 5.7.1',
+    );
   });
 
   it('relays for users, but not for users that are gone', () => {

@@ -1,14 +1,14 @@
 /**
  * What a client may do, decided from config alone: who is who, who may send as whom, and to whom. Denies by default:
- * mail is taken for our own domains, and beyond them only from users and from networks that a listener names.
+ * mail is taken for our own domains, and beyond them only from users, and from networks and certificates that a listener names.
  * Answers with nothing, or throws the `SmtpError` that the client gets.
  */
 import type { Domain, Listener, MtaConfig } from '../config.ts';
 import { domainOf, localPartOf, type Recipient } from '../envelope.ts';
-import { PostriderError, smtpError } from '../errors.ts';
+import { PostriderError, type SmtpError, smtpError } from '../errors.ts';
 import type { Client, Mail } from '../listen/types.ts';
 import { contains, networkList } from '../route/egress.ts';
-import { normalizeDomain } from '../route/patterns.ts';
+import { matchesAny, normalizeDomain } from '../route/patterns.ts';
 import { type PhcHash, parsePhc } from './phc.ts';
 import { comparable, compileRecipients, type RecipientCheck } from './recipients.ts';
 import type { Verifier } from './verifier.ts';
@@ -49,6 +49,9 @@ export function compilePolicy(config: MtaConfig, verifier: Verifier): Policy {
   const domains = compileDomains(config);
   const users = compileUsers(config);
   const networks = new Map(config.listeners.map(({ name, relayFrom }) => [name, networkList(relayFrom)]));
+  const certified = new Map(
+    config.listeners.map(({ name, tls }) => [name, new Set(tls.clientAuth?.relayFrom)] as const),
+  );
 
   const ownDomain = (address: string): OwnDomain | undefined => {
     const domain = domainOf(address);
@@ -56,8 +59,13 @@ export function compilePolicy(config: MtaConfig, verifier: Verifier): Policy {
   };
   const userOf = ({ user }: Client): KnownUser | undefined =>
     user === undefined ? undefined : users.get(user);
-  const inRelayNetwork = ({ listener, address }: Client): boolean =>
-    contains(networks.get(listener.name), address);
+  /** Without being a user: by address, or by a certificate that the listener trusts. */
+  const mayRelay = ({ listener, address, certificate }: Client): boolean => {
+    if (contains(networks.get(listener.name), address)) return true;
+    const patterns = certified.get(listener.name);
+    if (patterns === undefined || certificate?.trusted !== true) return false;
+    return patterns.has('*') || certificate.names.some((name) => matchesAny(patterns, normalizeDomain(name)));
+  };
 
   return {
     async authenticate(username, password) {
@@ -73,7 +81,7 @@ export function compilePolicy(config: MtaConfig, verifier: Verifier): Policy {
         // A user that has been removed since it logged in may do nothing more.
         if (user === undefined) throw smtpError('authRequired');
         if (!maySendAs(user, mail.from)) throw smtpError('senderNotAllowed');
-      } else if (!FROM_ANYONE.has(client.listener.role) && !inRelayNetwork(client)) {
+      } else if (!FROM_ANYONE.has(client.listener.role) && !mayRelay(client)) {
         // RFC 6409 §4.3
         throw smtpError('authRequired');
       }
@@ -90,12 +98,12 @@ export function compilePolicy(config: MtaConfig, verifier: Verifier): Policy {
       if (domainOf(recipient.address) === undefined) return;
       const own = ownDomain(recipient.address);
       if (own === undefined) {
-        if (user === undefined && !inRelayNetwork(client)) throw smtpError('relayDenied');
+        if (user === undefined && !mayRelay(client)) throw relayDenied(client);
         return;
       }
       const localPart = localPartOf(recipient.address);
       if (!own.has(localPart)) throw smtpError('noSuchUser');
-      if (BEHIND_US.has(own.domain.target.type) && user === undefined && !inRelayNetwork(client)) {
+      if (BEHIND_US.has(own.domain.target.type) && user === undefined && !mayRelay(client)) {
         // A server behind us takes mail from us for anywhere; some follow a route within the local part.
         if (ROUTE.test(comparable(localPart))) throw smtpError('relayDenied');
       }
@@ -104,7 +112,7 @@ export function compilePolicy(config: MtaConfig, verifier: Verifier): Policy {
     },
 
     highestPriority(client) {
-      const mayAsk = client.user !== undefined || inRelayNetwork(client);
+      const mayAsk = client.user !== undefined || mayRelay(client);
       return mayAsk ? (client.listener.maxPriority ?? 0) : 0;
     },
 
@@ -121,6 +129,15 @@ export function compilePolicy(config: MtaConfig, verifier: Verifier): Policy {
 
 /** Roles of listeners that take mail for domains of ours from whoever brings it. */
 const FROM_ANYONE: ReadonlySet<Listener['role']> = new Set(['smtp', 'lmtp']);
+
+/** Whoever has shown a certificate in vain is told why. */
+function relayDenied({ certificate }: Client): SmtpError {
+  if (certificate === undefined) return smtpError('relayDenied');
+  const detail = certificate.trusted
+    ? `certificate of ${certificate.name} is not for relaying`
+    : `client certificate: ${certificate.problem}`;
+  return smtpError('relayDenied', { detail });
+}
 
 /** Targets that are servers which may relay for us. */
 const BEHIND_US: ReadonlySet<string> = new Set(['smtp', 'hold']);

@@ -18,6 +18,8 @@ export interface Place {
   readonly workers: number;
   /** Name of the pod among the members of its fleet. */
   readonly member: string;
+  /** What all workers of the pod make the keys of TLS tickets from, so that each resumes sessions of the others. */
+  readonly ticketSecret: Uint8Array;
 }
 
 export type WorkerCalls = ReceivingWorker &

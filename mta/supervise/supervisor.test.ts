@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { PostriderError } from '../errors.ts';
 import { testConfig } from '../route/testing/config.ts';
-import { never, next, turns, world } from './testing/fake-worker.ts';
+import { never, next, TICKET_SECRET, turns, world } from './testing/fake-worker.ts';
 
 describe('start', () => {
   it('starts each worker in its place, and is ready when all are', async () => {
@@ -10,8 +10,8 @@ describe('start', () => {
     await supervisor.start();
     expect(supervisor.notReady()).toEqual([]);
     expect(processes.map(({ place }) => place)).toEqual([
-      { index: 0, workers: 2, member: 'mta' },
-      { index: 1, workers: 2, member: 'mta' },
+      { index: 0, workers: 2, member: 'mta', ticketSecret: TICKET_SECRET },
+      { index: 1, workers: 2, member: 'mta', ticketSecret: TICKET_SECRET },
     ]);
   });
 

@@ -24,7 +24,7 @@ import { isUnreachable, Restarts } from './restarts.ts';
 import { remote, serve } from './rpc.ts';
 import { endWorker, type WorkerProcess } from './worker-process.ts';
 
-export interface SupervisorDeps {
+export interface SupervisorDeps extends Pick<Place, 'ticketSecret'> {
   readonly spawn: () => WorkerProcess;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -379,7 +379,8 @@ export class Supervisor {
   }
 
   #place(index: number, config: MtaConfig): Place {
-    return { index, workers: config.workers, member: this.#deps.name };
+    const { name: member, ticketSecret } = this.#deps;
+    return { index, workers: config.workers, member, ticketSecret };
   }
 
   /** Pings each worker every second: an event loop that is stuck shows in `live`. */

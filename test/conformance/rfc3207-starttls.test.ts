@@ -1,7 +1,7 @@
 /** RFC 3207 STARTTLS, RFC 8314 §3.3 implicit TLS, and certificates that change under way. */
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Listener } from '../../mta/config.ts';
-import { certificate, eventually, serve, stopAll } from './server.ts';
+import { certificate, eventually, serve, stopAll, type TestServer } from './server.ts';
 import { Wire } from './wire.ts';
 
 afterEach(stopAll);
@@ -99,6 +99,41 @@ describe('RFC 3207: STARTTLS', () => {
     await wire.command('STARTTLS');
     await expect(wire.startTls({ maxVersion: 'TLSv1.2' })).rejects.toThrow();
   });
+
+  it.each([
+    ['ECDHE-ECDSA-AES128-GCM-SHA256', true],
+    ['ECDHE-ECDSA-AES256-GCM-SHA384', true],
+    ['ECDHE-ECDSA-CHACHA20-POLY1305', true],
+    ['ECDHE-ECDSA-AES128-SHA256', false],
+    ['ECDHE-ECDSA-AES256-SHA', false],
+    ['ECDHE-ECDSA-AES128-CCM', false],
+  ])(
+    'TLS 1.2 has the ciphers of Mozilla’s profile Intermediate, and no other: %s',
+    async (cipher, isTaken) => {
+      const { port } = await serve(starttls);
+      const wire = await Wire.hello(port);
+      await wire.command('STARTTLS');
+      const secured = wire.startTls({ maxVersion: 'TLSv1.2', ciphers: `${cipher}@SECLEVEL=0` });
+      if (isTaken) expect((await secured).getCipher().name).toBe(cipher);
+      else await expect(secured).rejects.toThrow();
+    },
+  );
+
+  it('why a handshake fails is logged, with the client’s address', async () => {
+    const old = { maxVersion: 'TLSv1.2' } as const;
+    const server = await serve({ tls: { mode: 'starttls', minVersion: 'TLSv1.3' } });
+    const wire = await Wire.hello(server.port);
+    await wire.command('STARTTLS');
+    await wire.startTls(old).catch(() => {});
+    await eventually(() => server.refusals.length === 1);
+    const implicit = await serve({ tls: { mode: 'implicit', required: true, minVersion: 'TLSv1.3' } });
+    await Wire.connect(implicit.port, { tls: old }).catch(() => {});
+    await eventually(() => implicit.refusals.length === 1);
+    for (const { refusals } of [server, implicit]) {
+      expect(refusals[0]).toMatchObject({ command: 'TLS', clientAddress: '127.0.0.1' });
+      expect(refusals[0]!.error.reply).toBe('421 4.7.0 TLS handshake failed: unsupported protocol');
+    }
+  });
 });
 
 describe('RFC 8314 §3.3: implicit TLS', () => {
@@ -148,7 +183,75 @@ describe('Handshakes of implicit TLS that never end', () => {
   });
 });
 
+describe('Resumption of TLS sessions', () => {
+  const secret = Buffer.alloc(32, 1);
+  const session = async ({ port }: TestServer, before?: Buffer) => {
+    const wire = await Wire.hello(port);
+    await wire.command('STARTTLS');
+    const socket = await wire.startTls(before && { session: before });
+    await wire.command('EHLO client.test');
+    return { resumed: socket.isSessionReused(), session: socket.getSession()! };
+  };
+
+  it('works from one process of a listener to another, as they have one secret', async () => {
+    const [one, other] = [
+      await serve({ ...starttls, ticketSecret: secret }),
+      await serve({ ...starttls, ticketSecret: secret }),
+    ];
+    const made = await session(one);
+    expect(made.resumed).toBe(false);
+    expect(await session(other, made.session)).toMatchObject({ resumed: true });
+  });
+
+  it('does not with another secret, another certificate, or another listener', async () => {
+    const made = await session(await serve({ ...starttls, ticketSecret: secret }));
+    const others = [
+      await serve({ ...starttls, ticketSecret: Buffer.alloc(32, 2) }),
+      await serve({ ...starttls, ticketSecret: secret, secrets: certificate('other.example.test') }),
+      await serve({ ...starttls, ticketSecret: secret, name: 'another' }),
+    ];
+    for (const other of others) {
+      expect(await session(other, made.session)).toMatchObject({ resumed: false });
+    }
+  });
+});
+
 describe('Reload', () => {
+  it('shows the new certificate in the next handshake, by name too, and goes on with sessions in TLS', async () => {
+    const more = [{ certificate: 'crt2', key: 'key2' }];
+    const named = (name: string) => {
+      const { crt, key } = certificate(name);
+      return { crt2: crt, key2: key };
+    };
+    const server = await serve({
+      tls: { mode: 'starttls', moreCertificates: more },
+      secrets: named('*.old.test'),
+    });
+    const shake = async (servername?: string) => {
+      const wire = await Wire.hello(server.port);
+      await wire.command('STARTTLS');
+      return { wire, socket: await wire.startTls(servername === undefined ? {} : { servername }) };
+    };
+    const nameOf = async (servername?: string) =>
+      (await shake(servername)).socket.getPeerCertificate().subject.CN;
+    expect(await nameOf('mx.old.test')).toBe('*.old.test');
+    const { wire: open } = await shake();
+    await open.command('EHLO client.test');
+    await open.startContent();
+    open.send('half of a message\r\n');
+    const { config, listener } = server;
+    await listener.reload({
+      config,
+      hostname: 'mx.example.test',
+      secrets: { ...certificate('new.example.test'), ...named('mx.named.test') },
+    });
+    expect(await nameOf()).toBe('new.example.test');
+    expect(await nameOf('mx.named.test')).toBe('mx.named.test');
+    expect(await nameOf('mx.old.test')).toBe('new.example.test');
+    expect((await open.command('and the other\r\n.')).status).toBe('250 2.0.0');
+    expect(server.accepted[0]!.content).toBe('half of a message\r\nand the other\r\n');
+  });
+
   it('takes on certificate, limits and hostname without ending a session', async () => {
     const server = await serve({ tls: { mode: 'starttls' } });
     const open = await Wire.hello(server.port);

@@ -18,7 +18,10 @@ import { createVerifier } from '../../mta/policy/verifier.ts';
 import { systemRandom } from '../../mta/random.ts';
 
 export interface Accepted {
-  readonly client: Pick<Client, 'protocol' | 'helo' | 'tls' | 'user' | 'address' | 'forwarded'>;
+  readonly client: Pick<
+    Client,
+    'protocol' | 'helo' | 'tls' | 'certificate' | 'user' | 'address' | 'forwarded'
+  >;
   readonly mail: Mail;
   readonly recipients: readonly string[];
   readonly content: string;
@@ -67,7 +70,14 @@ export interface TestServer {
   readonly accepted: Accepted[];
   /** Messages that were begun and aborted. */
   readonly aborted: string[];
-  readonly refusals: { command: string; error: SmtpError; from?: string; to?: string }[];
+  readonly refusals: {
+    command: string;
+    error: SmtpError;
+    clientAddress: string | undefined;
+    from?: string;
+    to?: string;
+    certificate?: string;
+  }[];
   readonly config: Listener;
   /** Called where the flow would be: for tests that need it slow, full or broken. */
   readonly hooks: {
@@ -102,19 +112,23 @@ const running: { listener: RunningListener; clock: StillClock }[] = [];
 
 export async function serve(
   more: {
+    name?: string;
     role?: Listener['role'];
     relayFrom?: string[];
     proxyProtocol?: Listener['proxyProtocol'];
     xclient?: Listener['xclient'];
     xforward?: Listener['xforward'];
     tls?: Partial<Listener['tls']>;
+    /** Beside the listener's own. */
+    secrets?: Record<string, string>;
+    ticketSecret?: Uint8Array;
     auth?: Partial<Listener['auth']>;
     limits?: Partial<Limits>;
   } = {},
 ): Promise<TestServer> {
   const tls = { mode: 'none', required: false, minVersion: 'TLSv1.2', ...more.tls } as Listener['tls'];
   const config: Listener = {
-    name: 'test',
+    name: more.name ?? 'test',
     role: more.role ?? 'smtp',
     address: '127.0.0.1',
     port: 0,
@@ -126,7 +140,11 @@ export async function serve(
     ...(more.xforward && { xforward: more.xforward }),
     limits: { ...LIMITS, ...more.limits },
   };
-  const secrets = { v: await verifier(), ...(tls.mode === 'none' ? {} : certificate('mx.example.test')) };
+  const secrets = {
+    v: await verifier(),
+    ...(tls.mode === 'none' ? {} : certificate('mx.example.test')),
+    ...more.secrets,
+  };
   const clock = new StillClock();
   const server = {
     clock,
@@ -144,6 +162,7 @@ export async function serve(
       clock,
       random: systemRandom,
       connectionShare: 1,
+      ticketSecret: more.ticketSecret,
       log: { refused: (event) => server.refusals.push(event) },
     },
   );
@@ -209,7 +228,7 @@ function acceptor(
       server.hooks.content?.();
       const parts: Buffer[] = [];
       const content = () => Buffer.concat(parts).toString('latin1');
-      const { protocol, helo, tls, user, address, forwarded } = client;
+      const { protocol, helo, tls, certificate, user, address, forwarded } = client;
       return {
         write(chunk) {
           parts.push(chunk);
@@ -218,7 +237,7 @@ function acceptor(
         async commit() {
           await server.hooks.commit?.();
           server.accepted.push({
-            client: { protocol, helo, tls, user, address, forwarded },
+            client: { protocol, helo, tls, certificate, user, address, forwarded },
             mail,
             recipients: recipients.map(({ address: to }) => to),
             content: content(),

@@ -18,6 +18,12 @@ export interface Reply {
   readonly status: string;
 }
 
+export interface ConnectOptions {
+  /** From the first byte. */
+  readonly tls?: boolean | ConnectionOptions;
+  readonly localAddress?: string;
+}
+
 export class Wire {
   #socket: Socket;
   readonly #raw: Socket;
@@ -32,10 +38,11 @@ export class Wire {
     this.#listen(socket);
   }
 
-  static async connect(port: number, options: { tls?: boolean; localAddress?: string } = {}): Promise<Wire> {
+  static async connect(port: number, options: ConnectOptions = {}): Promise<Wire> {
     const { localAddress } = options;
     const where = { host: '127.0.0.1', port, ...(localAddress === undefined ? {} : { localAddress }) };
-    const socket = options.tls ? connectTls({ ...where, rejectUnauthorized: false }) : connect(where);
+    const tls = typeof options.tls === 'object' ? options.tls : {};
+    const socket = options.tls ? connectTls({ ...where, rejectUnauthorized: false, ...tls }) : connect(where);
     socket.setNoDelay(true);
     await once(socket, options.tls ? 'secureConnect' : 'connect');
     return new Wire(socket);
@@ -44,12 +51,17 @@ export class Wire {
   /** Connects, takes the greeting, and says EHLO, or LHLO. */
   static async hello(
     port: number,
-    options: { tls?: boolean; localAddress?: string; verb?: 'EHLO' | 'LHLO' } = {},
+    options: ConnectOptions & { readonly verb?: 'EHLO' | 'LHLO' } = {},
   ): Promise<Wire> {
     const wire = await Wire.connect(port, options);
     await wire.reply();
     await wire.command(`${options.verb ?? 'EHLO'} client.test`);
     return wire;
+  }
+
+  /** What is spoken over now: the one of TLS, where that is on. */
+  get socket(): Socket {
+    return this.#socket;
   }
 
   send(bytes: string | Buffer): void {

@@ -107,6 +107,8 @@ export interface Behaviour {
   stuck?: boolean;
 }
 
+export const TICKET_SECRET = new Uint8Array(32).fill(7);
+
 export const never = () => new Promise<never>(() => {});
 
 /** @param behave by the number of the process, in the order in which they are made */
@@ -127,6 +129,7 @@ export function world(change: Partial<MtaConfig> = {}, behave: (process: number)
     logger,
     verifier,
     name: 'mta',
+    ticketSecret: TICKET_SECRET,
   });
   const living = () => processes.filter(({ ended }) => ended === undefined);
   return { clock, processes, supervisor, logger, living };

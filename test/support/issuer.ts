@@ -1,0 +1,46 @@
+/** An authority of a test that signs at once, without a program: certificates that are good, and such as are not. */
+
+import { systemRandom } from '../../mta/random.ts';
+import { newKeyPair, writeCertificate, writeKey } from '../../operator/certificates/x509.ts';
+
+export interface Issued {
+  /** PEM. */
+  readonly crt: string;
+  readonly key: string;
+}
+
+export interface Issuer {
+  /** PEM. */
+  readonly certificate: string;
+  issue(names: readonly string[], how?: IssueOptions): Issued;
+}
+
+export interface IssueOptions {
+  readonly use?: 'server' | 'server and client';
+  readonly expired?: boolean;
+  /** Common name. */
+  readonly subject?: string;
+}
+
+const DAY_MS = 86_400_000;
+
+export function issuer(name: string): Issuer {
+  const authority = { name, keys: newKeyPair() };
+  const now = Date.now();
+  const common = { issuer: authority, notBefore: now - 2 * DAY_MS };
+  return {
+    certificate: writeCertificate(
+      {
+        ...common,
+        ...{ subject: name, publicKey: authority.keys.publicKey, use: 'authority', notAfter: now + DAY_MS },
+      },
+      systemRandom,
+    ),
+    issue(names, { use = 'server and client', expired = false, subject = names[0] ?? 'nobody' } = {}) {
+      const keys = newKeyPair();
+      const notAfter = expired ? now - DAY_MS : now + DAY_MS;
+      const request = { ...common, subject, publicKey: keys.publicKey, use, names, notAfter };
+      return { crt: writeCertificate(request, systemRandom), key: writeKey(keys) };
+    },
+  };
+}
