@@ -1,11 +1,18 @@
 /** A port of an MTA on which mail comes in. */
 import { z } from 'zod';
-import { cidrs, domainName, duration, itemName, objectName, port } from './fields.ts';
+import {
+  cidrs,
+  domainName,
+  domainPattern,
+  duration,
+  itemName,
+  objectName,
+  port,
+  secretKeyRef,
+} from './fields.ts';
 import { limitsOf } from './mta-limits.ts';
-import { setList, withRules } from './rules.ts';
+import { mapList, setList, withRules } from './rules.ts';
 import { parseDuration } from './units.ts';
-
-const tlsVersion = () => z.enum(['TLSv1.2', 'TLSv1.3']);
 
 const listenerTls = withRules(
   z.strictObject({
@@ -21,7 +28,12 @@ const listenerTls = withRules(
       .describe(
         'Refuse MAIL and AUTH with 530 5.7.0 until the session is in TLS. Leave it off on the SMTP listener of a public domain: a good part of the world would be shut out.',
       ),
-    minVersion: tlsVersion().default('TLSv1.2').describe('Oldest version of TLS that a client may use.'),
+    profile: z
+      .enum(['Modern', 'Intermediate'])
+      .optional()
+      .describe(
+        "Versions and ciphers, by Mozilla's recommendation. Modern: TLS 1.3 alone. Intermediate: TLS 1.2 too, with its good ciphers. Modern where nothing is taken in clear text (required, or mode Implicit), Intermediate where it is: a client that can't do TLS 1.3 would send in clear text there.",
+      ),
     certificateRef: z
       .strictObject({
         name: objectName().describe(
@@ -52,14 +64,40 @@ const listenerTls = withRules(
       .describe(
         'Further names in the certificate that issuerRef issues, such as those of MX records. Cluster only.',
       ),
+    additionalCertificateRefs: mapList(
+      z.strictObject({
+        name: objectName().describe(
+          'Name of the Secret, of type kubernetes.io/tls, in the namespace of the MTA.',
+        ),
+      }),
+      ['name'],
+      16,
+    )
+      .default([])
+      .describe(
+        'Further Secrets like that of certificateRef. A client that asks for a name (SNI) is shown the first that has that name, or else the first with a wildcard for it; any other client the one of certificateRef or issuerRef, and one for the same names with another kind of key (RSA, ECDSA) where its algorithms ask for that.',
+      ),
     clientAuth: z
       .strictObject({
-        caRef: z
-          .strictObject({ name: objectName().describe('Name of a Secret with the CA bundle in ca.crt.') })
-          .describe('Authorities whose client certificates are taken.'),
+        caRef: secretKeyRef('ca.crt').describe(
+          'Authorities whose client certificates count, PEM. Whoever gets one of them signed is believed: name one of your own.',
+        ),
+        mode: z
+          .enum(['Request', 'Require'])
+          .default('Request')
+          .describe(
+            'Request: clients are asked for a certificate, and go on without. Require: whoever has none that verifies is answered 554 5.7.0.',
+          ),
+        relayFrom: setList(domainPattern(), 256)
+          .default([])
+          .describe(
+            'Clients that may send to any domain without AUTH, as those in relayFrom of the listener, by a DNS name in their certificate: gateway.example.org, *.apps.example.org for every name below it, or * for every certificate of these authorities. Empty is the default: nobody.',
+          ),
       })
       .optional()
-      .describe('Ask clients for a certificate and let it be their identity. Not yet supported.'),
+      .describe(
+        'Ask clients for a certificate. Who they are by it is in the mail log, and what they may do is in relayFrom.',
+      ),
   }),
   [
     {
@@ -80,6 +118,32 @@ const listenerTls = withRules(
       message: 'issuerRef has no use with mode None: set mode to STARTTLS or Implicit, or leave it out',
       fieldPath: '.issuerRef',
       holds: (self) => !(self.issuerRef !== undefined && self.mode === 'None'),
+    },
+    {
+      rule: "!(size(self.additionalCertificateRefs) > 0 && self.mode == 'None')",
+      message:
+        'additionalCertificateRefs have no use with mode None: set mode to STARTTLS or Implicit, or leave them out',
+      fieldPath: '.additionalCertificateRefs',
+      holds: (self) => !(self.additionalCertificateRefs.length > 0 && self.mode === 'None'),
+    },
+    {
+      rule: "!(has(self.profile) && self.mode == 'None')",
+      message: 'profile has no use with mode None: set mode to STARTTLS or Implicit, or leave it out',
+      fieldPath: '.profile',
+      holds: (self) => !(self.profile !== undefined && self.mode === 'None'),
+    },
+    {
+      rule: "!(has(self.clientAuth) && self.mode == 'None')",
+      message: 'clientAuth has no use with mode None: set mode to STARTTLS or Implicit, or leave it out',
+      fieldPath: '.clientAuth',
+      holds: (self) => !(self.clientAuth !== undefined && self.mode === 'None'),
+    },
+    {
+      rule: "!(has(self.clientAuth) && self.clientAuth.mode == 'Require' && self.mode == 'STARTTLS' && !self.required)",
+      message:
+        'clientAuth.mode Require would be left by whoever stays in clear text: set required to true too, or mode to Implicit',
+      fieldPath: '.clientAuth.mode',
+      holds: (self) => !(self.clientAuth?.mode === 'Require' && self.mode === 'STARTTLS' && !self.required),
     },
     {
       rule: '!(has(self.issuerRef) && has(self.certificateRef))',

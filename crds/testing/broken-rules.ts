@@ -38,6 +38,18 @@ const rows: readonly (readonly [kind: string, message: string, spec: Readonly<Re
     'a certificate comes from issuerRef or',
     listener({ tls: { issuerRef: { name: 'a' }, certificateRef: { name: 'a' } } }),
   ],
+  [
+    'MTA',
+    'additionalCertificateRefs have no use',
+    listener({ tls: { mode: 'None', additionalCertificateRefs: [{ name: 'a' }] } }),
+  ],
+  ['MTA', 'profile has no use', listener({ tls: { mode: 'None', profile: 'Modern' } })],
+  ['MTA', 'clientAuth has no use', listener({ tls: { mode: 'None', clientAuth: { caRef: { name: 'a' } } } })],
+  [
+    'MTA',
+    'clientAuth.mode Require would be left',
+    listener({ tls: { clientAuth: { caRef: { name: 'a' }, mode: 'Require' } } }),
+  ],
   ['MTA', 'dnsNames are names in', listener({ tls: { dnsNames: ['a.example'] } })],
   ['MTA', 'pods is the name of', service({ name: 'pods' })],
   [

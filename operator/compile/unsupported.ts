@@ -6,18 +6,13 @@ import type { KindName } from './specs.ts';
 
 interface Row {
   readonly kind: KindName;
-  /** `listeners[].tls.clientAuth`; refused where it is present, or where its value is one of `values`. */
+  /** `limits.rate`; refused where it is present, or where its value is one of `values`. */
   readonly field: string;
   readonly values?: readonly string[];
   readonly instead: string;
 }
 
 export const unsupported: readonly Row[] = [
-  {
-    kind: 'MTA',
-    field: 'listeners[].tls.clientAuth',
-    instead: 'leave it out, and let clients authenticate as a MailUser',
-  },
   { kind: 'MailDomain', field: 'dkim', instead: 'leave it out, and let a smart host sign' },
   { kind: 'MailDomain', field: 'mtaSts', instead: 'leave it out, and publish the policy by other means' },
   { kind: 'MailDomain', field: 'tlsRpt', instead: 'leave it out, and publish the DNS record yourself' },

@@ -19,6 +19,9 @@ export type Changes = Readonly<Record<string, unknown>>;
 export type Row = readonly [effect: Effect, set: Changes, from?: Changes];
 
 const listener = 'listeners[0]';
+const clientAuth = (more: object): Changes => ({
+  [`${listener}.tls`]: { required: true, clientAuth: { caRef: { name: 'authorities' }, ...more } },
+});
 const grant = 'attachment[0]';
 const expression = (more: object) => ({
   [`${grant}.namespaces`]: {
@@ -170,7 +173,7 @@ export const fieldTable: Record<string, Record<string, Row>> = {
     'listeners[].hostname': ['config', { [`${listener}.hostname`]: 'mx.example.test' }],
     'listeners[].tls.mode': ['config', { [`${listener}.tls.mode`]: 'Implicit' }],
     'listeners[].tls.required': ['config', { [`${listener}.tls.required`]: true }],
-    'listeners[].tls.minVersion': ['config', { [`${listener}.tls.minVersion`]: 'TLSv1.3' }],
+    'listeners[].tls.profile': ['config', { [`${listener}.tls.profile`]: 'Modern' }],
     // There is no such Secret, so it is the config as a whole that goes.
     'listeners[].tls.certificateRef.name': [
       'config',
@@ -189,9 +192,25 @@ export const fieldTable: Record<string, Record<string, Row>> = {
       'cluster',
       { [`${listener}.tls.issuerRef`]: { name: 'a' }, [`${listener}.tls.dnsNames`]: ['a.example'] },
     ],
+    'listeners[].tls.additionalCertificateRefs[].name': [
+      'config',
+      { [`${listener}.tls.additionalCertificateRefs`]: [{ name: 'absent' }] },
+    ],
     'listeners[].tls.clientAuth.caRef.name': [
-      'notYet',
-      { [`${listener}.tls.clientAuth`]: { caRef: { name: 'a' } } },
+      'config',
+      clientAuth({ caRef: { name: 'absent' } }),
+      clientAuth({}),
+    ],
+    'listeners[].tls.clientAuth.caRef.key': [
+      'config',
+      clientAuth({ caRef: { name: 'authorities', key: 'other' } }),
+      clientAuth({}),
+    ],
+    'listeners[].tls.clientAuth.mode': ['config', clientAuth({ mode: 'Require' }), clientAuth({})],
+    'listeners[].tls.clientAuth.relayFrom[]': [
+      'config',
+      clientAuth({ relayFrom: ['*.example'] }),
+      clientAuth({}),
     ],
     'listeners[].auth.mode': ['config', { [`${listener}.auth.mode`]: 'Optional' }],
     'listeners[].auth.allowWithoutTLS': ['config', { [`${listener}.auth.allowWithoutTLS`]: true }],
