@@ -49,7 +49,7 @@ export function buildListenerTls(
   };
 }
 
-/** docs/decisions/0310-tls-of-listeners.md */
+/** docs/decisions/0305-tls-of-listeners.md */
 function oldestVersion({ profile, mode, required }: ListenerSpec['tls']): Tls['minVersion'] {
   const takesClearText = mode !== 'Implicit' && !required;
   return (profile ?? (takesClearText ? 'Intermediate' : 'Modern')) === 'Modern' ? 'TLSv1.3' : 'TLSv1.2';
