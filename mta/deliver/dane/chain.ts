@@ -1,7 +1,7 @@
 /**
  * Chains from a server's certificate to a trust anchor that DNS names (usage DANE-TA(2), RFC 7671 §5.2), of what the server sent
  * and of certificates and keys that stand in the DNS in full. Validated as RFC 5280 §6.1 has it: signatures, validity, who may
- * issue, path lengths, name constraints, critical extensions. Pure.
+ * issue, path lengths, name constraints, critical extensions; and names as RFC 7672 §3.2.2. Pure.
  */
 import type { X509Certificate } from 'node:crypto';
 import type { TlsaRecord } from '../../route/dns-answer.ts';
@@ -16,31 +16,34 @@ import {
   OID,
   pathLength,
 } from './extensions.ts';
-import { presentedNames } from './names.ts';
+import { isFor, presentedNames } from './names.ts';
 import { CERT, certificateIn, FULL, keyIn, matches, SPKI } from './records.ts';
 
 /** Looks at whether one certificate has signed another, for one peer: certificates that all issue each other would take for ever. */
 const SIGNATURES = 100;
 
 /**
- * Resolves to nothing where a valid chain leads to one of the anchors; else to what is wrong with the first chain that leads
- * to one, or undefined where none does.
+ * True where a valid chain leads to one of the anchors. Throws what is wrong with the first chain that leads to one, where none
+ * is valid; false where none does.
  *
  * @param sent the server's own first
  * @param anchors usable records of usage DANE-TA(2)
+ * @param references names, for one of which the server's own has to be
  */
-export function findChain(
+export function hasValidChain(
   sent: readonly X509Certificate[],
   anchors: readonly TlsaRecord[],
+  references: readonly string[],
   now: number,
-): { readonly found: boolean; readonly failure?: TlsFailure } {
-  let failure: TlsFailure | undefined;
+): boolean {
+  let first: TlsFailure | undefined;
   for (const path of anchoredPaths(sent, anchors)) {
-    const wrong = faultOf(path, now);
-    if (wrong === undefined) return { found: true };
-    failure ??= wrong;
+    const fault = faultOf(path, references, now);
+    if (fault === undefined) return true;
+    first ??= fault;
   }
-  return { found: false, ...(failure && { failure }) };
+  if (first !== undefined) throw first;
+  return false;
 }
 
 /** From the server's certificate up. The anchor itself is the last, unless only its key is known. */
@@ -84,14 +87,31 @@ type Extensions = ReadonlyMap<string, Extension>;
 
 const untrusted = (why: string): TlsFailure => new TlsFailure('certificate-not-trusted', why);
 
-function faultOf(path: readonly X509Certificate[], now: number): TlsFailure | undefined {
-  let extensions: Extensions[];
+function faultOf(
+  path: readonly X509Certificate[],
+  references: readonly string[],
+  now: number,
+): TlsFailure | undefined {
   try {
-    extensions = path.map(({ raw }) => extensionsOf(raw));
-    return path.map((_, at) => faultAt(at, path, extensions, now)).find((fault) => fault !== undefined);
+    const extensions = path.map(({ raw }) => extensionsOf(raw));
+    const faults = path.map((_, at) => faultAt(at, path, extensions, now));
+    return faults.find((fault) => fault !== undefined) ?? nameFault(path[0]!, extensions[0]!, references);
   } catch (error) {
     return untrusted(`an extension of a certificate can't be read: ${(error as Error).message}`);
   }
+}
+
+/** RFC 7672 §3.2.2. */
+function nameFault(
+  certificate: X509Certificate,
+  extensions: Extensions,
+  references: readonly string[],
+): TlsFailure | undefined {
+  const presented = presentedNames(certificate, extensions);
+  if (isFor(presented, references)) return undefined;
+  const names = presented.join(', ') || 'no host';
+  const why = `the certificate is for ${names}, not for ${references.join(' or ')}`;
+  return new TlsFailure('certificate-host-mismatch', why);
 }
 
 function faultAt(

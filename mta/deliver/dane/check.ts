@@ -1,10 +1,8 @@
 /** Whether what a server has shown matches the TLSA records of its host (RFC 7672 §3.2). Pure; throws a `TlsFailure`. */
-import type { X509Certificate } from 'node:crypto';
+import { createHash, type X509Certificate } from 'node:crypto';
 import type { TlsaRecord } from '../../route/dns-answer.ts';
 import { TlsFailure } from '../tls-failure.ts';
-import { findChain } from './chain.ts';
-import { extensionsOf } from './extensions.ts';
-import { isFor, presentedNames } from './names.ts';
+import { hasValidChain } from './chain.ts';
 import { DANE_EE, DANE_TA, matches } from './records.ts';
 
 /**
@@ -26,20 +24,10 @@ export function checkTlsa(
   const [own] = sent;
   if (records.some((record) => record.usage === DANE_EE && matches(record, own))) return;
   const anchors = records.filter(({ usage }) => usage === DANE_TA);
-  const { found, failure } = findChain(sent, anchors, now);
-  if (failure !== undefined) throw failure;
-  if (!found) {
-    throw new TlsFailure('tlsa-invalid', `none of ${records.length} TLSA records matches ${describe(own)}`);
-  }
-  const presented = presentedNames(own, extensionsOf(own.raw));
-  if (isFor(presented, references)) return;
+  if (hasValidChain(sent, anchors, references, now)) return;
+  const spki = createHash('sha256').update(own.publicKey.export({ type: 'spki', format: 'der' }));
   throw new TlsFailure(
-    'certificate-host-mismatch',
-    `the certificate is for ${presented.join(', ') || 'no host'}, not for ${references.join(' or ')}`,
+    'tlsa-invalid',
+    `none of ${records.length} TLSA records matches the server, for which one would be 3 1 1 ${spki.digest('hex')}`,
   );
-}
-
-/** As a record of usage 3, selector 1 and matching type 1 would have it: to be compared with what is published. */
-function describe({ publicKey, fingerprint256 }: X509Certificate): string {
-  return `the certificate ${fingerprint256.replaceAll(':', '').toLowerCase()} (${publicKey.asymmetricKeyType})`;
 }
