@@ -60,6 +60,7 @@ export async function startServers(
     `server:
   ip-address: 127.0.0.1@${authority}
   server-count: 1
+  rrl-ratelimit: 0
   username: ""
   chroot: ""
   zonesdir: "${folder}"
