@@ -4,6 +4,9 @@ import type { Mutant } from '../mutant.ts';
 const RECOVERY = 'mta/queue/recovery.ts';
 const SEGMENTS = 'mta/queue/segments.ts';
 
+/** A claimant that looks once more before it begins leaves no head to be told from a later owner's: the other of two safeguards. */
+const WITHOUT_ANOTHER_LOOK = { find: '  await confirm();\n  for', replace: '  for' };
+
 export const adoption: readonly Mutant[] = [
   {
     name: 'walk-from-the-listing',
@@ -74,8 +77,7 @@ export const adoption: readonly Mutant[] = [
       (header.epoch === newest.epoch && header.number > newest.number);`,
         replace: '      header.number > newest.number;',
       },
-      // As long as it looks once more before it begins, there is no such head.
-      { find: '  await confirm();\n  for', replace: '  for' },
+      WITHOUT_ANOTHER_LOOK,
     ],
   },
   {
@@ -83,6 +85,7 @@ export const adoption: readonly Mutant[] = [
     rule: 'The seal is named by epoch: the number of the lease by which its writer claimed the lane.',
     file: 'mta/queue/open-lane.ts',
     edits: [{ find: 'const { epoch } = lease;', replace: 'const epoch = 1;' }],
+    also: [{ file: RECOVERY, edits: [WITHOUT_ANOTHER_LOOK] }],
   },
   {
     name: 'end-in-the-lease-ignored',
