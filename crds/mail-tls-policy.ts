@@ -48,7 +48,9 @@ const spec = withRules(
     requireTLS: z
       .enum(['Honour', 'Always'])
       .optional()
-      .describe('How REQUIRETLS (RFC 8689) is used with these hosts. Not yet supported.'),
+      .describe(
+        "REQUIRETLS (RFC 8689) with these hosts. Honour, and where absent: mail whose sender asks for it goes only to hosts that DNSSEC or an MTA-STS policy names, that are verified, and that go on so; else it is returned. Always: all mail does, and waits where it can't.",
+      ),
   }),
   [
     {

@@ -120,6 +120,8 @@ export const tlsPolicySchema = z.strictObject({
   minVersion: tlsVersion,
   /** PEM bundle for `verified`; the system's roots where absent. */
   ca: secretId.optional(),
+  /** All mail is sent as if its sender had asked for REQUIRETLS (RFC 8689). */
+  requireTls: z.boolean().optional(),
   /** For `pinned`: SHA-256 digests of public keys (SubjectPublicKeyInfo), in base64. */
   pins: z.array(z.string()).min(1).optional(),
   /** Recipient domains that this policy is for: `example.org`, `*.example.org` or `*`. */

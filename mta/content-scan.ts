@@ -1,6 +1,6 @@
 /**
  * What is learnt of a message's content while it arrives, in one pass and bounded memory: how many hops it has behind
- * it, its Message-ID, and whether it has octets above 127.
+ * it, its Message-ID, whether it may go without TLS, and whether it has octets above 127.
  */
 import { isAscii } from 'node:buffer';
 import { scanHeader } from './trace.ts';
@@ -11,6 +11,8 @@ const LONGEST_HEADER = 256 * 1024;
 export interface ContentFacts {
   readonly hops: number;
   readonly messageId: string | undefined;
+  /** RFC 8689 §3: `TLS-Required: No`. */
+  readonly tlsOptional: boolean;
   readonly eightBit: boolean;
 }
 
@@ -20,7 +22,7 @@ export class ContentScan {
   #pendingBytes = 0;
   /** Scanned again only when it has doubled: a header that drips in costs no more than one that comes at once. */
   #scanAt = 1;
-  #header = { hops: 0, messageId: undefined as string | undefined };
+  #header = { hops: 0, messageId: undefined as string | undefined, tlsOptional: false };
   #eightBit = false;
 
   see(chunk: Buffer): void {
@@ -39,8 +41,8 @@ export class ContentScan {
 
   #scan(pending: readonly Buffer[]): void {
     const bytes = pending.length === 1 ? pending[0]! : Buffer.concat(pending);
-    const { hops, messageId, end } = scanHeader(bytes);
-    this.#header = { hops, messageId };
+    const { end, ...header } = scanHeader(bytes);
+    this.#header = header;
     const done = end >= 0 || bytes.length > LONGEST_HEADER;
     this.#pending = done ? undefined : [bytes];
     this.#scanAt = 2 * bytes.length;

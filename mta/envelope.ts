@@ -63,8 +63,9 @@ export interface Envelope {
   /** RFC 3461 §4.3 and §4.4; the id as given, in xtext. */
   readonly ret?: 'FULL' | 'HDRS';
   readonly envid?: string;
-  /** RFC 8689. */
+  /** RFC 8689: asked for with MAIL; or, by a field of its header, that it goes on even where what a recipient's domain asks for can't be had. */
   readonly requireTls?: boolean;
+  readonly tlsOptional?: boolean;
   /** RFC 4954 §5, xtext-decoded. */
   readonly auth?: string;
   /** RFC 4865: not before this time; and what was asked for, as its §5.1.2 has it in reports: `for;3600`. */

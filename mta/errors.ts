@@ -143,6 +143,9 @@ const replies = {
     'Next hop does not support SMTPUTF8, which the header of this message needs',
     'nextHop',
   ],
+  // RFC 8689 §4.2.1
+  notRequireTls: [550, '5.7.30', 'REQUIRETLS support required', 'nextHop'],
+  encryptionNeeded: [550, '5.7.10', 'Encryption needed', 'nextHop'],
   notConvertible: [554, '5.6.3', 'Message can not be converted to a form that the next hop takes', 'nextHop'],
   // RFC 2852 §4.1.4.1, RFC 3463 §3.4
   notDeliverBy: [554, '5.3.3', 'Next hop does not support DELIVERBY as this message needs it', 'nextHop'],

@@ -40,7 +40,7 @@ import { readOriginal } from './reports/original.ts';
 import { buildReport, gravest } from './reports/report.ts';
 import { toReport } from './reports/select.ts';
 import type { Original } from './reports/types.ts';
-import { type Destination, isStore, type NextHop } from './route/types.ts';
+import { type Destination, isStore } from './route/types.ts';
 import { expiryOf, retryDelay } from './schedule/backoff.ts';
 import type { ClockWatch } from './schedule/clock-watch.ts';
 import type { Work } from './schedule/destination.ts';
@@ -56,7 +56,7 @@ export interface FlowDeps {
   readonly queue: Queue;
   readonly sessions: Sessions;
   /** Looks up where a destination's mail may be handed over; in the order to try. */
-  readonly hops: (destination: Destination) => Promise<readonly NextHop[]>;
+  readonly hops: OfferDeps['hops'];
   readonly log: MailLog;
   readonly metrics: WorkerMetrics;
   readonly clock: Clock;
@@ -129,6 +129,7 @@ export class Flow implements Acceptor {
       ...(mail.hold === undefined ? {} : { holdUntil: mail.hold.until, holdRequest: mail.hold.request }),
       ...(mail.deliverBy === undefined ? {} : deadlineOf(mail.deliverBy)),
       ...(mail.priority === undefined ? {} : { priority: mail.priority }),
+      ...(mail.requireTls === true ? { requireTls: true } : {}),
     };
     const hostname = client.listener.hostname ?? this.#config.fleet.hostname;
     const traced = draft.write(receivedField(draft.id, envelope, hostname));
@@ -155,7 +156,12 @@ export class Flow implements Acceptor {
       await draft.abort();
       throw smtpError('loop');
     }
-    const envelope: Envelope = { ...received, eightBit: facts.eightBit };
+    const envelope: Envelope = {
+      ...received,
+      eightBit: facts.eightBit,
+      // RFC 8689 §4.1
+      ...(facts.tlsOptional && received.requireTls !== true ? { tlsOptional: true } : {}),
+    };
     await draft.commit(envelope, this.#plan(envelope, envelope.arrivedAt));
     const { messageId } = facts;
     const { id, size } = draft;

@@ -91,6 +91,8 @@ export interface HeaderScan {
   readonly hops: number;
   /** Value of the first Message-ID field, angle brackets included; made fit for a log and a header. */
   readonly messageId: string | undefined;
+  /** RFC 8689 §3: whether there is a field `TLS-Required: No`. */
+  readonly tlsOptional: boolean;
   /** Offset behind the empty line that ends the header, or -1 where these bytes don't have it. */
   readonly end: number;
 }
@@ -99,20 +101,23 @@ export interface HeaderScan {
 export function scanHeader(bytes: Buffer): HeaderScan {
   let hops = 0;
   let messageId: string | undefined;
+  let tlsOptional = false;
   let start = 0;
   while (start < bytes.length) {
     const first = bytes[start];
-    if (first === LF) return { hops, messageId, end: start + 1 };
-    if (first === CR && bytes[start + 1] === LF) return { hops, messageId, end: start + 2 };
+    if (first === LF) return { hops, messageId, tlsOptional, end: start + 1 };
+    if (first === CR && bytes[start + 1] === LF) return { hops, messageId, tlsOptional, end: start + 2 };
     if ((first === 0x52 || first === 0x72) && isField(bytes, start, 'received')) hops++;
     else if (messageId === undefined && (first === 0x4d || first === 0x6d)) {
       if (isField(bytes, start, 'message-id')) messageId = fieldValue(bytes, start);
+    } else if ((first === 0x54 || first === 0x74) && isField(bytes, start, 'tls-required')) {
+      tlsOptional ||= fieldValue(bytes, start)?.toLowerCase() === 'no';
     }
     const lf = bytes.indexOf(LF, start);
     if (lf < 0) break;
     start = lf + 1;
   }
-  return { hops, messageId, end: -1 };
+  return { hops, messageId, tlsOptional, end: -1 };
 }
 
 /** Whether the line at `start` is the field `name` (lower case); blanks before the colon are RFC 5322 §4.5.8. */

@@ -15,7 +15,7 @@ import type { Sessions } from './deliver/types.ts';
 import { PostriderError } from './errors.ts';
 import type { Grant } from './fleet/fair-split.ts';
 import { WorkerRoom } from './fleet/worker-room.ts';
-import { Flow } from './flow.ts';
+import { Flow, type FlowDeps } from './flow.ts';
 import { heloName } from './helo.ts';
 import { Listeners } from './listeners.ts';
 import type { LogDestination } from './log/destination.ts';
@@ -29,10 +29,9 @@ import { isOnVolume } from './queue/transfer/on-volume.ts';
 import type { Receptions } from './queue/transfer/receptions.ts';
 import type { LaneRelease, QueueId, WorkerId } from './queue/types.ts';
 import { systemRandom } from './random.ts';
-import { compileHops, resolveHops } from './route/hops.ts';
+import { compileHops, type HopContext, resolveHops } from './route/hops.ts';
 import { recentHops } from './route/recent-hops.ts';
 import { systemHosts, systemInterfaces, systemResolver } from './route/system.ts';
-import type { Destination, NextHop } from './route/types.ts';
 import { ClockWatch } from './schedule/clock-watch.ts';
 import { Scheduler } from './schedule/scheduler.ts';
 import type { DestinationNews } from './schedule/types.ts';
@@ -56,7 +55,7 @@ interface Parts {
 /** Everything that a reload replaces, as a whole. */
 interface Loaded {
   readonly setup: Setup;
-  readonly hops: (destination: Destination) => Promise<readonly NextHop[]>;
+  readonly hops: FlowDeps['hops'];
   readonly place: Place;
 }
 
@@ -103,9 +102,11 @@ export function createWorker(
     const resolver = systemResolver(config.resolver, clock, systemRandom);
     const surroundings = { random: systemRandom, hosts: systemHosts(), interfaces: systemInterfaces() };
     const context = compileHops(config, { resolver, ...surroundings });
+    const hopsOf = (by: HopContext) => recentHops((destination) => resolveHops(destination, by), clock);
+    const [usual, secured] = [hopsOf(context), hopsOf({ ...context, wish: 'required' })];
     return {
       setup: createSetup(config, verifier),
-      hops: recentHops((destination) => resolveHops(destination, context), clock),
+      hops: (destination, wish) => (wish === 'required' ? secured : usual)(destination),
       place,
     };
   }
@@ -147,7 +148,7 @@ export function createWorker(
       setup: () => loaded.setup,
       queue,
       sessions,
-      hops: (destination) => loaded.hops(destination),
+      hops: (...asked) => loaded.hops(...asked),
       log,
       metrics,
       clock,

@@ -97,3 +97,33 @@ it('the name in SNI is the TLSA base domain (RFC 7672 §8.1), else the host’s'
   expect(serverNameOf({ host: 'alias.test', dane: secure(none) })).toBe('alias.test');
   expect(serverNameOf({ host: '192.0.2.1' })).toBeUndefined();
 });
+
+describe('with a wish for TLS (RFC 8689)', () => {
+  const required = (mode: TlsPolicy['mode'], dane?: Dane) => demand(mode, dane, { wish: 'required' });
+
+  it.each<[string, Dane | undefined, object]>([
+    ['nobody has looked', undefined, tooMuch('validation-failure')],
+    ['MX records are not signed', insecure(found(endEntity)), tooMuch('validation-failure')],
+    ['there are no records', secure(none), { asks: 'authority' }],
+    ['there is one', secure(found(endEntity)), tlsa],
+    ['there are such as can not be used', secure(found(unusable)), { asks: 'authority' }],
+    ['nobody can say', secure(failed), tooMuch('dnssec-invalid')],
+  ])('required, and %s', (_what, dane, expected) => {
+    for (const mode of ['none', 'opportunistic', 'required', 'verified'] as const) {
+      expect(required(mode, dane)).toMatchObject(expected);
+    }
+  });
+
+  it('required, what a policy asks for besides counts as well', () => {
+    expect(required('pinned', insecure(none))).toEqual({ asks: 'pins', pins: ['pin'] });
+    expect(required('dane', secure(none))).toMatchObject(tooMuch('dane-required'));
+    expect(required('dane', secure(found(endEntity)))).toMatchObject(tlsa);
+  });
+
+  it('optional, TLSA records are no obstacle, and policies are', () => {
+    const optional = (mode: TlsPolicy['mode']) => demand(mode, secure(failed), { wish: 'optional' });
+    expect(optional('opportunistic')).toEqual(offered);
+    expect(optional('required')).toEqual({ asks: 'encryption' });
+    expect(optional('dane')).toMatchObject(tooMuch('dnssec-invalid'));
+  });
+});

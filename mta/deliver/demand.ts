@@ -22,12 +22,13 @@ export type Demand =
   /** What can't be had of this host: no connection is made. */
   | { readonly asks: 'tooMuch'; readonly fault: TlsFault; readonly why: string };
 
-type Asked = Pick<NextHop, 'address' | 'auth' | 'dane' | 'implicitTls' | 'tls'>;
+type Asked = Pick<NextHop, 'address' | 'auth' | 'dane' | 'implicitTls' | 'tls' | 'wish'>;
 
 const ENCRYPTION: Demand = { asks: 'encryption' };
 
 export function demandOf(hop: Asked): Demand {
-  const { tls, dane } = hop;
+  const { tls, dane, wish } = hop;
+  if (wish === 'required') return requireTls(hop);
   switch (tls.mode) {
     case 'none':
       return { asks: 'clearText' };
@@ -40,8 +41,22 @@ export function demandOf(hop: Asked): Demand {
     case 'dane':
       return mandatory(dane);
     case 'opportunistic':
-      return opportunistic(dane) ?? withoutDane(hop);
+      // RFC 8689 §4.2.2
+      return (wish === 'optional' ? undefined : opportunistic(dane)) ?? withoutDane(hop);
   }
+}
+
+/** RFC 8689 §4.2.1: of a host that is the destination's, and shows that it is. What a policy asks for besides counts as well. */
+function requireTls({ tls, dane }: Asked): Demand {
+  if (tls.mode === 'pinned') return { asks: 'pins', pins: tls.pins ?? [] };
+  if (tls.mode === 'dane') return mandatory(dane);
+  if (dane?.isNamedSecurely !== true) {
+    return tooMuch('validation-failure', "nobody who can be believed says that this host is the domain's");
+  }
+  if (dane.tlsa.status === 'failed') return tooMuch('dnssec-invalid', dane.tlsa.why);
+  // Records of which none can be used vouch for nothing, and an authority may.
+  const byRecords = dane.tlsa.status === 'found' ? matching(dane.tlsa) : undefined;
+  return byRecords ?? { asks: 'authority' };
 }
 
 /** For SNI: who keeps certificates for several names has to be told which one is meant (RFC 7672 §8.1). */

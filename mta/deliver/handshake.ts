@@ -153,7 +153,10 @@ export async function handshake(raw: Socket, options: HandshakeOptions): Promise
     if (socket === undefined) {
       throw smtpError('garbageReply', { detail: 'a reply to nothing', closes: true });
     }
-    return { socket, extensions: extensionsOf(connection._ehloLines ?? []), tls: describeTls(socket) };
+    const [extensions, tls] = [extensionsOf(connection._ehloLines ?? []), describeTls(socket)];
+    // RFC 8689 §2: it means nothing but within TLS.
+    if (tls === undefined) extensions.delete('REQUIRETLS');
+    return { socket, extensions, tls };
   } catch (error) {
     const { isStartingTls, _ehloLines: lines = [] } = connection;
     raw.destroy();

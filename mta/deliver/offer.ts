@@ -7,7 +7,8 @@
 import type { WorkerMetrics } from '../control/metrics.ts';
 import { type SmtpError, smtpError } from '../errors.ts';
 import type { Job, Queue, StoredMessage, StoredReply } from '../queue/types.ts';
-import type { Destination, NextHop } from '../route/types.ts';
+import { type Destination, isStore, type NextHop } from '../route/types.ts';
+import { type TlsWish, wishFor, wishOf } from '../route/wish.ts';
 import type { AttemptReport } from '../schedule/types.ts';
 import { forAll, storedReply } from '../settle.ts';
 import type { Seen } from '../tell.ts';
@@ -19,7 +20,7 @@ export interface OfferDeps {
   readonly queue: Pick<Queue, 'owns'>;
   readonly sessions: Sessions;
   /** Looks up where a destination's mail may be handed over; in the order to try. */
-  readonly hops: (destination: Destination) => Promise<readonly NextHop[]>;
+  readonly hops: (destination: Destination, wish?: TlsWish) => Promise<readonly NextHop[]>;
   readonly metrics: Pick<WorkerMetrics, 'outbound'>;
   /** What isn't an `SmtpError` is a defect of ours: it is told, and becomes a local error. */
   readonly failure: (error: unknown) => SmtpError;
@@ -44,10 +45,11 @@ export interface Offered {
 
 /** Route, session, transaction. */
 export async function offer(offered: Offered, deps: OfferDeps): Promise<Outcome> {
-  const { job, destination } = offered;
+  const { job, destination, message } = offered;
+  const wish = wishOf(message.envelope);
   let hops: readonly NextHop[];
   try {
-    hops = await deps.hops(destination);
+    hops = (await deps.hops(destination, wish)).map((hop) => withWish(hop, wish));
   } catch (error) {
     const failure = deps.failure(error);
     return unanswered(job, failure, failure.temporary ? 'unreachable' : 'untried');
@@ -85,9 +87,18 @@ export async function offer(offered: Offered, deps: OfferDeps): Promise<Outcome>
   return { ...unanswered(job, failure, down ? 'unreachable' : tried), hop: last };
 }
 
+/** Of relaying: how a store is reached is its policy's to say. */
+function withWish(hop: NextHop, ofMessage: TlsWish | undefined): NextHop {
+  const wish = isStore(hop) ? undefined : wishFor(ofMessage, hop.tls);
+  return wish === undefined ? hop : { ...hop, wish };
+}
+
 /** A transaction on a session that is at hand, whose owner ends it: what fails there says nothing of the destination. */
 export async function offerOn(session: Session, offered: Offered, deps: OfferDeps): Promise<Outcome> {
   try {
+    if (wishOf(offered.message.envelope) === 'required' && !session.requiresTls) {
+      throw smtpError('heldForPickUp', { detail: 'over TLS, by who supports REQUIRETLS' });
+    }
     return await conversed(session, NO_OTHER, offered, deps);
   } catch (error) {
     return { ...unanswered(offered.job, deps.failure(error), 'untried'), hop: session.hop };

@@ -6,7 +6,7 @@ import { isIPv6 } from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import type { Clock } from '../clock.ts';
 import type { MtaConfig } from '../config.ts';
-import { smtpError } from '../errors.ts';
+import { type SmtpError, smtpError } from '../errors.ts';
 import type { Random } from '../random.ts';
 import type { NextHop } from '../route/types.ts';
 import { type Demand, demandOf } from './demand.ts';
@@ -67,14 +67,14 @@ export function sessionOpener(deps: OpenDeps): Open {
         throw error;
       })
       .catch((error) => {
-        throw error instanceof TlsFailure
-          ? smtpError('tlsUnavailable', {
-              detail: `${hop.host}: ${error.message} (TLS policy ${hop.tls.name})`,
-              closes: true,
-              cause: error,
-            })
-          : error;
+        throw error instanceof TlsFailure ? withoutTls(hop, error) : error;
       });
+    if (hop.wish === 'required' && !greeted.extensions.has('REQUIRETLS')) {
+      greeted.socket.destroy();
+      throw isOfSender(hop)
+        ? smtpError('notRequireTls', { detail: hop.host, closes: true })
+        : withoutTls(hop, new TlsFailure('validation-failure', 'it does not support REQUIRETLS'));
+    }
     const { delivery } = deps.config();
     const dialogue = new Dialogue(greeted.socket, deps.clock, hop.host);
     return new SmtpSession(
@@ -86,6 +86,14 @@ export function sessionOpener(deps: OpenDeps): Open {
       hop.messagesPerConnection ?? delivery.messagesPerConnection,
     );
   };
+}
+
+/** Whether it is the sender alone who wants it: what a policy asks for may come yet. */
+const isOfSender = ({ wish, tls }: NextHop): boolean => wish === 'required' && tls.requireTls !== true;
+
+function withoutTls(hop: NextHop, cause: TlsFailure): SmtpError {
+  const detail = `${hop.host}: ${cause.message} (TLS policy ${hop.tls.name})`;
+  return smtpError(isOfSender(hop) ? 'encryptionNeeded' : 'tlsUnavailable', { detail, closes: true, cause });
 }
 
 /** Undefined where any address will do; throws where none of ours will. */

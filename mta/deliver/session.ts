@@ -38,6 +38,10 @@ export class SmtpSession implements PooledSession {
     return this.#line.extensions.has('DSN');
   }
 
+  get requiresTls(): boolean {
+    return this.#line.extensions.has('REQUIRETLS');
+  }
+
   get deliversBy(): boolean {
     return this.#line.extensions.has('DELIVERBY');
   }

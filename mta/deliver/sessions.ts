@@ -230,7 +230,7 @@ function poolKey(hop: NextHop): string {
     hop.address,
     hop.port,
     hop.implicitTls,
-    [tls.mode, tls.minVersion, tls.ca, demandOf(hop), serverNameOf(hop)],
+    [tls.mode, tls.minVersion, tls.ca, demandOf(hop), serverNameOf(hop), hop.wish],
     auth && [auth.username, auth.password],
     hop.messagesPerConnection,
     hop.isOwnTarget,

@@ -240,6 +240,7 @@ export class SmtpTransaction implements Transaction {
       saysUtf8 ? ' SMTPUTF8' : '',
       ...(extensions.has('DSN') ? [parameter('RET', envelope.ret), parameter('ENVID', envelope.envid)] : []),
       parameter('BY', relayedBy(envelope, this.#receiver, this.#line.now())),
+      envelope.requireTls === true && extensions.has('REQUIRETLS') ? ' REQUIRETLS' : '',
       // RFC 6710 §4.2: the priority that it has, if nobody gave it one.
       extensions.has('MT-PRIORITY') ? ` MT-PRIORITY=${envelope.priority ?? 0}` : '',
       '\r\n',

@@ -44,6 +44,8 @@ export interface Session {
   readonly tls: string | undefined;
   /** It knows RFC 3461: the sender hears from there what becomes of a recipient that it has taken. */
   readonly notifies: boolean;
+  /** It knows RFC 8689, and the connection is in TLS: what nobody may read goes on so. */
+  readonly requiresTls: boolean;
   /** It knows RFC 2852: a time to deliver by goes on with the message. */
   readonly deliversBy: boolean;
   /** Transactions made on it before: a connection that was idle may be lost without anybody's fault. */

@@ -158,7 +158,9 @@ export class Dialogue {
     const path = /^from:/i.test(args) ? parsePath(args.slice(5)) : undefined;
     if (path === undefined) throw smtpError('badArguments', { detail: 'MAIL FROM:<address>' });
     if (path.address !== '' && !isMailbox(path.address)) throw smtpError('badSender');
-    const offered = { auth: auth.offered, futureRelease: client.listener.futureRelease, now: this.#now() };
+    const { futureRelease } = client.listener;
+    const requireTls = client.tls !== undefined;
+    const offered = { auth: auth.offered, futureRelease, requireTls, now: this.#now() };
     const asked: Mail = { from: path.address, ...parseMailParameters(path.rest, offered) };
     // RFC 1870 §6.1
     if (limits.messageSize > 0 && (asked.declaredSize ?? 0) > limits.messageSize) {

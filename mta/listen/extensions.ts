@@ -24,6 +24,8 @@ export function extensionsFor(client: DialogueClient, offersEtrn: boolean, now: 
     'SMTPUTF8',
     'DELIVERBY',
     'MT-PRIORITY',
+    // RFC 8689 §2
+    ...(client.tls === undefined ? [] : ['REQUIRETLS']),
     ...(listener.futureRelease ? [announcement(listener.futureRelease.maxSeconds, now)] : []),
     ...(offersEtrn && listener.role !== 'lmtp' ? ['ETRN'] : []),
     ...securityExtensions(client),

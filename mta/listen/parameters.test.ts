@@ -13,7 +13,7 @@ function refusalOf(work: () => unknown): string | undefined {
   }
 }
 
-const OFFERED = { auth: true, now: 1_800_000_000_000 };
+const OFFERED = { auth: true, requireTls: true, now: 1_800_000_000_000 };
 
 describe('parseMailParameters', () => {
   it('reads SIZE, BODY and AUTH without regard to case', () => {
@@ -29,6 +29,8 @@ describe('parseMailParameters', () => {
 
   it.each([
     ['SMTPUTF8=1', '501 5.5.4'],
+    ['REQUIRETLS=1', '501 5.5.4'],
+    ['REQUIRETLS REQUIRETLS', '501 5.5.4'],
     ['X-UNKNOWN=1', '555 5.5.4'],
     ['SIZE', '501 5.5.4'],
     ['SIZE=', '501 5.5.4'],
@@ -56,6 +58,13 @@ describe('parseMailParameters', () => {
 
   it('does not know AUTH where AUTH is not offered', () => {
     expect(refusalOf(() => parseMailParameters('AUTH=<>', { ...OFFERED, auth: false }))).toBe('555 5.5.4');
+  });
+
+  it('does not know REQUIRETLS where that is not offered', () => {
+    expect(parseMailParameters('requiretls', OFFERED)).toEqual({ requireTls: true });
+    expect(refusalOf(() => parseMailParameters('REQUIRETLS', { ...OFFERED, requireTls: false }))).toBe(
+      '555 5.5.4',
+    );
   });
 
   it('fails in no other way for any text', () => {

@@ -20,6 +20,7 @@ export interface MailParameters {
   readonly hold?: HoldRequest;
   readonly deliverBy?: DeliverBy;
   readonly priority?: number;
+  readonly requireTls?: boolean;
 }
 
 /** What was announced, and may be asked for. */
@@ -27,6 +28,8 @@ export interface Offered {
   /** AUTH= (RFC 4954 §5). */
   readonly auth: boolean;
   readonly futureRelease?: { readonly maxSeconds: number } | undefined;
+  /** REQUIRETLS: within TLS (RFC 8689 §2). */
+  readonly requireTls: boolean;
   /** Ms since the epoch. */
   readonly now: number;
 }
@@ -66,6 +69,7 @@ export function parseMailParameters(text: string, offered: Offered): MailParamet
       parameters.hold = holdRequest(keyword, value, { ...offered.futureRelease, now: offered.now });
     } else if (keyword === 'BY') parameters.deliverBy = deliverBy(value, offered.now);
     else if (keyword === 'MT-PRIORITY') parameters.priority = priority(value);
+    else if (keyword === 'REQUIRETLS' && offered.requireTls) parameters.requireTls = flag(keyword, value);
     else throw smtpError('unknownParameter', { detail: keyword });
   }
   // RFC 4865 §5.2.2
@@ -100,7 +104,7 @@ function split(text: string): Map<string, string | undefined> {
   return found;
 }
 
-// RFC 6531 §3.1 (4)
+// RFC 6531 §3.1 (4), RFC 8689 §2 (4)
 function flag(keyword: string, value: string | undefined): true {
   if (value === undefined) return true;
   throw smtpError('badArguments', { detail: keyword });

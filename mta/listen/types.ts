@@ -50,6 +50,8 @@ export interface Mail {
   readonly deliverBy?: DeliverBy;
   /** RFC 6710, -9 to 9. */
   readonly priority?: number;
+  /** RFC 8689: nobody on its way may read it. */
+  readonly requireTls?: boolean;
 }
 
 /** Receives the content of one message: unstuffed, every line checked to end in CRLF. */

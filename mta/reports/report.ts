@@ -61,6 +61,9 @@ function reportEnvelope({ envelope, now }: ReportInput, parts: readonly Part[], 
     bodyType: eightBit ? '8BITMIME' : '7BIT',
     eightBit,
     ...(isInternational ? { smtputf8: true } : {}),
+    // RFC 8689 §5, §6
+    ...(envelope.requireTls === true ? { requireTls: true } : {}),
+    ...(envelope.tlsOptional === true ? { tlsOptional: true } : {}),
     // RFC 6710 §4.6
     ...(envelope.priority === undefined ? {} : { priority: envelope.priority }),
     ...(envelope.tenant === undefined ? {} : { tenant: envelope.tenant }),
@@ -81,6 +84,7 @@ function header(input: ReportInput, boundary: string, eightBit: boolean): string
     field('Subject', SUBJECT[gravest(input.recipients)]),
     field('Message-ID', `<${input.random.bytes(15).toString('hex')}@${hostname}>`),
     ...(references === undefined ? [] : [field('In-Reply-To', references), field('References', references)]),
+    ...(input.envelope.tlsOptional === true ? ['TLS-Required: No'] : []),
     // RFC 3834 §5
     'Auto-Submitted: auto-replied',
     'MIME-Version: 1.0',
@@ -165,7 +169,9 @@ function statusPart(input: ReportInput): Part {
 function originalPart(input: ReportInput): Part {
   const { envelope, original } = input;
   const head = headerOf(original);
-  const isWanted = input.recipients.some(({ action }) => action === 'failed') && envelope.ret !== 'HDRS';
+  // RFC 8689 §5: what nobody was to read goes back over ways that may be less safe.
+  const ret = envelope.requireTls === true ? 'HDRS' : envelope.ret;
+  const isWanted = input.recipients.some(({ action }) => action === 'failed') && ret !== 'HDRS';
   // What is binary has no lines that a report could be made of.
   if (!isWanted || !original.complete || envelope.bodyType === 'BINARYMIME')
     return headerPart(envelope, head);

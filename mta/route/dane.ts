@@ -9,6 +9,7 @@ import type { MxRecords } from './mx.ts';
 import { normalizeDomain } from './patterns.ts';
 import type { Resolver } from './resolver.ts';
 import type { Dane } from './types.ts';
+import type { TlsWish } from './wish.ts';
 
 export interface Endpoint extends HostAddresses {
   readonly port: number;
@@ -17,17 +18,24 @@ export interface Endpoint extends HostAddresses {
 
 type Tlsa = Dane['tlsa'];
 
-/** Whether a policy wants to know: mode `dane`, and, where the answer can be trusted, the opportunistic one (RFC 7672 §1). */
-export const asksForDane = ({ mode }: TlsPolicy, { validates }: Resolver): boolean =>
-  mode === 'dane' || (mode === 'opportunistic' && validates);
+/**
+ * Whether a policy wants to know: mode `dane`, and, where the answer can be trusted, the opportunistic one (RFC 7672 §1); or a
+ * message, or all, that nobody may read (RFC 8689 §4.2.1).
+ */
+export const asksForDane = (
+  { mode, requireTls }: TlsPolicy,
+  { validates }: Resolver,
+  wish?: TlsWish,
+): boolean =>
+  mode === 'dane' || (mode === 'opportunistic' && validates) || wish === 'required' || requireTls === true;
 
 /** Adds what is found of each, one lookup for all addresses of a host. */
 export async function withDane<E extends Endpoint>(
   endpoints: readonly E[],
   tls: TlsPolicy,
-  resolver: Resolver,
+  { resolver, wish }: { readonly resolver: Resolver; readonly wish?: TlsWish },
 ): Promise<(E & { readonly dane?: Dane })[]> {
-  if (!asksForDane(tls, resolver)) return [...endpoints];
+  if (!asksForDane(tls, resolver, wish)) return [...endpoints];
   const found = new Map<string, Promise<Dane>>();
   return Promise.all(
     endpoints.map(async (endpoint) => {

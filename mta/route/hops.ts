@@ -17,6 +17,7 @@ import type { Resolver } from './resolver.ts';
 import { compileTlsPolicies, type TlsPolicies } from './tls-policy.ts';
 import type { Dane, Destination, NextHop } from './types.ts';
 import { webhookParts } from './webhook.ts';
+import type { TlsWish } from './wish.ts';
 
 /** What next hops are found with: made once per config by `compileHops`. */
 export interface HopContext {
@@ -28,6 +29,8 @@ export interface HopContext {
   readonly egress: EgressCheck;
   readonly ourselves: Ourselves;
   readonly policies: TlsPolicies;
+  /** Of the message that they are looked up for. */
+  readonly wish?: TlsWish;
 }
 
 /** Addresses tried in one attempt. */
@@ -83,7 +86,7 @@ async function mxHops(domain: string, context: HopContext): Promise<NextHop[]> {
   const addresses = reachable(usable, { trusted: false, configured: false, name: domain }, context);
   const tls = context.policies.forDomain(domain);
   const endpoints = addresses.map((each) => ({ ...each, port }));
-  return (await withDane(endpoints, tls, context.resolver)).map((each) => smtpHop(each, tls));
+  return (await withDane(endpoints, tls, context)).map((each) => smtpHop(each, tls));
 }
 
 // MX hosts are named by the world, so the host table is not asked for them.
@@ -118,7 +121,7 @@ async function literalHops(literal: string, context: HopContext): Promise<NextHo
   const found = await lookupAddresses(address, context);
   const [checked] = reachable([found], { trusted: false, configured: false, name: literal }, context);
   const tls = context.policies.forDomain(literal);
-  return (await withDane([{ ...checked!, port }], tls, context.resolver)).map((each) => smtpHop(each, tls));
+  return (await withDane([{ ...checked!, port }], tls, context)).map((each) => smtpHop(each, tls));
 }
 
 async function relayHops(relay: Relay, context: HopContext): Promise<NextHop[]> {
@@ -207,7 +210,7 @@ async function endpointAddresses(
   if (others.length === 0) {
     throw smtpError('mailLoopsBack', { detail: resource.resource });
   }
-  return withDane(others, tls, context.resolver);
+  return withDane(others, tls, context);
 }
 
 /** All addresses in order, as far as egress allows them; rejects when nothing is left, with the reason that counts. */

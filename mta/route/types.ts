@@ -1,6 +1,7 @@
 /** Where mail goes: a destination is decided from config alone, its hosts are looked up when an attempt is due. */
 import type { Domain, Relay, TlsPolicy } from '../config.ts';
 import type { TlsaRecord } from './dns-answer.ts';
+import type { TlsWish } from './wish.ts';
 
 /** `mx:example.org`, `literal:[192.0.2.1]`, `relay:namespace/name`, `domain:example.test`. */
 export type DestinationKey = string;
@@ -52,6 +53,8 @@ export interface NextHop {
   readonly protocol: 'smtp' | 'lmtp' | 'webhook';
   readonly implicitTls: boolean;
   readonly tls: TlsPolicy;
+  /** What is wished for this one message (RFC 8689). */
+  readonly wish?: TlsWish;
   /** Where `tls` asks for it. What that and `tls` come to is `demandOf`'s to say. */
   readonly dane?: Dane;
   readonly auth?: { readonly username: string; readonly password: string };

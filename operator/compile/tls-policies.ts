@@ -169,6 +169,7 @@ function build({ ref, id, spec }: Resource<MailTlsPolicySpec>, secrets: Secrets)
     mode,
     fallbackToClear: mode === 'opportunistic' && (spec.fallbackToClear ?? true),
     minVersion: spec.minVersion,
+    ...(spec.requireTLS === 'Always' && { requireTls: true }),
     destinations: spec.destinations.map((pattern) => domainPattern(pattern)!).toSorted(),
   };
   if (spec.pins !== undefined) return { ...base, pins: spec.pins.toSorted() };
@@ -190,7 +191,9 @@ const strength = ({ mode, fallbackToClear }: TlsPolicy): number =>
   strengths.indexOf(mode) * 2 + (mode === 'opportunistic' && !fallbackToClear ? 1 : 0);
 
 const isBelow = (policy: TlsPolicy, floor: TlsPolicy): boolean =>
-  strength(policy) < strength(floor) || (floor.mode !== 'none' && policy.minVersion < floor.minVersion);
+  strength(policy) < strength(floor) ||
+  (floor.mode !== 'none' && policy.minVersion < floor.minVersion) ||
+  (floor.requireTls === true && policy.requireTls !== true);
 
 function refuseBelow(
   policy: TlsPolicy,
@@ -200,7 +203,8 @@ function refuseBelow(
 ): boolean {
   const floor = floors.find((candidate) => isBelow(policy, candidate));
   if (floor === undefined) return false;
-  const asked = `${floor.mode}, at least ${floor.minVersion}`;
+  const always = floor.requireTls === true ? ', with REQUIRETLS always' : '';
+  const asked = `${floor.mode}, at least ${floor.minVersion}${always}`;
   report.refuse(
     resource,
     reasons.BelowTLSFloor,

@@ -29,7 +29,6 @@ export const unsupported: readonly Row[] = [
     field: 'listeners',
     instead: 'leave it out, and set tls in the listener of the MTA',
   },
-  { kind: 'MailTLSPolicy', field: 'requireTLS', instead: 'leave it out, and use mode Verified' },
   { kind: 'MailUser', field: 'serviceAccount', instead: 'use password, with generate: true if you like' },
   { kind: 'MailUser', field: 'limits.rate', instead: 'leave it out' },
 ];

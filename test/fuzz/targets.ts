@@ -25,7 +25,12 @@ import { scanHeader } from '../../mta/trace.ts';
 import { decodeUnitext, decodeXtext } from '../../mta/xtext.ts';
 
 /** What a listener may offer to MAIL. */
-const EVERYTHING = { auth: true, futureRelease: { maxSeconds: 604_800 }, now: 1_800_000_000_000 };
+const EVERYTHING = {
+  auth: true,
+  requireTls: true,
+  futureRelease: { maxSeconds: 604_800 },
+  now: 1_800_000_000_000,
+};
 
 export interface Target {
   readonly corpus: readonly string[];

@@ -10,6 +10,7 @@ export class WebhookSession implements PooledSession {
   /** Nobody there writes reports. */
   readonly notifies = false;
   readonly deliversBy = false;
+  readonly requiresTls = false;
   readonly #posting: Omit<Posting, 'wasIdle'>;
   readonly #limit: number;
   #started = 0;

@@ -374,7 +374,7 @@ export const fieldTable: Record<string, Record<string, Row>> = {
       { mode: 'Pinned', pins: [`${'A'.repeat(43)}=`] },
       { mode: 'Pinned', pins: [`${'B'.repeat(43)}=`] },
     ],
-    requireTLS: ['notYet', { requireTLS: 'Honour' }],
+    requireTLS: ['config', { requireTLS: 'Always' }],
   },
   MailUser: {
     ...mtaRefs,
