@@ -135,6 +135,14 @@ describe('of an MX host (RFC 7672 §2.2.1, §2.2.2)', () => {
     expect(await found(mxOf('d.test'), all, required)).toBeUndefined();
   });
 
+  it('with addresses of which only some are signed counts as not signed', async () => {
+    for (const secure of [['A'], ['AAAA']] as const) {
+      const both = { a: ['203.0.113.1'], aaaa: ['2001:db8::1'], secure };
+      const zone = { 'd.test': mx, 'mx.test': both, '_25._tcp.mx.test': tlsa };
+      expect(await found(mxOf('d.test'), zone)).toEqual(none('the addresses of mx.test are not signed'));
+    }
+  });
+
   it('named by MX records that are not signed, is known by its own name alone', async () => {
     const zone = { 'd.test': { ...mx, secure: false }, 'mx.test': host, '_25._tcp.mx.test': tlsa };
     expect(await found(mxOf('d.test'), zone)).toEqual({ ...at('mx.test'), isNamedSecurely: false });

@@ -63,7 +63,8 @@ function* anchoredPaths(
   function* above(path: readonly X509Certificate[]): Generator<readonly X509Certificate[]> {
     const top = path.at(-1)!;
     for (const issuer of issuers) {
-      if (path.includes(issuer) || !top.checkIssued(issuer) || !hasSigned(issuer.publicKey, top)) continue;
+      if (path.some(isSame(issuer)) || !top.checkIssued(issuer) || !hasSigned(issuer.publicKey, top))
+        continue;
       const longer = [...path, issuer];
       if (anchors.some((anchor) => matches(anchor, issuer))) yield longer;
       else yield* above(longer);
@@ -73,6 +74,12 @@ function* anchoredPaths(
   }
   yield* above(sent.slice(0, 1));
 }
+
+/** What is sent twice, or is in the DNS too, is one certificate: no end entity is its own authority. */
+const isSame =
+  ({ fingerprint256 }: X509Certificate) =>
+  (other: X509Certificate): boolean =>
+    other.fingerprint256 === fingerprint256;
 
 function verifies(certificate: X509Certificate, key: X509Certificate['publicKey']): boolean {
   try {

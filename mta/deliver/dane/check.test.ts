@@ -147,7 +147,10 @@ describe('DANE-TA(2)', () => {
   });
 
   it('a self-signed certificate is its own end entity, not its own anchor', () => {
-    expect(outcome(['root'], ['2 0 1 root'], ['root'])).toMatch(/^tlsa-invalid/);
+    for (const record of ['2 0 1 root', '2 1 2 root', '2 0 0 root']) {
+      expect(outcome(['root'], [record], ['root'])).toMatch(/^tlsa-invalid/);
+      expect(outcome(['root', 'root'], [record], ['root'])).toMatch(/^tlsa-invalid/);
+    }
   });
 
   it('asks for dates in which all of the chain is valid', () => {

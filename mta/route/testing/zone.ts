@@ -17,8 +17,8 @@ export interface Entry {
   readonly tlsa?: TlsaRecord[];
   readonly cname?: string;
   readonly failed?: LookupType[];
-  /** Signed: where the resolver validates, it says so. */
-  readonly secure?: boolean;
+  /** Signed, or its records of these types: where the resolver validates, it says so. */
+  readonly secure?: boolean | readonly LookupType[];
 }
 
 export type Zone = Record<string, Entry>;
@@ -31,7 +31,8 @@ export function zoneResolver(zone: Zone, validates = false): Resolver {
     if (entry?.failed?.includes(type)) {
       return { status: 'failed', reason: 'SERVFAIL' };
     }
-    const authenticated = validates && entry?.secure === true;
+    const { secure = false } = entry ?? {};
+    const authenticated = validates && (typeof secure === 'boolean' ? secure : secure.includes(type));
     const { mx, a, aaaa, tlsa, cname } = entry ?? {};
     if (cname !== undefined && type !== 'CNAME') {
       const end = await lookup(cname, type);
