@@ -11,6 +11,7 @@ import {
   arrived,
   CLIENT,
   deliver,
+  end,
   expectBody,
   lastTransaction,
   latin1,
@@ -39,7 +40,7 @@ const DOTS = '.\r\n..\r\n.x\r\n\r\n';
  * What they have to know as servers even where they send: what a message that they take can need of them, and ETRN, by which they are
  * asked for it. All others are between client and server.
  */
-const THEIRS_AS_SERVERS = new Set(['8BITMIME', 'SMTPUTF8', 'DSN', 'BINARYMIME', 'ETRN']);
+const THEIRS_AS_SERVERS = new Set(['8BITMIME', 'SMTPUTF8', 'DSN', 'BINARYMIME', 'REQUIRETLS', 'ETRN']);
 
 /** Whether there is anything to try: as servers they have to announce it, as clients they may use it in any case. */
 export function isTried(
@@ -160,6 +161,21 @@ export const EXTENSIONS: Readonly<Record<string, Check>> = {
     const { sent, delivered, logged: line } = await deliver(world, way, { tag: 'tls', domain: 'verified' });
     expectBody(delivered, sent);
     expect(line['tls']).toMatch(/^TLSv1\.[23]/);
+    return 'yes';
+  },
+
+  async REQUIRETLS(world, way) {
+    const message = {
+      tag: 'requiretls',
+      domain: 'verified',
+      parameters: ' REQUIRETLS',
+      secured: true,
+    } as const;
+    const line = await end(world, await send(way, message));
+    // Behind each of them is a host without TLS: who has been told of it hands it on to nobody.
+    const reply = line['reply'] as string;
+    if (way.direction === 'sends') return usedIf(/^550 5\.7\.10 /.test(reply));
+    expect(line).toMatchObject({ outcome: 'delivered', tls: expect.stringMatching(/^TLSv1\.[23]/) });
     return 'yes';
   },
 

@@ -26,6 +26,8 @@ interface Message {
   readonly body?: string | Buffer;
   /** By BDAT, not by DATA. */
   readonly byChunks?: boolean;
+  /** By STARTTLS. */
+  readonly secured?: boolean;
   /** Where the client connects from; 127.0.0.1 where it is not given. */
   readonly localAddress?: string;
 }
@@ -61,13 +63,18 @@ export async function send(way: Way, message: Message): Promise<Sent> {
     ]),
   };
   const wire = await Wire.connect(
-    way.entry,
+    message.secured === true ? way.securedEntry : way.entry,
     message.localAddress === undefined ? {} : { localAddress: message.localAddress },
   );
   await wire.reply();
   const ask = async (line: string, code: number) =>
     expect(await wire.command(latin1(line)), line).toMatchObject({ code });
   await ask('EHLO client.test', 250);
+  if (message.secured === true) {
+    await ask('STARTTLS', 220);
+    await wire.startTls();
+    await ask('EHLO client.test', 250);
+  }
   await ask(`MAIL FROM:<${sent.sender}>${message.parameters ?? ''}`, 250);
   for (const each of sent.recipients) await ask(`RCPT TO:<${each}>${message.rcptParameters ?? ''}`, 250);
   if (message.byChunks === true) {
@@ -117,6 +124,12 @@ export async function deliver(world: World, way: Way, message: Message) {
   const delivered = await arrival(world, sent);
   expect(delivered.from).toBe(latin1(sent.sender));
   return { sent, delivered, logged: await logged(world, way, sent) };
+}
+
+/** What our log says of its end with us. */
+export function end({ mta }: World, { recipient }: Sent): Promise<Record<string, unknown>> {
+  const isIt = (line: Record<string, unknown>) => line['msg'] === 'ended' && line['to'] === recipient;
+  return waitFor(`the end of ${recipient} with us`, () => mta.log().find(isIt));
 }
 
 /** Our record of it: that it was taken from them, or that they took it. */

@@ -34,6 +34,8 @@ export interface Way {
   readonly direction: Direction;
   /** Port of the one that hands over. */
   readonly entry: number;
+  /** As `entry`, by STARTTLS. */
+  readonly securedEntry: number;
   readonly entrySize: number;
   /** What the other one takes. */
   readonly size: number;
@@ -138,13 +140,20 @@ export async function openWorld(name: string, start: StartForeign): Promise<Worl
       ...{ foreign, mta, sink, announced, canHandshake, stop },
       ways: {
         sends: {
-          ...{ direction: 'sends', entry: smtpPort, entrySize: THEIR_SIZE, size: OUR_SIZE, tap: toUs },
-          ...{ domains: ours, recipients: OUR_RECIPIENTS, submissionPort: mta.ports.submission },
+          ...{ direction: 'sends', entry: smtpPort, securedEntry: smtpPort, entrySize: THEIR_SIZE },
+          ...{
+            size: OUR_SIZE,
+            tap: toUs,
+            domains: ours,
+            recipients: OUR_RECIPIENTS,
+            submissionPort: mta.ports.submission,
+          },
         },
         receives: {
           ...{
             direction: 'receives',
             entry: mta.ports.smtp,
+            securedEntry: verified,
             entrySize: LIMITS.messageSize,
             size: THEIR_SIZE,
           },
