@@ -229,6 +229,19 @@ describe('TLS', () => {
     });
   });
 
+  it.each<[string, Script, string]>([
+    ['is not offered', { answers: { STARTTLS: '502 5.5.1 No' } }, 'starttls-not-supported: 502'],
+    ['is refused', { answers: { EHLO: startTls, STARTTLS: '454 4.7.0 No' } }, 'validation-failure: 454'],
+    ['fails', { answers: { EHLO: startTls }, tls: 'garbage' }, 'validation-failure: '],
+    ['fails at once', { implicitTls: true, maxVersion: 'TLSv1.2' }, 'validation-failure: '],
+  ])('that %s is told so', async (_what, script, says) => {
+    const peer = await peerOf(script);
+    const tls = testPolicy({ mode: 'required', minVersion: 'TLSv1.3' });
+    await expect(
+      pool().acquire(hopTo(peer.port, { tls, implicitTls: script.implicitTls === true })),
+    ).rejects.toMatchObject({ enhanced: '4.7.5', message: expect.stringContaining(`peer.test: ${says}`) });
+  });
+
   it('by TLSA records wants a certificate that matches one, and names none else', async () => {
     const shown = new X509Certificate(peerCertificate);
     const [good, other] = [tlsaOf('3 1 1', shown), tlsaOf('3 1 1', certificates.leaf)];

@@ -51,6 +51,8 @@ const MOST_BYTES = 128 * 1024;
 
 class Handshake extends SMTPConnection {
   declare _ehloLines: string[] | undefined;
+  /** The reply to EHLO before STARTTLS, between that and its own reply. */
+  declare _plaintextEhlo: string | undefined;
   declare _supportedAuth: string[];
   declare _remainder: string;
   declare _responseQueue: string[];
@@ -64,6 +66,8 @@ class Handshake extends SMTPConnection {
   readonly #deadline: Deadline;
   readonly #timeouts: Delivery['timeouts'];
   #verb = '';
+  /** STARTTLS was in the reply to EHLO: where TLS is needed it is asked for in any case. */
+  offersTls = false;
 
   /** `fail` is told of what is no reply. */
   constructor(
@@ -115,6 +119,7 @@ class Handshake extends SMTPConnection {
 
   _sendCommand(command: string): void {
     this.#verb = /^[A-Z]{4,8}\b/.exec(command)?.[0] ?? 'AUTH';
+    if (this.#verb === 'STARTTLS') this.offersTls = /[ -]STARTTLS\b/im.test(this._plaintextEhlo ?? '');
     this.#deadline.set(this.#timeouts.command, `the reply to ${this.#verb}`);
     (this._socket as Socket).write(`${command}\r\n`);
   }
@@ -158,10 +163,9 @@ export async function handshake(raw: Socket, options: HandshakeOptions): Promise
     if (tls === undefined) extensions.delete('REQUIRETLS');
     return { socket, extensions, tls };
   } catch (error) {
-    const { isStartingTls, _ehloLines: lines = [] } = connection;
+    const { isStartingTls } = connection;
     raw.destroy();
-    const offersTls = hop.implicitTls || extensionsOf(lines).has('STARTTLS');
-    throw translate(error, hop, { isStartingTls, offersTls });
+    throw translate(error, hop, { isStartingTls, offersTls: hop.implicitTls || connection.offersTls });
   } finally {
     deadline.end();
     raw.removeListener('close', lost);
