@@ -22,6 +22,8 @@ export interface RecordData {
   readonly A: string;
   readonly AAAA: string;
   readonly MX: MxRecord;
+  /** Its strings put together. */
+  readonly TXT: string;
   readonly CNAME: string;
   readonly TLSA: TlsaRecord;
 }
@@ -112,6 +114,10 @@ function readRecord(answer: Answer): RecordData[LookupType] {
   if (answer.type === 'TLSA') {
     const { certificate, usage, selector, matchingType } = answer.data;
     return { usage, selector, matchingType, data: certificate.toString('hex') };
+  }
+  if (answer.type === 'TXT') {
+    const strings = [answer.data].flat().map((text) => Buffer.from(text));
+    return Buffer.concat(strings).toString('latin1');
   }
   const { data } = answer as { data: string };
   return answer.type === 'CNAME' ? canonical(data) : data;

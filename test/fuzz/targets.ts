@@ -20,6 +20,8 @@ import { parseMailParameters, parseRcptParameters } from '../../mta/listen/param
 import { isMailbox, parsePath } from '../../mta/listen/path.ts';
 import { parseProxyHeader } from '../../mta/listen/proxy-header.ts';
 import { convert } from '../../mta/mime/convert.ts';
+import { allows, LONGEST_AGE, parsePolicy } from '../../mta/route/sts/policy.ts';
+import { readRecords } from '../../mta/route/sts/record.ts';
 import { HeaderCompletion } from '../../mta/submission.ts';
 import { scanHeader } from '../../mta/trace.ts';
 import { decodeUnitext, decodeXtext } from '../../mta/xtext.ts';
@@ -276,6 +278,36 @@ export const targets: Readonly<Record<string, Target>> = {
     run(bytes) {
       const found = parseProxyHeader(bytes);
       if (typeof found === 'object') assert(found.length <= bytes.length);
+    },
+  },
+  sts: {
+    corpus: [
+      'version: STSv1\r\nmode: enforce\r\nmx: mail.example.com\r\nmx: *.example.net\r\nmax_age: 604800\r\n',
+      'version:STSv1\nmode:none\nmax_age:0\nx-1.y_z: \xc3\xbc \xc3\xbc\n',
+      'v=STSv1; id=20160831085700Z;',
+    ],
+    words: [
+      '\r\n',
+      'version: STSv1\n',
+      'mode: testing\n',
+      'max_age: 1\n',
+      'mx: *.a.b\n',
+      'v=STSv1;',
+      'id=a;',
+    ],
+    run(bytes) {
+      const id = readRecords(bytes.toString('latin1').split('\n'));
+      assert(id === undefined || /^[A-Za-z0-9]{1,32}$/.test(id));
+      const policy = parsePolicy(bytes);
+      if (typeof policy === 'string') return;
+      assert(policy.maxAge >= 0 && policy.maxAge <= LONGEST_AGE);
+      assert(policy.mode === 'none' || policy.mx.length > 0);
+      for (const pattern of policy.mx) {
+        assert(/^(\*\.)?[a-z0-9.-]+$/.test(pattern));
+        assert(
+          allows(policy, pattern.replace('*', 'mx')) && !allows(policy, `a.b.${pattern.replace('*.', '')}..`),
+        );
+      }
     },
   },
   header: {

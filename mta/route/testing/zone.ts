@@ -14,6 +14,7 @@ export interface Entry {
   readonly mx?: MxRecord[];
   readonly a?: string[];
   readonly aaaa?: string[];
+  readonly txt?: string[];
   readonly tlsa?: TlsaRecord[];
   readonly cname?: string;
   readonly failed?: LookupType[];
@@ -33,12 +34,12 @@ export function zoneResolver(zone: Zone, validates = false): Resolver {
     }
     const { secure = false } = entry ?? {};
     const authenticated = validates && (typeof secure === 'boolean' ? secure : secure.includes(type));
-    const { mx, a, aaaa, tlsa, cname } = entry ?? {};
+    const { mx, a, aaaa, txt, tlsa, cname } = entry ?? {};
     if (cname !== undefined && type !== 'CNAME') {
       const end = await lookup(cname, type);
       return end.status === 'failed' ? end : { ...end, authenticated: authenticated && end.authenticated };
     }
-    const all = { MX: mx, A: a, AAAA: aaaa, TLSA: tlsa, CNAME: cname === undefined ? cname : [cname] };
+    const all = { MX: mx, A: a, AAAA: aaaa, TXT: txt, TLSA: tlsa, CNAME: cname === undefined ? cname : [cname] };
     const records = all[type];
     return records === undefined
       ? { status: entry === undefined ? 'noDomain' : 'noData', ttl: 60, authenticated, name }
