@@ -19,13 +19,13 @@ const spec = withRules(
     mode: z
       .enum(['None', 'Opportunistic', 'Required', 'Verified', 'Pinned', 'DANE', 'MTASTS', 'DANEOrMTASTS'])
       .describe(
-        'None: clear text. Opportunistic: STARTTLS where it is offered, with any certificate; can be stripped on the way. Required: no clear text, with any certificate; keeps out who only listens. Verified: no clear text, and the certificate must be valid for the name of the host. Pinned: no clear text, and the certificate must have one of the keys in pins, whoever signed it and whatever it says. DANE: no clear text, and the certificate must match the TLSA records of the host, which, like its MX records, must be signed; needs dns.validates of the MTA, without which all mail that it is for waits. MTASTS and DANEOrMTASTS are not yet supported.',
+        'None: clear text. Opportunistic: STARTTLS where it is offered, with any certificate; can be stripped on the way. Required: no clear text, with any certificate; keeps out who only listens. Verified: no clear text, and the certificate must be valid for the name of the host. Pinned: no clear text, and the certificate must have one of the keys in pins, whoever signed it and whatever it says. DANE: no clear text, and the certificate must match the TLSA records of the host, which, like its MX records, must be signed; needs dns.validates of the MTA, without which all mail that it is for waits. MTASTS: what the MTA-STS policy of the recipient domain says, where that is enforced: no clear text, only hosts that it names, and the certificate must be valid for the name of the host. Where it is tested, and for domains without one, as Opportunistic. DANEOrMTASTS is not yet supported.',
       ),
     fallbackToClear: z
       .boolean()
       .optional()
       .describe(
-        'With mode Opportunistic: deliver in clear text after a TLS handshake that failed. True where absent; false is worth a try.',
+        'With mode Opportunistic, and with MTASTS where no policy is enforced: deliver in clear text after a TLS handshake that failed. True where absent; false is worth a try.',
       ),
     minVersion: z
       .enum(['TLSv1.2', 'TLSv1.3'])
@@ -54,10 +54,11 @@ const spec = withRules(
   }),
   [
     {
-      rule: "self.mode == 'Opportunistic' || !has(self.fallbackToClear)",
-      message: 'fallbackToClear is for mode Opportunistic only: the other modes leave no choice',
+      rule: "self.mode == 'Opportunistic' || self.mode == 'MTASTS' || !has(self.fallbackToClear)",
+      message: 'fallbackToClear is for modes Opportunistic and MTASTS only: the other modes leave no choice',
       fieldPath: '.fallbackToClear',
-      holds: (self) => self.mode === 'Opportunistic' || self.fallbackToClear === undefined,
+      holds: (self) =>
+        self.mode === 'Opportunistic' || self.mode === 'MTASTS' || self.fallbackToClear === undefined,
     },
     {
       rule: "self.mode == 'Verified' || !has(self.caRef)",

@@ -113,9 +113,9 @@ export const tlsPolicySchema = z.strictObject({
    * `none`: never; `opportunistic`: STARTTLS where offered, unverified, clear text after a failed handshake where
    * `fallbackToClear`; `required`: no clear text, unverified; `verified`: no clear text, chain and name checked;
    * `pinned`: no clear text, one of the keys in `pins`; `dane`: no clear text, authenticated by TLSA records (RFC 7672 §6).
-   * With a resolver that validates, `opportunistic` follows the TLSA records of hosts that have any.
+   * `mtaSts`: by the domain's MTA-STS policy, else as `opportunistic`; both follow TLSA records where a resolver validates.
    */
-  mode: z.enum(['none', 'opportunistic', 'required', 'verified', 'pinned', 'dane']),
+  mode: z.enum(['none', 'opportunistic', 'required', 'verified', 'pinned', 'dane', 'mtaSts']),
   fallbackToClear: z.boolean(),
   minVersion: tlsVersion,
   /** PEM bundle for `verified`; the system's roots where absent. */

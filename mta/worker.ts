@@ -31,6 +31,8 @@ import type { LaneRelease, QueueId, WorkerId } from './queue/types.ts';
 import { systemRandom } from './random.ts';
 import { compileHops, type HopContext, resolveHops } from './route/hops.ts';
 import { recentHops } from './route/recent-hops.ts';
+import { openPolicies } from './route/sts/open.ts';
+import type { KeptPolicies } from './route/sts/policies.ts';
 import { systemHosts, systemInterfaces, systemResolver } from './route/system.ts';
 import { ClockWatch } from './schedule/clock-watch.ts';
 import { Scheduler } from './schedule/scheduler.ts';
@@ -56,6 +58,7 @@ interface Parts {
 interface Loaded {
   readonly setup: Setup;
   readonly hops: FlowDeps['hops'];
+  readonly context: HopContext;
   readonly place: Place;
 }
 
@@ -73,6 +76,8 @@ export function createWorker(
   const verifier = createVerifier({ clock, random: systemRandom });
   let loaded: Loaded;
   let parts: Parts | undefined;
+  /** Outlives configs; its folder stays the same while the process runs. */
+  let sts: KeptPolicies | undefined;
   /** Loads one after the other. */
   let loading: Promise<void> = Promise.resolve();
   let leaving = false;
@@ -101,15 +106,24 @@ export function createWorker(
   function compile(config: MtaConfig, place: Place): Loaded {
     const resolver = systemResolver(config.resolver, clock, systemRandom);
     const surroundings = { random: systemRandom, hosts: systemHosts(), interfaces: systemInterfaces() };
-    const context = compileHops(config, { resolver, ...surroundings });
+    sts ??= policiesBeside(config.queue.path);
+    const context = compileHops(config, { resolver, ...surroundings, sts });
     const hopsOf = (by: HopContext) => recentHops((destination) => resolveHops(destination, by), clock);
     const [usual, secured] = [hopsOf(context), hopsOf({ ...context, wish: 'required' })];
     return {
       setup: createSetup(config, verifier),
       hops: (destination, wish) => (wish === 'required' ? secured : usual)(destination),
+      context,
       place,
     };
   }
+
+  const policiesBeside = (queuePath: string): KeptPolicies =>
+    openPolicies({
+      ...{ queuePath, disk: nodeDisk, clock, random: systemRandom, log: logger },
+      context: () => loaded.context,
+      onFetch: (result) => metrics.stsFetched(result),
+    });
 
   async function open(): Promise<Parts> {
     const { config } = loaded.setup;
@@ -138,6 +152,12 @@ export function createWorker(
       clock,
       most: (destination) => room.most(destination),
       onClosed: (destination) => room.closed(destination),
+      onStsFailure({ domain, mode }, host, failure) {
+        metrics.stsFailed(mode, failure.fault);
+        if (mode === 'testing') {
+          logger.info({ domain, host, why: failure.message }, 'MTA-STS policy is tested, and was not kept');
+        }
+      },
       hostname: () => heloName(loaded.setup.config, loaded.place.member),
     });
     const clockWatch = new ClockWatch(clock, (jumpMs) => {
@@ -273,6 +293,8 @@ export function createWorker(
         loopDelay: watchLoopDelay(clock),
       });
       moving?.handOver.start();
+      // One of the pod's workers is enough.
+      if (place.index === 0) sts?.start();
       await listeners.load(config, 1 / place.workers);
     },
 
@@ -331,6 +353,7 @@ export function createWorker(
       if (parts === undefined) return;
       const { queue, log, scheduler, sessions, listeners, moving } = parts;
       queue.adoptNoMore();
+      sts?.stop();
       await loading;
       const deliveries = within(clock, seconds * 1000, scheduler.drain());
       const moves = Promise.all([moving?.handOver.stop(), moving?.receptions.close()]);

@@ -9,6 +9,7 @@ import { chartFiles } from './gen-chart.ts';
 import { conformanceFiles } from './gen-conformance.ts';
 import { crdFiles } from './gen-crds.ts';
 import { deployFiles } from './gen-deploy.ts';
+import { mtaStsFiles } from './gen-mta-sts.ts';
 import { rfcIndexFiles } from './gen-rfc-index.ts';
 
 const root = resolve(import.meta.dirname, '..');
@@ -22,6 +23,7 @@ const generated: Generated = new Map([
   ...rfcIndexFiles(root),
   ...conformanceFiles(root),
   ...breaksOffFiles(),
+  ...mtaStsFiles(),
   ...deployFiles(root),
 ]);
 

@@ -5,7 +5,10 @@
  * Counting is a plain addition: the registry sees the numbers when they are asked for.
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { TlsFault } from '../deliver/tls-failure.ts';
 import type { Outcome } from '../queue/types.ts';
+import type { StsFault } from '../route/sts/failure.ts';
+import type { Sts } from '../route/types.ts';
 
 /** What `registry.getMetricsAsJSON()` gives, and IPC carries from worker to supervisor. */
 export type MetricsJson = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
@@ -44,6 +47,10 @@ export interface WorkerMetrics {
   readonly reports: { inc(labels: { kind: 'bounce' | 'delay' | 'success' }): void };
   /** A session with a next hop was opened, taken again for another message, or could not be had. */
   outbound(result: 'opened' | 'reused' | 'failed'): void;
+  /** The MTA-STS policy of a domain was asked for. */
+  stsFetched(result: 'ok' | StsFault): void;
+  /** A session with a next hop has failed an MTA-STS policy. */
+  stsFailed(mode: Sts['mode'], fault: TlsFault): void;
   /** A group of `records` was made durable in `seconds`. */
   synced(seconds: number, records: number): void;
   /** A new config was refused. */
@@ -137,6 +144,10 @@ export function workerMetrics(): WorkerMetrics {
   const outbound = counter('outbound_sessions_total', 'Sessions with next hops by how they were had', [
     'result',
   ]);
+  const stsFetches = counter('mta_sts_fetches_total', 'Fetches of MTA-STS policies', ['result']);
+  const stsFailures = counter('mta_sts_failures_total', 'Sessions that fail an MTA-STS policy', [
+    ...['mode', 'fault'],
+  ]);
   const refusedConfigs = counter('config_refused_total', 'Configs that were refused');
   const historyErrors = counter('history_errors_total', 'Failed writes of the history, and lost records');
   newSum(
@@ -200,6 +211,8 @@ export function workerMetrics(): WorkerMetrics {
     deferred: (recipients) => deferrals.add('', () => ({}), recipients),
     reports: { inc: ({ kind }) => reports.add(kind, () => ({ kind })) },
     outbound: (result) => outbound.add(result, () => ({ result })),
+    stsFetched: (result) => stsFetches.add(result, () => ({ result })),
+    stsFailed: (mode, fault) => stsFailures.add(`${mode} ${fault}`, () => ({ mode, fault })),
     synced(seconds, records) {
       sync.observe(seconds);
       group.observe(records);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { TlsPolicy } from '../config.ts';
 import { testPolicy } from '../route/testing/config.ts';
-import type { Dane } from '../route/types.ts';
+import type { Dane, Sts } from '../route/types.ts';
 import { certificates } from './dane/testing/certificates.ts';
 import { tlsaOf } from './dane/testing/records.ts';
 import { demandOf, serverNameOf } from './demand.ts';
@@ -92,6 +92,36 @@ describe('what a host is asked for', () => {
   });
 });
 
+describe('by mode mtaSts (RFC 8461 §5)', () => {
+  const sts = (mode: Sts['mode'], lists: boolean): Sts => ({ domain: 'd.test', mode, lists });
+  const unlisted = {
+    ...tooMuch('validation-failure'),
+    why: 'the MTA-STS policy of d.test does not name this host',
+  };
+
+  it.each<[string, Sts | undefined, Dane | undefined, object]>([
+    ['there is no policy', undefined, undefined, offered],
+    ['one is tested', sts('testing', true), undefined, offered],
+    ['one is tested that does not name the host', sts('testing', false), undefined, offered],
+    ['one is enforced', sts('enforce', true), undefined, { asks: 'authority' }],
+    ['one is enforced that does not name the host', sts('enforce', false), undefined, unlisted],
+    // RFC 8461 §2: no policy overrides DANE.
+    ['TLSA records are there besides', sts('enforce', true), secure(found(endEntity)), tlsa],
+    ['TLSA records are there instead', undefined, secure(found(endEntity)), tlsa],
+    ['nobody can say whether they are', sts('enforce', true), secure(failed), tooMuch('dnssec-invalid')],
+    ['there are none', sts('enforce', true), secure(none), { asks: 'authority' }],
+    [
+      'there are some that can not be used',
+      sts('enforce', true),
+      secure(found(unusable)),
+      { asks: 'authority' },
+    ],
+    ['and no policy, some that can not be used', undefined, secure(found(unusable)), { asks: 'encryption' }],
+  ])('where %s', (_what, policy, dane, expected) => {
+    expect(demand('mtaSts', dane, policy && { sts: policy })).toMatchObject(expected);
+  });
+});
+
 it('the name in SNI is the TLSA base domain (RFC 7672 §8.1), else the host’s', () => {
   expect(serverNameOf({ host: 'alias.test', dane: secure(found(endEntity)) })).toBe('mx.peer.test');
   expect(serverNameOf({ host: 'alias.test', dane: secure(none) })).toBe('alias.test');
@@ -114,6 +144,16 @@ describe('with a wish for TLS (RFC 8689)', () => {
     }
   });
 
+  it('required, an MTA-STS policy may name a host as well as DNSSEC, and one that is enforced and names others is kept', () => {
+    const bySts = (lists: boolean, mode: 'enforce' | 'testing' = 'enforce', dane = insecure(none)) =>
+      demand('opportunistic', dane, { wish: 'required', sts: { domain: 'peer.test', mode, lists } });
+    expect(bySts(true)).toEqual({ asks: 'authority' });
+    expect(bySts(true, 'testing')).toEqual({ asks: 'authority' });
+    expect(bySts(false)).toMatchObject(tooMuch('validation-failure'));
+    expect(bySts(false, 'enforce', secure(none))).toMatchObject(tooMuch('validation-failure'));
+    expect(bySts(false, 'testing', secure(none))).toEqual({ asks: 'authority' });
+  });
+
   it('required, what a policy asks for besides counts as well', () => {
     expect(required('pinned', insecure(none))).toEqual({ asks: 'pins', pins: ['pin'] });
     expect(required('dane', secure(none))).toMatchObject(tooMuch('dane-required'));
@@ -125,5 +165,6 @@ describe('with a wish for TLS (RFC 8689)', () => {
     expect(optional('opportunistic')).toEqual(offered);
     expect(optional('required')).toEqual({ asks: 'encryption' });
     expect(optional('dane')).toMatchObject(tooMuch('dnssec-invalid'));
+    expect(optional('mtaSts')).toEqual(offered);
   });
 });

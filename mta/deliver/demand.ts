@@ -4,7 +4,7 @@
  */
 import { isIP } from 'node:net';
 import type { TlsaRecord } from '../route/dns-answer.ts';
-import type { Dane, NextHop } from '../route/types.ts';
+import type { Dane, NextHop, Sts } from '../route/types.ts';
 import { DANE_TA, usable } from './dane/records.ts';
 import type { TlsFault } from './tls-failure.ts';
 
@@ -22,13 +22,15 @@ export type Demand =
   /** What can't be had of this host: no connection is made. */
   | { readonly asks: 'tooMuch'; readonly fault: TlsFault; readonly why: string };
 
-type Asked = Pick<NextHop, 'address' | 'auth' | 'dane' | 'implicitTls' | 'tls' | 'wish'>;
+type Asked = Pick<NextHop, 'address' | 'auth' | 'dane' | 'implicitTls' | 'sts' | 'tls' | 'wish'>;
 
 const ENCRYPTION: Demand = { asks: 'encryption' };
 
 export function demandOf(hop: Asked): Demand {
   const { tls, dane, wish } = hop;
   if (wish === 'required') return requireTls(hop);
+  // RFC 8689 §4.2.2
+  const isOptional = wish === 'optional';
   switch (tls.mode) {
     case 'none':
       return { asks: 'clearText' };
@@ -41,23 +43,45 @@ export function demandOf(hop: Asked): Demand {
     case 'dane':
       return mandatory(dane);
     case 'opportunistic':
-      // RFC 8689 §4.2.2
-      return (wish === 'optional' ? undefined : opportunistic(dane)) ?? withoutDane(hop);
+      return (isOptional ? undefined : opportunistic(dane)) ?? withoutDane(hop);
+    case 'mtaSts':
+      return isOptional ? withoutDane(hop) : byMtaSts(hop, opportunistic(dane));
   }
 }
 
 /** RFC 8689 §4.2.1: of a host that is the destination's, and shows that it is. What a policy asks for besides counts as well. */
-function requireTls({ tls, dane }: Asked): Demand {
+function requireTls({ tls, dane, sts }: Asked): Demand {
   if (tls.mode === 'pinned') return { asks: 'pins', pins: tls.pins ?? [] };
   if (tls.mode === 'dane') return mandatory(dane);
-  if (dane?.isNamedSecurely !== true) {
-    return tooMuch('validation-failure', "nobody who can be believed says that this host is the domain's");
+  if (dane?.isNamedSecurely !== true && sts?.lists !== true) {
+    return tooMuch(
+      'validation-failure',
+      "neither DNSSEC nor an MTA-STS policy says that this host is the domain's",
+    );
   }
-  if (dane.tlsa.status === 'failed') return tooMuch('dnssec-invalid', dane.tlsa.why);
+  if (dane?.tlsa.status === 'failed') return tooMuch('dnssec-invalid', dane.tlsa.why);
   // Records of which none can be used vouch for nothing, and an authority may.
-  const byRecords = dane.tlsa.status === 'found' ? matching(dane.tlsa) : undefined;
-  return byRecords ?? { asks: 'authority' };
+  const byRecords = dane?.tlsa.status === 'found' ? matching(dane.tlsa) : undefined;
+  if (byRecords !== undefined) return byRecords;
+  return sts?.mode === 'enforce' && !sts.lists
+    ? tooMuch('validation-failure', unlisted(sts))
+    : { asks: 'authority' };
 }
+
+/**
+ * RFC 8461 §2: what DANE asks for comes first, and where its records leave nothing to compare with, an enforced policy still asks for an
+ * authority.
+ */
+function byMtaSts(hop: Asked, byDane: Demand | undefined): Demand {
+  const { sts } = hop;
+  if (byDane !== undefined && byDane.asks !== 'encryption') return byDane;
+  // RFC 8461 §5: with `testing`, messages may be delivered as though there were no failure.
+  if (sts?.mode !== 'enforce') return byDane ?? withoutDane(hop);
+  return sts.lists ? { asks: 'authority' } : tooMuch('validation-failure', unlisted(sts));
+}
+
+export const unlisted = ({ domain }: Sts): string =>
+  `the MTA-STS policy of ${domain} does not name this host`;
 
 /** For SNI: who keeps certificates for several names has to be told which one is meant (RFC 7672 §8.1). */
 export function serverNameOf({ host, dane }: Pick<NextHop, 'host' | 'dane'>): string | undefined {

@@ -15,6 +15,7 @@ import { Dialogue } from './dialogue.ts';
 import { type Greeted, handshake } from './handshake.ts';
 import { SmtpSession } from './session.ts';
 import { sourceAddress } from './source.ts';
+import { byPolicy, type StsFailureListener, testedFailure } from './sts.ts';
 import { TlsFailure } from './tls-failure.ts';
 import type { PooledSession } from './types.ts';
 import { openWebhook } from './webhook/open.ts';
@@ -28,6 +29,7 @@ export interface OpenDeps {
   readonly hostname: () => string;
   /** Addresses of this machine, asked for where config chooses among them. */
   readonly interfaces: () => readonly string[];
+  readonly onStsFailure: StsFailureListener;
 }
 
 export type Open = (hop: NextHop) => Promise<PooledSession>;
@@ -59,16 +61,22 @@ export function sessionOpener(deps: OpenDeps): Open {
       return openWebhook(socket, hop, { ...rest, clock: deps.clock, random: deps.random });
     }
     const demand = demandOf(hop);
+    let failed: TlsFailure | undefined;
     const greeted = await greet(hop, demand)
       .catch((error) => {
         if (error instanceof TlsFailure && demand.asks === 'whatIsOffered' && demand.orClear) {
+          failed = error;
           return greet(hop, { asks: 'clearText' });
         }
         throw error;
       })
       .catch((error) => {
-        throw error instanceof TlsFailure ? withoutTls(hop, error) : error;
+        if (!(error instanceof TlsFailure)) throw error;
+        if (hop.sts !== undefined) deps.onStsFailure(hop.sts, hop.host, error);
+        throw withoutTls(hop, error);
       });
+    const tested = testedFailure(greeted.socket, hop, failed, deps.clock.now());
+    if (hop.sts !== undefined && tested !== undefined) deps.onStsFailure(hop.sts, hop.host, tested);
     if (hop.wish === 'required' && !greeted.extensions.has('REQUIRETLS')) {
       greeted.socket.destroy();
       throw isOfSender(hop)
@@ -92,7 +100,7 @@ export function sessionOpener(deps: OpenDeps): Open {
 const isOfSender = ({ wish, tls }: NextHop): boolean => wish === 'required' && tls.requireTls !== true;
 
 function withoutTls(hop: NextHop, cause: TlsFailure): SmtpError {
-  const detail = `${hop.host}: ${cause.message} (TLS policy ${hop.tls.name})`;
+  const detail = `${hop.host}: ${cause.message} (${byPolicy(hop)})`;
   return smtpError(isOfSender(hop) ? 'encryptionNeeded' : 'tlsUnavailable', { detail, closes: true, cause });
 }
 

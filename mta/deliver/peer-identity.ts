@@ -1,6 +1,6 @@
 /** Whether a next hop is who its policy wants it to be, by the certificate that it has shown. */
 import { createHash, type X509Certificate } from 'node:crypto';
-import type { Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { checkTlsa } from './dane/check.ts';
 import type { Demand } from './demand.ts';
@@ -21,7 +21,12 @@ export function checkPeer(socket: Socket, host: string, demand: Demand, now: num
   if (demand.asks === 'pins') checkPins(shown, demand.pins);
   else if (demand.asks === 'tlsa') checkTlsa([shown, ...issuersOf(shown)], demand, now);
   else if (!socket.authorized) throw unauthorized(String(socket.authorizationError), shown, host);
+  else if (!isNamed(shown, host)) throw unauthorized('ERR_TLS_CERT_ALTNAME_INVALID', shown, host);
 }
+
+/** By an alternative name: not by its subject, nor by a wildcard for a part of a label, as Node would have it too (RFC 8461 §4.2). */
+const isNamed = (shown: X509Certificate, host: string): boolean =>
+  isIP(host) !== 0 || shown.checkHost(host, { subject: 'never', partialWildcards: false }) !== undefined;
 
 /** What came after the server's own, in the order in which it was sent. */
 function issuersOf({ issuerCertificate }: X509Certificate): X509Certificate[] {

@@ -37,6 +37,8 @@ describe('the pool', () => {
       { address: '::ffff:127.0.0.1' },
       { tls: opportunistic },
       { tls: strict },
+      ...[true, false].map((lists) => ({ sts: { domain: 'd.test', mode: 'testing' as const, lists } })),
+      { sts: { domain: 'e.test', mode: 'testing' as const, lists: true } },
       { auth: { username: 'a', password: 'b' } },
       { auth: { username: 'a', password: 'c' } },
     ];

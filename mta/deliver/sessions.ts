@@ -13,6 +13,7 @@ import { Connections } from './connections.ts';
 import { demandOf, serverNameOf } from './demand.ts';
 import { type Dial, tcpDial } from './dial.ts';
 import { sessionOpener } from './open.ts';
+import type { StsFailureListener } from './sts.ts';
 import type { PooledSession, Session, Sessions } from './types.ts';
 
 export interface SessionsDeps {
@@ -26,6 +27,8 @@ export interface SessionsDeps {
   readonly interfaces?: () => readonly string[];
   /** Connections that there may be to a destination now. */
   readonly most?: (destination: DestinationKey) => number;
+  /** Told of each session that an MTA-STS policy was not kept in. */
+  readonly onStsFailure?: StsFailureListener;
   /** Told when a connection to a destination has been closed. */
   readonly onClosed?: (destination: DestinationKey) => void;
 }
@@ -47,6 +50,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
     ...{ config: deps.config, clock, dial: deps.dial ?? tcpDial(clock), random: deps.random ?? systemRandom },
     hostname: deps.hostname ?? (() => deps.config().fleet.hostname),
     interfaces: deps.interfaces ?? systemInterfaces,
+    onStsFailure: deps.onStsFailure ?? (() => {}),
   });
   /** Idle sessions by key, the latest last: what is not needed can then go. */
   const idle = new Map<string, Idle[]>();
@@ -230,7 +234,7 @@ function poolKey(hop: NextHop): string {
     hop.address,
     hop.port,
     hop.implicitTls,
-    [tls.mode, tls.minVersion, tls.ca, demandOf(hop), serverNameOf(hop), hop.wish],
+    [tls.mode, tls.minVersion, tls.ca, demandOf(hop), serverNameOf(hop), hop.wish, hop.sts],
     auth && [auth.username, auth.password],
     hop.messagesPerConnection,
     hop.isOwnTarget,

@@ -15,8 +15,10 @@ export type TlsFault =
  */
 export class TlsFailure extends Error {
   override readonly name = 'TlsFailure';
+  readonly fault: TlsFault;
 
   constructor(fault: TlsFault, why: string, options?: ErrorOptions) {
     super(`${fault}: ${why}`, options);
+    this.fault = fault;
   }
 }

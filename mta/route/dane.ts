@@ -19,15 +19,18 @@ export interface Endpoint extends HostAddresses {
 type Tlsa = Dane['tlsa'];
 
 /**
- * Whether a policy wants to know: mode `dane`, and, where the answer can be trusted, the opportunistic one (RFC 7672 §1); or a
- * message, or all, that nobody may read (RFC 8689 §4.2.1).
+ * Whether a policy wants to know: mode `dane`, and, where the answer can be trusted, the opportunistic one (RFC 7672 §1), and that
+ * which follows MTA-STS, so that DANE comes first (RFC 8461 §2); or a message, or all, that nobody may read (RFC 8689 §4.2.1).
  */
 export const asksForDane = (
   { mode, requireTls }: TlsPolicy,
   { validates }: Resolver,
   wish?: TlsWish,
 ): boolean =>
-  mode === 'dane' || (mode === 'opportunistic' && validates) || wish === 'required' || requireTls === true;
+  mode === 'dane' ||
+  ((mode === 'opportunistic' || mode === 'mtaSts') && validates) ||
+  wish === 'required' ||
+  requireTls === true;
 
 /** Adds what is found of each, one lookup for all addresses of a host. */
 export async function withDane<E extends Endpoint>(

@@ -14,8 +14,10 @@ import type { Hosts } from './hosts.ts';
 import { lookupMx, type MailHost, type MxRecords } from './mx.ts';
 import { compileOurselves, type Ourselves } from './ourselves.ts';
 import type { Resolver } from './resolver.ts';
+import { stsOf } from './sts/applied.ts';
+import type { StsPolicies } from './sts/policies.ts';
 import { compileTlsPolicies, type TlsPolicies } from './tls-policy.ts';
-import type { Dane, Destination, NextHop } from './types.ts';
+import type { Dane, Destination, NextHop, Sts } from './types.ts';
 import { webhookParts } from './webhook.ts';
 import type { TlsWish } from './wish.ts';
 
@@ -31,6 +33,7 @@ export interface HopContext {
   readonly policies: TlsPolicies;
   /** Of the message that they are looked up for. */
   readonly wish?: TlsWish;
+  readonly sts: StsPolicies;
 }
 
 /** Addresses tried in one attempt. */
@@ -38,7 +41,7 @@ const ADDRESSES = 10;
 
 export function compileHops(
   config: MtaConfig,
-  deps: { resolver: Resolver; hosts: Hosts; random: Random; interfaces: readonly string[] },
+  deps: Pick<HopContext, 'resolver' | 'hosts' | 'random' | 'sts'> & { interfaces: readonly string[] },
 ): HopContext {
   return {
     config,
@@ -49,6 +52,7 @@ export function compileHops(
     egress: compileEgress(config.egress.allow),
     ourselves: compileOurselves(config, deps.interfaces),
     policies: compileTlsPolicies(config),
+    sts: deps.sts,
   };
 }
 
@@ -85,7 +89,8 @@ async function mxHops(domain: string, context: HopContext): Promise<NextHop[]> {
   }
   const addresses = reachable(usable, { trusted: false, configured: false, name: domain }, context);
   const tls = context.policies.forDomain(domain);
-  const endpoints = addresses.map((each) => ({ ...each, port }));
+  const sts = await stsOf(tls, domain, context);
+  const endpoints = addresses.map((each) => ({ ...each, port, ...sts(each.host) }));
   return (await withDane(endpoints, tls, context)).map((each) => smtpHop(each, tls));
 }
 
@@ -134,7 +139,8 @@ async function relayHops(relay: Relay, context: HopContext): Promise<NextHop[]> 
   const endpoints = await Promise.all(
     weightedShuffle(relay.hosts, context.random).map(async ({ host, port, lookupMx }) => {
       const hosts = lookupMx ? await relayMx(host, context) : [{ host }];
-      return hosts.map((each) => ({ ...each, port }));
+      const sts = await stsOf(tls, host, lookupMx ? context : { sts: context.sts });
+      return hosts.map((each) => ({ ...each, port, ...sts(each.host) }));
     }),
   );
   const addresses = await endpointAddresses(endpoints.flat(), tls, relay, context);
@@ -190,7 +196,7 @@ async function relayMx(name: string, context: HopContext): Promise<MailHost[]> {
 }
 
 async function endpointAddresses(
-  endpoints: readonly { host: string; port: number; namedBy?: MxRecords }[],
+  endpoints: readonly { host: string; port: number; namedBy?: MxRecords; sts?: Sts }[],
   tls: TlsPolicy,
   resource: { resource: string; trusted: boolean },
   context: HopContext,
@@ -261,11 +267,13 @@ function weightedShuffle<T extends { weight: number }>(hosts: readonly T[], rand
 interface Reached extends Endpoint {
   readonly address: string;
   readonly dane?: Dane;
+  readonly sts?: Sts;
 }
 
-function smtpHop({ host, address, port, dane }: Reached, tls: TlsPolicy): NextHop {
+function smtpHop({ host, address, port, dane, sts }: Reached, tls: TlsPolicy): NextHop {
   return {
     ...{ host, address, port, protocol: 'smtp', implicitTls: false, tls },
     ...(dane !== undefined && { dane }),
+    ...(sts !== undefined && { sts }),
   };
 }

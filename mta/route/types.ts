@@ -44,6 +44,15 @@ export interface Dane {
     | { readonly status: 'failed'; readonly why: string };
 }
 
+/** What the MTA-STS policy of a domain says of a host (RFC 8461 §4). */
+export interface Sts {
+  /** The Policy Domain. */
+  readonly domain: string;
+  readonly mode: 'enforce' | 'testing';
+  /** Whether one of its patterns matches the host. */
+  readonly lists: boolean;
+}
+
 /** One address to try, in the order in which they are to be tried. */
 export interface NextHop {
   /** Name as MX or config gave it: for TLS names, logs and reports. */
@@ -55,7 +64,9 @@ export interface NextHop {
   readonly tls: TlsPolicy;
   /** What is wished for this one message (RFC 8689). */
   readonly wish?: TlsWish;
-  /** Where `tls` asks for it. What that and `tls` come to is `demandOf`'s to say. */
+  /** Of a host of a domain with an MTA-STS policy that is enforced or tested, where `tls` asks for it. */
+  readonly sts?: Sts;
+  /** Where `tls` asks for it. What that, `sts` and `tls` come to is `demandOf`'s to say. */
   readonly dane?: Dane;
   readonly auth?: { readonly username: string; readonly password: string };
   /** Transactions of one connection, where a relay sets them; the fleet's number elsewhere. */

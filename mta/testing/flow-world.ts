@@ -9,7 +9,7 @@ import { type Clock, systemClock } from '../clock.ts';
 import type { Domain, MtaConfig } from '../config.ts';
 import { workerMetrics } from '../control/metrics.ts';
 import { Operations } from '../control/operations.ts';
-import { createSessions } from '../deliver/sessions.ts';
+import { createSessions, type SessionsDeps } from '../deliver/sessions.ts';
 import { deliveryConfig, hopTo } from '../deliver/testing/send.ts';
 import type { SmtpError } from '../errors.ts';
 import { NOBODY } from '../fleet/unreachable.ts';
@@ -76,6 +76,7 @@ export interface WorldOptions {
   readonly connections?: number;
   /** Of the waits for next hops. */
   readonly deliveryClock?: Clock;
+  readonly onStsFailure?: SessionsDeps['onStsFailure'];
 }
 
 export const hopsTo = (port: number) => (): readonly NextHop[] => [hopTo(port)];
@@ -119,6 +120,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
   const sessions = createSessions({
     config: () => setup.config,
     clock: options.deliveryClock ?? clock,
+    ...(options.onStsFailure && { onStsFailure: options.onStsFailure }),
   });
   const onDefect = (error: unknown): void => void defects.push(error);
   let holder: HolderCalls | undefined;

@@ -159,6 +159,7 @@ const policyModes = {
   Verified: 'verified',
   Pinned: 'pinned',
   DANE: 'dane',
+  MTASTS: 'mtaSts',
 } as const;
 
 function build({ ref, id, spec }: Resource<MailTlsPolicySpec>, secrets: Secrets): TlsPolicy {
@@ -167,7 +168,7 @@ function build({ ref, id, spec }: Resource<MailTlsPolicySpec>, secrets: Secrets)
     resource: id,
     name: nameOf(ref),
     mode,
-    fallbackToClear: mode === 'opportunistic' && (spec.fallbackToClear ?? true),
+    fallbackToClear: leavesAChoice(mode) && (spec.fallbackToClear ?? true),
     minVersion: spec.minVersion,
     ...(spec.requireTLS === 'Always' && { requireTls: true }),
     destinations: spec.destinations.map((pattern) => domainPattern(pattern)!).toSorted(),
@@ -184,14 +185,22 @@ function build({ ref, id, spec }: Resource<MailTlsPolicySpec>, secrets: Secrets)
 const reaches = (destinations: readonly string[], recipientDomains: readonly string[]): boolean =>
   destinations.some((one) => recipientDomains.some((other) => overlap(one, other)));
 
+/** `mtaSts` is opportunistic where a domain has no policy. */
+const leavesAChoice = (mode: TlsPolicy['mode']): boolean => mode === 'opportunistic' || mode === 'mtaSts';
+
 const strengths = ['none', 'opportunistic', 'required', 'verified', 'dane', 'pinned'] as const;
 
 /** Clear text after a failed handshake is weaker than none; each mode is stronger than the one before. */
 const strength = ({ mode, fallbackToClear }: TlsPolicy): number =>
-  strengths.indexOf(mode) * 2 + (mode === 'opportunistic' && !fallbackToClear ? 1 : 0);
+  strengths.indexOf(mode === 'mtaSts' ? 'opportunistic' : mode) * 2 +
+  (leavesAChoice(mode) && !fallbackToClear ? 1 : 0);
+
+/** What a domain may enforce is asked for by no weaker mode than `verified`, and by `mtaSts` itself. */
+const leastOf = (policy: TlsPolicy, floor: TlsPolicy): TlsPolicy =>
+  floor.mode === 'mtaSts' && policy.mode !== 'mtaSts' ? { ...floor, mode: 'verified' } : floor;
 
 const isBelow = (policy: TlsPolicy, floor: TlsPolicy): boolean =>
-  strength(policy) < strength(floor) ||
+  strength(policy) < strength(leastOf(policy, floor)) ||
   (floor.mode !== 'none' && policy.minVersion < floor.minVersion) ||
   (floor.requireTls === true && policy.requireTls !== true);
 

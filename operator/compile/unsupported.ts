@@ -20,9 +20,9 @@ export const unsupported: readonly Row[] = [
   {
     kind: 'MailTLSPolicy',
     field: 'mode',
-    values: ['MTASTS', 'DANEOrMTASTS'],
+    values: ['DANEOrMTASTS'],
     instead:
-      'use None, Opportunistic, Required, Verified (with caRef for authorities of your own), DANE or Pinned',
+      'use None, Opportunistic, Required, Verified (with caRef for authorities of your own), Pinned, DANE or MTASTS',
   },
   {
     kind: 'MailTLSPolicy',

@@ -81,6 +81,7 @@ export async function startMailHosts({
   });
   const context = compileHops(config, {
     ...{ resolver, hosts: new Map(), random: systemRandom, interfaces: [] },
+    sts: { policyOf: async () => undefined },
   });
   return {
     hops: (destination) => resolveHops(destination, context),

@@ -36,7 +36,10 @@ export interface RelayOptions {
   readonly delivery?: Partial<MtaConfig['delivery']>;
   /** Their next hop is the peer, too. */
   readonly relays?: MtaConfig['relays'];
-  readonly world?: Pick<WorldOptions, 'inlineBodyBytes' | 'deliveryClock' | 'seconds' | 'connections'>;
+  readonly world?: Pick<
+    WorldOptions,
+    'inlineBodyBytes' | 'deliveryClock' | 'seconds' | 'connections' | 'onStsFailure'
+  >;
   /** Of the listener's deadlines. */
   readonly clock?: Clock;
   /** What stands between the listener and the flow. */

@@ -7,6 +7,7 @@ import type { DnsResult, LookupType, MxRecord, TlsaRecord } from '../dns-answer.
 import { compileHops, resolveHops } from '../hops.ts';
 import { parseHosts } from '../hosts.ts';
 import type { Resolver } from '../resolver.ts';
+import type { StsPolicies } from '../sts/policies.ts';
 import type { Destination } from '../types.ts';
 import { testConfig } from './config.ts';
 
@@ -39,7 +40,14 @@ export function zoneResolver(zone: Zone, validates = false): Resolver {
       const end = await lookup(cname, type);
       return end.status === 'failed' ? end : { ...end, authenticated: authenticated && end.authenticated };
     }
-    const all = { MX: mx, A: a, AAAA: aaaa, TXT: txt, TLSA: tlsa, CNAME: cname === undefined ? cname : [cname] };
+    const all = {
+      MX: mx,
+      A: a,
+      AAAA: aaaa,
+      TXT: txt,
+      TLSA: tlsa,
+      CNAME: cname === undefined ? cname : [cname],
+    };
     const records = all[type];
     return records === undefined
       ? { status: entry === undefined ? 'noDomain' : 'noData', ttl: 60, authenticated, name }
@@ -50,13 +58,22 @@ export function zoneResolver(zone: Zone, validates = false): Resolver {
 
 export const noShuffle: Random = { ...systemRandom, fraction: () => 0.999 };
 
-export function context(zone: Zone, change: Partial<MtaConfig> = {}, random: Random = noShuffle, hosts = '') {
+const NO_POLICIES: StsPolicies = { policyOf: async () => undefined };
+
+export function context(
+  zone: Zone,
+  change: Partial<MtaConfig> = {},
+  random: Random = noShuffle,
+  hosts = '',
+  sts: StsPolicies = NO_POLICIES,
+) {
   const config = testConfig(change);
   return compileHops(config, {
     resolver: zoneResolver(zone, config.resolver.validates),
     hosts: parseHosts(hosts),
     random,
     interfaces: ['203.0.113.9', '2001:db8::9'],
+    sts,
   });
 }
 

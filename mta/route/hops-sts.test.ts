@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest';
+import { resolveHops } from './hops.ts';
+import type { StsPolicy } from './sts/policy.ts';
+import { testDomain, testPolicy, testRelay } from './testing/config.ts';
+import { context, literalOf, mxOf, noShuffle, type Zone } from './testing/zone.ts';
+import type { Destination } from './types.ts';
+
+const zone: Zone = {
+  'd.test': {
+    mx: [
+      { preference: 1, exchange: 'mx1.d.test' },
+      { preference: 2, exchange: 'mx2.other.test' },
+    ],
+  },
+  'mx1.d.test': { a: ['192.0.2.1'] },
+  'mx2.other.test': { a: ['192.0.2.2'] },
+  'bücher.test': { mx: [{ preference: 1, exchange: 'mx1.d.test' }] },
+  'alone.test': { a: ['192.0.2.3'] },
+};
+
+/** Which domains were asked for their policy, and what became of the hosts. */
+async function found(
+  destination: Destination,
+  policy: Partial<StsPolicy> | undefined,
+  tls = testPolicy({ mode: 'mtaSts' }),
+) {
+  const asked: string[] = [];
+  const tlsPolicies = [{ ...tls, name: 'default' }];
+  const change = { tlsPolicies, egress: { allow: ['192.0.2.0/24', '127.0.0.0/8'] } };
+  const hops = await resolveHops(
+    destination,
+    context(zone, change, noShuffle, '', {
+      async policyOf(domain) {
+        asked.push(domain);
+        return policy && { mode: 'enforce', maxAge: 60, mx: ['*.d.test'], ...policy };
+      },
+    }),
+  );
+  return { asked, hops: hops.map(({ host, tls: { mode }, sts }) => ({ host, mode, sts })) };
+}
+
+const sts = (lists: boolean, mode: string, domain = 'd.test') => ({ domain, mode, lists });
+
+describe('hosts of a domain with an MTA-STS policy', () => {
+  it.each(['enforce', 'testing'] as const)(
+    '%s: are what it says of them, in the order of their preference',
+    async (mode) => {
+      expect(await found(mxOf('d.test'), { mode })).toEqual({
+        asked: ['d.test'],
+        hops: [
+          { host: 'mx1.d.test', mode: 'mtaSts', sts: sts(true, mode) },
+          { host: 'mx2.other.test', mode: 'mtaSts', sts: sts(false, mode) },
+        ],
+      });
+    },
+  );
+
+  it('of mode none, or without one, are as any others', async () => {
+    for (const policy of [{ mode: 'none' as const }, undefined]) {
+      const { hops } = await found(mxOf('d.test'), policy);
+      expect(hops.map(({ sts }) => sts)).toEqual([undefined, undefined]);
+    }
+  });
+
+  it('are asked about by A-labels, and a domain without MX is its own host', async () => {
+    expect((await found(mxOf('bücher.test'), {})).asked).toEqual(['xn--bcher-kva.test']);
+    const { hops } = await found(mxOf('alone.test'), { mx: ['alone.test'] });
+    expect(hops).toMatchObject([{ sts: sts(true, 'enforce', 'alone.test') }]);
+  });
+
+  it('nobody asks for a policy by another mode, for a literal, and for a target of ours', async () => {
+    expect((await found(mxOf('d.test'), {}, testPolicy())).asked).toEqual([]);
+    expect((await found(literalOf('[192.0.2.1]'), {})).asked).toEqual([]);
+    const target = { kind: 'domain', key: 'domain:ours.test', domain: testDomain() } as const;
+    expect((await found(target, {})).asked).toEqual([]);
+  });
+
+  it('RFC 8461 §3.4: of a smart host, its own name is the Policy Domain, and an address has none', async () => {
+    const relay = testRelay({
+      hosts: [
+        { host: 'd.test', port: 25, weight: 1, lookupMx: true },
+        { host: 'mx1.d.test', port: 587, weight: 1, lookupMx: false },
+        { host: '192.0.2.9', port: 25, weight: 1, lookupMx: false },
+      ],
+    });
+    const { asked, hops } = await found({ kind: 'relay', key: 'relay:mail/out', relay }, {});
+    expect(asked.sort()).toEqual(['d.test', 'mx1.d.test']);
+    expect(hops).toEqual([
+      { host: 'mx1.d.test', mode: 'mtaSts', sts: sts(true, 'enforce') },
+      { host: 'mx2.other.test', mode: 'mtaSts', sts: sts(false, 'enforce') },
+      { host: 'mx1.d.test', mode: 'mtaSts', sts: sts(true, 'enforce', 'mx1.d.test') },
+      { host: '192.0.2.9', mode: 'mtaSts', sts: undefined },
+    ]);
+  });
+});

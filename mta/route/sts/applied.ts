@@ -1,0 +1,26 @@
+/**
+ * What the MTA-STS policy of a domain says of hosts that its mail goes to (RFC 8461 §4.1), where the TLS policy asks for that, or a
+ * message that nobody may read (RFC 8689 §4.2.1).
+ */
+import { isIP } from 'node:net';
+import type { TlsPolicy } from '../../config.ts';
+import { normalizeDomain } from '../patterns.ts';
+import type { NextHop } from '../types.ts';
+import type { TlsWish } from '../wish.ts';
+import type { StsPolicies } from './policies.ts';
+import { allows } from './policy.ts';
+
+/** @param domain the Policy Domain: the recipient's, or that of a smart host (RFC 8461 §3.4) */
+export async function stsOf(
+  tls: TlsPolicy,
+  domain: string,
+  { sts, wish }: { readonly sts: StsPolicies; readonly wish?: TlsWish },
+): Promise<(host: string) => Pick<NextHop, 'sts'>> {
+  const asks = tls.mode === 'mtaSts' || wish === 'required' || tls.requireTls === true;
+  if (!asks || isIP(domain) !== 0) return () => ({});
+  const name = normalizeDomain(domain);
+  const policy = await sts.policyOf(name);
+  if (policy === undefined || policy.mode === 'none') return () => ({});
+  const { mode } = policy;
+  return (host) => ({ sts: { domain: name, mode, lists: allows(policy, host) } });
+}
