@@ -114,8 +114,9 @@ export const tlsPolicySchema = z.strictObject({
    * `fallbackToClear`; `required`: no clear text, unverified; `verified`: no clear text, chain and name checked;
    * `pinned`: no clear text, one of the keys in `pins`; `dane`: no clear text, authenticated by TLSA records (RFC 7672 §6).
    * `mtaSts`: by the domain's MTA-STS policy, else as `opportunistic`; both follow TLSA records where a resolver validates.
+   * `daneOrMtaSts`: as `dane`, or, of hosts without TLSA records that count, by an MTA-STS policy that is enforced.
    */
-  mode: z.enum(['none', 'opportunistic', 'required', 'verified', 'pinned', 'dane', 'mtaSts']),
+  mode: z.enum(['none', 'opportunistic', 'required', 'verified', 'pinned', 'dane', 'mtaSts', 'daneOrMtaSts']),
   fallbackToClear: z.boolean(),
   minVersion: tlsVersion,
   /** PEM bundle for `verified`; the system's roots where absent. */

@@ -128,6 +128,32 @@ it('the name in SNI is the TLSA base domain (RFC 7672 §8.1), else the host’s'
   expect(serverNameOf({ host: '192.0.2.1' })).toBeUndefined();
 });
 
+describe('where either DANE or MTA-STS is asked for', () => {
+  const either = (dane: Dane, sts?: { mode: 'enforce' | 'testing'; lists: boolean }) =>
+    demand('daneOrMtaSts', dane, sts && { sts: { domain: 'peer.test', ...sts } });
+  const [listed, others] = [
+    { mode: 'enforce', lists: true },
+    { mode: 'enforce', lists: false },
+  ] as const;
+
+  it.each<[string, Dane, typeof listed | typeof others | undefined, object]>([
+    ['records that can be used', secure(found(endEntity)), listed, tlsa],
+    ['records, and no policy', secure(found(endEntity)), undefined, tlsa],
+    ['no records, and a policy', secure(none), listed, { asks: 'authority' }],
+    ['no records, and a policy that names others', secure(none), others, tooMuch('validation-failure')],
+    ['neither', secure(none), undefined, tooMuch('dane-required')],
+    ['records behind unsigned MX records, and a policy', insecure(found(endEntity)), listed, tlsa],
+    ['records that can not be used, and a policy', secure(found(unusable)), listed, tooMuch('tlsa-invalid')],
+    ['what nobody can say, and a policy', secure(failed), listed, tooMuch('dnssec-invalid')],
+  ])('%s', (_what, dane, sts, expected) => {
+    expect(either(dane, sts)).toMatchObject(expected);
+  });
+
+  it('a policy that is tested is none', () => {
+    expect(either(secure(none), { mode: 'testing', lists: true })).toMatchObject(tooMuch('dane-required'));
+  });
+});
+
 describe('with a wish for TLS (RFC 8689)', () => {
   const required = (mode: TlsPolicy['mode'], dane?: Dane) => demand(mode, dane, { wish: 'required' });
 

@@ -44,15 +44,19 @@ export function demandOf(hop: Asked): Demand {
       return mandatory(dane);
     case 'opportunistic':
       return (isOptional ? undefined : opportunistic(dane)) ?? withoutDane(hop);
+    case 'daneOrMtaSts':
+      return eitherOf(hop);
     case 'mtaSts':
       return isOptional ? withoutDane(hop) : byMtaSts(hop, opportunistic(dane));
   }
 }
 
 /** RFC 8689 §4.2.1: of a host that is the destination's, and shows that it is. What a policy asks for besides counts as well. */
-function requireTls({ tls, dane, sts }: Asked): Demand {
+function requireTls(hop: Asked): Demand {
+  const { tls, dane, sts } = hop;
   if (tls.mode === 'pinned') return { asks: 'pins', pins: tls.pins ?? [] };
   if (tls.mode === 'dane') return mandatory(dane);
+  if (tls.mode === 'daneOrMtaSts') return eitherOf(hop);
   if (dane?.isNamedSecurely !== true && sts?.lists !== true) {
     return tooMuch(
       'validation-failure',
@@ -66,6 +70,13 @@ function requireTls({ tls, dane, sts }: Asked): Demand {
   return sts?.mode === 'enforce' && !sts.lists
     ? tooMuch('validation-failure', unlisted(sts))
     : { asks: 'authority' };
+}
+
+/** Nobody who strips one gets mail in clear text by the other: where it can't be said whether there are TLSA records, there may be. */
+function eitherOf(hop: Asked): Demand {
+  const byDane = mandatory(hop.dane);
+  const isLeftTo = byDane.asks === 'tooMuch' && byDane.fault === 'dane-required';
+  return isLeftTo && hop.sts?.mode === 'enforce' ? byMtaSts(hop, opportunistic(hop.dane)) : byDane;
 }
 
 /**

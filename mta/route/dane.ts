@@ -28,6 +28,7 @@ export const asksForDane = (
   wish?: TlsWish,
 ): boolean =>
   mode === 'dane' ||
+  mode === 'daneOrMtaSts' ||
   ((mode === 'opportunistic' || mode === 'mtaSts') && validates) ||
   wish === 'required' ||
   requireTls === true;

@@ -160,6 +160,7 @@ const policyModes = {
   Pinned: 'pinned',
   DANE: 'dane',
   MTASTS: 'mtaSts',
+  DANEOrMTASTS: 'daneOrMtaSts',
 } as const;
 
 function build({ ref, id, spec }: Resource<MailTlsPolicySpec>, secrets: Secrets): TlsPolicy {
@@ -188,7 +189,9 @@ const reaches = (destinations: readonly string[], recipientDomains: readonly str
 /** `mtaSts` is opportunistic where a domain has no policy. */
 const leavesAChoice = (mode: TlsPolicy['mode']): boolean => mode === 'opportunistic' || mode === 'mtaSts';
 
-const strengths = ['none', 'opportunistic', 'required', 'verified', 'dane', 'pinned'] as const;
+const strengths: readonly TlsPolicy['mode'][] = [
+  ...(['none', 'opportunistic', 'required', 'verified', 'daneOrMtaSts', 'dane', 'pinned'] as const),
+];
 
 /** Clear text after a failed handshake is weaker than none; each mode is stronger than the one before. */
 const strength = ({ mode, fallbackToClear }: TlsPolicy): number =>

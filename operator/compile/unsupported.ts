@@ -19,13 +19,6 @@ export const unsupported: readonly Row[] = [
   { kind: 'MailDomain', field: 'dmarc', instead: 'leave it out, and publish the DNS record yourself' },
   {
     kind: 'MailTLSPolicy',
-    field: 'mode',
-    values: ['DANEOrMTASTS'],
-    instead:
-      'use None, Opportunistic, Required, Verified (with caRef for authorities of your own), Pinned, DANE or MTASTS',
-  },
-  {
-    kind: 'MailTLSPolicy',
     field: 'listeners',
     instead: 'leave it out, and set tls in the listener of the MTA',
   },

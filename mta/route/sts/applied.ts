@@ -16,11 +16,12 @@ export async function stsOf(
   domain: string,
   { sts, wish }: { readonly sts: StsPolicies; readonly wish?: TlsWish },
 ): Promise<(host: string) => Pick<NextHop, 'sts'>> {
-  const asks = tls.mode === 'mtaSts' || wish === 'required' || tls.requireTls === true;
+  const { mode, requireTls } = tls;
+  const asks = mode === 'mtaSts' || mode === 'daneOrMtaSts' || wish === 'required' || requireTls === true;
   if (!asks || isIP(domain) !== 0) return () => ({});
   const name = normalizeDomain(domain);
   const policy = await sts.policyOf(name);
   if (policy === undefined || policy.mode === 'none') return () => ({});
-  const { mode } = policy;
-  return (host) => ({ sts: { domain: name, mode, lists: allows(policy, host) } });
+  const found = { domain: name, mode: policy.mode };
+  return (host) => ({ sts: { ...found, lists: allows(policy, host) } });
 }
