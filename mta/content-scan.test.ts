@@ -7,6 +7,7 @@ const message = [
   'received: from c by d',
   '\tfor <anna@example.test>; Sun, 22 Nov 2026 14:00:00 +0000',
   'Message-ID: <one@example.test>',
+  'TLS-Required: No',
   '',
   'Received: this is text',
   '',
@@ -23,7 +24,9 @@ it('learns the same from any division of the content into chunks', () => {
         if (end > start) scan.see(bytes.subarray(start, end));
         start = end;
       }
-      expect(scan.finish()).toEqual({ hops: 2, messageId: '<one@example.test>', eightBit: false });
+      expect(scan.finish()).toEqual({
+        ...{ hops: 2, messageId: '<one@example.test>', tlsOptional: true, eightBit: false },
+      });
     }),
   );
 });

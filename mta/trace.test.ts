@@ -119,7 +119,21 @@ describe('scanHeader', () => {
   it('knows an unfinished header, an empty one, and one that never was', () => {
     expect(scanHeader(Buffer.from('Subject: x\r\n')).end).toBe(-1);
     expect(scanHeader(Buffer.from('\r\nbody')).end).toBe(2);
-    expect(scanHeader(Buffer.alloc(0))).toEqual({ hops: 0, messageId: undefined, end: -1 });
+    expect(scanHeader(Buffer.alloc(0))).toEqual({
+      ...{ hops: 0, messageId: undefined, tlsOptional: false, end: -1 },
+    });
+  });
+
+  it.each([
+    ['TLS-Required: No', true],
+    ['tls-required:\r\n NO ', true],
+    ['TLS-Required: yes', false],
+    ['TLS-Required: no, yes', false],
+    ['X-TLS-Required: No', false],
+    ['Subject: TLS-Required: No', false],
+    ['Subject: x\r\n\r\nTLS-Required: No', false],
+  ])('reads %j as may go without TLS: %s', (text, may) => {
+    expect(scanHeader(Buffer.from(`${text}\r\n\r\nbody\r\n`)).tlsOptional).toBe(may);
   });
 });
 
