@@ -93,6 +93,8 @@ export class Reception {
     this.#open = false;
     const without = this.#tooLargeFor();
     const text = await this.#sink.commit(without);
+    // An error has a stack, which takes as long as all the rest here.
+    if (without.size === 0) return new Array<Ending>(this.replies).fill(text);
     const tooLarge = smtpError('messageTooLarge');
     return Array.from({ length: this.replies }, (_, place) => (without.has(place) ? tooLarge : text));
   }
