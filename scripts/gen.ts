@@ -11,6 +11,7 @@ import { crdFiles } from './gen-crds.ts';
 import { deployFiles } from './gen-deploy.ts';
 import { mtaStsFiles } from './gen-mta-sts.ts';
 import { rfcIndexFiles } from './gen-rfc-index.ts';
+import { tlsModesFiles } from './gen-tls-modes.ts';
 
 const root = resolve(import.meta.dirname, '..');
 
@@ -24,6 +25,7 @@ const generated: Generated = new Map([
   ...conformanceFiles(root),
   ...breaksOffFiles(),
   ...mtaStsFiles(),
+  ...tlsModesFiles(),
   ...deployFiles(root),
 ]);
 
