@@ -12,7 +12,7 @@ export const DISK_SCENES = [
   fullVolume,
   ...[bodies, bodies, bodies],
   ...[unnamedSegment, unnamedSegment],
-  ...[lateRelease, lateRelease, lateRelease],
+  lateRelease,
   lateSweep,
 ];
 
