@@ -9,6 +9,7 @@ import {
   SENT,
   SERVER,
 } from '../test/conformance/breaks-off/table.ts';
+import { table } from './markdown.ts';
 
 export const PAGE = 'docs/breaks-off.md';
 
@@ -25,10 +26,6 @@ const HOP_HEADS: Readonly<Record<HopBreak, string>> = {
   garbage: 'it sends what is no reply',
   '421': 'it says 421',
 };
-
-const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-const table = (heads: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [row(heads), row(heads.map(() => '---')), ...rows.map(row)].join('\n');
 
 const received = ({ says, queued }: Received): string =>
   [...(says === undefined ? [] : [says]), queued === 1 ? '**queued once**' : 'nothing'].join(', ');

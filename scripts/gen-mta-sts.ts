@@ -5,12 +5,9 @@ import {
   POLICY_HOSTS,
   type PolicyHostCase,
 } from '../test/conformance/mta-sts/table.ts';
+import { table } from './markdown.ts';
 
 export const PAGE = 'docs/mta-sts.md';
-
-const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-const table = (heads: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [row(heads), row(heads.map(() => '---')), ...rows.map(row)].join('\n');
 
 const had = ({ what, fault }: PolicyHostCase): string[] => [
   what,

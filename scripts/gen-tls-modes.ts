@@ -1,11 +1,11 @@
 /** docs/tls-modes.md: what each mode of a TLS policy makes of each kind of mail host, as the tests have it. */
 import { HOSTS, MODES, type Outcome } from '../test/conformance/tls-modes/table.ts';
+import { table } from './markdown.ts';
 
 export const PAGE = 'docs/tls-modes.md';
 
 const WORDS: Partial<Record<Outcome, string>> = { clear: 'clear text', TLS: 'TLS' };
 const cell = (outcome: Outcome): string => WORDS[outcome] ?? `**waits**: \`${outcome}\``;
-const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 
 export function tlsModesFiles(): Map<string, string> {
   const text = `# Which mode does what, with which host?
@@ -20,11 +20,10 @@ What the modes of a [MailTLSPolicy](tls.md) come to, host by host. Each cell is 
 "Strict" is \`fallbackToClear: false\`. Pins and TLSA records (\`3 1 1\`) are of the key that the host has, but in the last line. MTA-STS policies are enforced, and name the host; [what is
 done where they aren't](mta-sts.md#what-is-done-about-a-mail-host), and [what DNS can say of a host](tls.md#how-is-dane-done), have pages of their own.
 
-${[
-  row(['a host that is', ...MODES]),
-  row(['', ...MODES].map(() => '---')),
-  ...HOSTS.map(({ what, outcomes }) => row([what, ...MODES.map((mode) => cell(outcomes[mode]))])),
-].join('\n')}
+${table(
+  ['a host that is', ...MODES],
+  HOSTS.map(({ what, outcomes }) => [what, ...MODES.map((mode) => cell(outcomes[mode]))]),
+)}
 
 STARTTLS that somebody has stripped from a reply is asked for nonetheless where it is needed: where the host takes it, mail goes in TLS.
 `;
