@@ -1,7 +1,6 @@
 /** RFC 2852: mail that is to be delivered by a time, else goes back, or has its sender told. */
-import PostalMime from 'postal-mime';
 import { afterEach, describe, expect, it } from 'vitest';
-import { blocks } from '../../mta/reports/testing/blocks.ts';
+import { deliveryStatusOf } from '../../mta/reports/testing/blocks.ts';
 import { waitFor } from '../support/wait.ts';
 import { type Relay, type RelayOptions, startRelay, stopRelays } from './relay.ts';
 import { Wire } from './wire.ts';
@@ -27,15 +26,7 @@ const said = ({ peer }: Relay, verb: string) => peer.lines.filter((line) => line
 /** The delivery-status of each report that has come, as blocks of fields. */
 async function reports({ inbox }: Relay, count = 1): Promise<Record<string, string>[][]> {
   await waitFor('the reports', () => inbox.contents.length >= count);
-  return Promise.all(
-    inbox.contents.map(async (bytes) => {
-      const { attachments } = await PostalMime.parse(bytes);
-      const { content } = attachments.find(({ mimeType }) => mimeType === 'message/delivery-status')!;
-      return blocks(
-        typeof content === 'string' ? content : Buffer.from(content as ArrayBuffer).toString('latin1'),
-      );
-    }),
-  );
+  return Promise.all(inbox.contents.map(deliveryStatusOf));
 }
 
 /** Nothing more is under way, and no report has been sent. */

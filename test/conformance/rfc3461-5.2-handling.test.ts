@@ -1,7 +1,6 @@
 /** RFC 3461 §5.2: what becomes of what a client asked for, at the next hop and in reports. */
-import PostalMime from 'postal-mime';
 import { afterEach, describe, expect, it } from 'vitest';
-import { blocks } from '../../mta/reports/testing/blocks.ts';
+import { deliveryStatusOf } from '../../mta/reports/testing/blocks.ts';
 import { waitFor } from '../support/wait.ts';
 import { type Relay, startRelay, stopRelays } from './relay.ts';
 import { Wire } from './wire.ts';
@@ -26,10 +25,7 @@ const commandsOf = ({ peer }: Relay) => peer.lines.filter((line) => /^(MAIL|RCPT
 /** Blocks of fields of the delivery-status of a report, unfolded. */
 async function statusOf({ inbox }: Relay): Promise<Record<string, string>[]> {
   await waitFor('a report', () => inbox.contents.length > 0);
-  const { attachments } = await PostalMime.parse(inbox.contents[0]!);
-  const { content } = attachments.find(({ mimeType }) => mimeType === 'message/delivery-status')!;
-  const text = typeof content === 'string' ? content : Buffer.from(content as ArrayBuffer).toString('latin1');
-  return blocks(text);
+  return deliveryStatusOf(inbox.contents[0]!);
 }
 
 describe('RFC 3461 §5.2.1: relaying to who knows DSN', () => {

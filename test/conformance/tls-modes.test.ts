@@ -1,10 +1,9 @@
 /** Each mode of a TLS policy with each kind of mail host: what goes, what waits and then bounces, and what the report says. */
 import { X509Certificate } from 'node:crypto';
-import PostalMime from 'postal-mime';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { tlsaOf } from '../../mta/deliver/dane/testing/records.ts';
 import { pinOf } from '../../mta/deliver/peer-identity.ts';
-import { blocks } from '../../mta/reports/testing/blocks.ts';
+import { deliveryStatusOf } from '../../mta/reports/testing/blocks.ts';
 import { testPolicy } from '../../mta/route/testing/config.ts';
 import type { NextHop } from '../../mta/route/types.ts';
 import { waitFor } from '../support/wait.ts';
@@ -59,9 +58,7 @@ function hopBy(mode: ModeName, key: X509Certificate, minVersion: 'TLSv1.2' | 'TL
 /** The block of the recipient in the report. */
 async function reported({ inbox }: Relay): Promise<Record<string, string>> {
   await waitFor('a report', () => inbox.contents.length > 0);
-  const { attachments } = await PostalMime.parse(inbox.contents[0]!);
-  const { content } = attachments.find(({ mimeType }) => mimeType === 'message/delivery-status')!;
-  return blocks(Buffer.from(content as ArrayBuffer).toString('latin1'))[1]!;
+  return (await deliveryStatusOf(inbox.contents[0]!))[1]!;
 }
 
 async function expectOutcome(mode: ModeName, row: HostCase): Promise<void> {

@@ -1,3 +1,5 @@
+import PostalMime from 'postal-mime';
+
 /** Blocks of fields, unfolded, as RFC 3464 §2.1 has them; the parser gives text with LF. */
 export function blocks(status: string | undefined): Record<string, string>[] {
   return (status ?? '')
@@ -12,4 +14,13 @@ export function blocks(status: string | undefined): Record<string, string>[] {
           .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
       ),
     );
+}
+
+/** The delivery-status of a report as blocks of fields, that of the message first, then one for each recipient (RFC 3464 §2.1). */
+export async function deliveryStatusOf(report: Uint8Array): Promise<Record<string, string>[]> {
+  const { attachments } = await PostalMime.parse(report);
+  const { content } = attachments.find(({ mimeType }) => mimeType === 'message/delivery-status')!;
+  return blocks(
+    typeof content === 'string' ? content : Buffer.from(content as ArrayBuffer).toString('latin1'),
+  );
 }
