@@ -2,13 +2,14 @@
 import type { Envelope } from './envelope.ts';
 import { smtpError } from './errors.ts';
 import type { Job, StoredReply } from './queue/types.ts';
+import { replyLine } from './reports/status.ts';
 import { type Decision, storedReply } from './settle.ts';
 
 /** With what was said last, as that is why it is late. */
 function reply(name: 'deliveryTimeExpired' | 'deliveryTimePassed', { lastReply }: Job): StoredReply {
   if (lastReply === undefined) return storedReply(smtpError(name));
-  const { remote, code, enhanced, text } = lastReply;
-  const said = [code, enhanced, text].filter((part) => part !== '').join(' ');
+  const { remote } = lastReply;
+  const said = replyLine(lastReply);
   return storedReply(smtpError(name, { detail: remote === undefined ? said : `${remote} said ${said}` }));
 }
 
