@@ -275,15 +275,10 @@ function lateRelease(dice: Dice): Scene {
         restartAfter: dice.between(100, 1500),
         setsOff: [
           fault('pause', {
-            state: dice.pick([
-              'writing',
-              'syncing',
-              'renewing',
-              'renewing',
-              'renewing',
-              'snapshot',
-              'releasing',
-            ]),
+            // At its renewal it has everything still to learn: that its last group is refused, and its snapshot too long.
+            state: dice.chance(0.75)
+              ? 'renewing'
+              : dice.pick(['writing', 'syncing', 'snapshot', 'releasing'] as const),
             process: 0,
             // Mostly until it has been adopted.
             lasts: dice.between(5800, 8500),
