@@ -72,8 +72,12 @@ export const reasons = {
   TLSPolicyNotFound: 'TLSPolicyNotFound',
   /** A relay names a user that no accepted MailUser has. */
   UserNotFound: 'UserNotFound',
-  /** cert-manager has not issued the certificate of a listener yet; `kubectl describe certificate` tells why. */
+  /** cert-manager has not issued the certificate of a listener, or of a Policy Host, yet; `kubectl describe certificate` tells why. */
   CertificateNotIssued: 'CertificateNotIssued',
+  /** A certificate is not for the name that it is to be shown for; the message has the name, and what comes of it. */
+  CertificateMismatch: 'CertificateMismatch',
+  /** A MailDomain has `mtaSts`, and the MTA no `web` to publish it at: nothing is published. */
+  NoWebPort: 'NoWebPort',
   /** A MailTLSPolicy of mode DANE, where the MTA has no resolver that is trusted to check DNSSEC: all mail that it is for waits. */
   ResolverNotTrusted: 'ResolverNotTrusted',
 

@@ -13,8 +13,9 @@ import {
   secretKeyRef,
 } from './fields.ts';
 import { attachedColumns, type Kind } from './kind.ts';
+import { mtaSts } from './mail-domain-sts.ts';
 import { atomicList, mapList, setList, withRules } from './rules.ts';
-import { attachedStatus } from './status.ts';
+import { attachedStatus, dnsRecords } from './status.ts';
 
 const hostAndPort = (defaultPort: number) =>
   z.strictObject({
@@ -223,14 +224,10 @@ const spec = z.strictObject({
     })
     .optional()
     .describe('Sign outgoing mail of this domain (RFC 6376). Not yet supported.'),
-  mtaSts: z
-    .strictObject({
-      mode: z.enum(['None', 'Testing', 'Enforce']).describe('The mode that is published.'),
-      maxAge: duration().optional().describe('How long senders may rely on the policy.'),
-    })
+  mtaSts: mtaSts
     .optional()
     .describe(
-      'Publish that mail for this domain must come in over verified TLS (RFC 8461). Not yet supported.',
+      'Publish that mail for this domain has to come in over verified TLS (RFC 8461): the pods answer for mta-sts.<domain>, at the web port of the MTA. What is to be in DNS is in status.fleets[].records. To end it, publish mode None until maxAge of the policy before is over.',
     ),
   tlsRpt: z
     .strictObject({ rua: reportAddresses() })
@@ -254,7 +251,11 @@ export const mailDomain = {
   description:
     'A domain whose mail a fleet takes: for which recipients, where it goes, and what is published about it.',
   spec,
-  status: attachedStatus(),
+  status: attachedStatus({
+    records: dnsRecords(
+      'What is to be in DNS for what the domain publishes. A record is here as soon as every serving pod keeps to it: put it into the zone then, not before.',
+    ),
+  }),
   columns: [
     { name: 'Domain', type: 'string', jsonPath: '.spec.domain', description: 'The domain.' },
     { name: 'Target', type: 'string', jsonPath: '.spec.target.type', description: 'Where its mail goes.' },

@@ -10,6 +10,7 @@ import {
   port,
   secretKeyRef,
 } from './fields.ts';
+import { issuerRef } from './issuer-ref.ts';
 import { limitsOf } from './mta-limits.ts';
 import { mapList, setList, withRules } from './rules.ts';
 import { parseDuration } from './units.ts';
@@ -44,17 +45,7 @@ const listenerTls = withRules(
       .describe(
         'Secret with the certificate chain (tls.crt) and its key (tls.key), such as cert-manager writes. This or issuerRef is needed unless mode is None; the local mode makes a certificate of its own.',
       ),
-    issuerRef: z
-      .strictObject({
-        name: objectName().describe('Name of the issuer.'),
-        kind: z
-          .string()
-          .min(1)
-          .max(63)
-          .default('Issuer')
-          .describe('Issuer, in the namespace of the MTA, or ClusterIssuer, or a kind of another issuer.'),
-        group: z.string().min(1).max(253).default('cert-manager.io').describe('Group of that kind.'),
-      })
+    issuerRef: issuerRef()
       .optional()
       .describe(
         "Let cert-manager issue the certificate, for the listener's hostname: the operator makes a Certificate, whose Secret the listener uses, renewed ones too. In place of certificateRef. Cluster only: the local mode makes a certificate of its own.",

@@ -27,6 +27,12 @@ export const service = withRules(
     listeners: mapList(exposed, ['name'], 16)
       .default([])
       .describe('Listeners that are reached here; all of them where empty.'),
+    web: z
+      .boolean()
+      .optional()
+      .describe(
+        'Whether the web port of the MTA is reached here too, at 443. True where absent and listeners is empty.',
+      ),
     type: z
       .enum(['ClusterIP', 'NodePort', 'LoadBalancer'])
       .default('ClusterIP')

@@ -10,6 +10,7 @@ import { listener } from './mta-listener.ts';
 import { metrics } from './mta-metrics.ts';
 import { image, podTemplate, resources } from './mta-pod.ts';
 import { service } from './mta-service.ts';
+import { web } from './mta-web.ts';
 import { atomicList, immutable, mapList, withRules } from './rules.ts';
 import { conditions, dateTime, observedGeneration, programmedGeneration } from './status.ts';
 
@@ -159,6 +160,11 @@ const shape = z.strictObject({
     .default([])
     .describe(
       'Services at which the listeners are reached. Where empty, there is one of type ClusterIP with all of them, called as the MTA. Cluster only.',
+    ),
+  web: web
+    .optional()
+    .describe(
+      'Publish the MTA-STS policies of domains by HTTPS (RFC 8461), for MailDomains that have mtaSts. No such port where absent.',
     ),
   maxUnavailable: z
     .int()

@@ -1,7 +1,7 @@
 /** What statuses have in common: conditions, and for the kinds that attach, conditions per fleet. */
 import { z } from 'zod';
 import { namespaceName, objectName } from './fields.ts';
-import { mapList } from './rules.ts';
+import { atomicList, mapList } from './rules.ts';
 
 const dateTime = () => z.string().max(64).meta({ format: 'date-time' });
 const generation = () => z.int().nonnegative();
@@ -38,8 +38,19 @@ export const programmedGeneration = () =>
 
 export { dateTime, generation };
 
-/** Status of MailDomain, MailRelay, MailTLSPolicy and MailUser. */
-export const attachedStatus = () =>
+const dnsRecord = z.strictObject({
+  name: z.string().min(1).max(255).describe('Name of the record, without a dot at its end.'),
+  type: z.enum(['TXT', 'TLSA', 'CNAME']).describe('Type of the record.'),
+  value: z.string().min(1).max(4096).describe('What it says, as a zone file has it, without quotes.'),
+});
+export type DnsRecord = z.output<typeof dnsRecord>;
+
+/** DNS records that people are to publish. */
+export const dnsRecords = (description: string) =>
+  atomicList(dnsRecord, 512).optional().describe(description);
+
+/** Status of MailDomain, MailRelay, MailTLSPolicy and MailUser. @param more what is said of it besides, by each fleet */
+export const attachedStatus = (more: z.core.$ZodLooseShape = {}) =>
   z.strictObject({
     observedGeneration: observedGeneration(),
     programmedGeneration: programmedGeneration(),
@@ -51,6 +62,7 @@ export const attachedStatus = () =>
         namespace: namespaceName().describe('Namespace of the MTA.'),
         name: objectName().describe('Name of the MTA.'),
         conditions: conditions().optional().describe('What this fleet says of the resource.'),
+        ...more,
       }),
       ['namespace', 'name'],
       16,

@@ -8,6 +8,7 @@
  */
 import { z } from 'zod';
 import { listenerTlsSchema, secretId, tlsVersion } from './config-tls.ts';
+import { publishedPolicySchema, webSchema } from './config-web.ts';
 
 /** The version of this document that this program writes, and the newest that it reads. */
 export const CONFIG_VERSION = 1;
@@ -191,6 +192,8 @@ export const domainSchema = z.strictObject({
     subaddressDelimiter: z.string().max(1).optional(),
   }),
   messageSize: bytes.optional(),
+  /** MTA-STS (RFC 8461); not published where absent. */
+  mtaSts: publishedPolicySchema.optional(),
 });
 export type Domain = z.infer<typeof domainSchema>;
 
@@ -357,6 +360,7 @@ export const mtaConfigSchema = z.strictObject({
   ]),
   /** Absent where there is nobody else. */
   peers: peersSchema.optional(),
+  web: webSchema.optional(),
   queue: queueSchema,
   log: logSchema,
   delivery: deliverySchema,
@@ -390,3 +394,4 @@ export const mtaConfigSchema = z.strictObject({
   secrets: z.record(secretId, z.string()),
 });
 export type MtaConfig = z.infer<typeof mtaConfigSchema>;
+export { type PublishedPolicy, policyHost, type WebPlace } from './config-web.ts';

@@ -79,6 +79,7 @@ function secretsOf(config: MtaConfig): string[] {
     ...config.domains.map(({ target }) =>
       target.type === 'webhook' && target.unavailable === undefined ? target.signingKeys : undefined,
     ),
+    ...config.domains.flatMap(({ mtaSts }) => (mtaSts === undefined ? [] : [mtaSts.certificate, mtaSts.key])),
     ...config.tlsPolicies.flatMap(({ ca, unavailable }) => (unavailable === undefined ? [ca] : [])),
   ];
   return ids.filter((id) => id !== undefined);

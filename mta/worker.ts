@@ -39,6 +39,7 @@ import { Scheduler } from './schedule/scheduler.ts';
 import type { DestinationNews } from './schedule/types.ts';
 import { createSetup, type Setup } from './setup.ts';
 import type { Place, SupervisorCalls, WorkerCalls } from './supervise/calls.ts';
+import { Web } from './web/web.ts';
 import { within } from './within.ts';
 
 /** What exists once a worker has started. */
@@ -50,6 +51,7 @@ interface Parts {
   readonly scheduler: Scheduler;
   readonly operations: Operations;
   readonly listeners: Listeners;
+  readonly web: Web;
   /** Undefined where all pods see the same queue. */
   readonly moving: Moving | undefined;
 }
@@ -210,6 +212,7 @@ export function createWorker(
       scheduler,
       operations: new Operations({ queue, scheduler, log, clock }),
       listeners,
+      web: new Web({ onAnswer: (code) => metrics.webAnswered(code), onDefect }),
       moving:
         config.queue.mode === 'PerReplica'
           ? createMoving({
@@ -232,10 +235,13 @@ export function createWorker(
   async function load(config: MtaConfig, place: Place): Promise<void> {
     const before = loaded;
     try {
-      const { listeners, scheduler, log, queue } = running();
+      const { listeners, web, scheduler, log, queue } = running();
       loaded = compile(config, place);
       const changeLog = await log.prepare(config.log);
-      if (!leaving) await listeners.load(config, 1 / place.workers);
+      if (!leaving) {
+        await web.load(config);
+        await listeners.load(config, 1 / place.workers);
+      }
       changeLog();
       logger.level = config.log.level;
       await wakeRerouted(scheduler, before.setup, loaded.setup);
@@ -243,6 +249,7 @@ export function createWorker(
     } catch (error) {
       metrics.configRefused();
       loaded = before;
+      if (!leaving) await parts?.web.load(before.setup.config);
       throw error;
     }
   }
@@ -274,7 +281,7 @@ export function createWorker(
     }),
     async start(config, place) {
       loaded = compile(config, place);
-      const { listeners, operations, sessions, moving, queue } = await open().then((opened) => {
+      const { listeners, web, operations, sessions, moving, queue } = await open().then((opened) => {
         parts = opened;
         return opened;
       });
@@ -295,6 +302,7 @@ export function createWorker(
       moving?.handOver.start();
       // One of the pod's workers is enough.
       if (place.index === 0) sts?.start();
+      await web.load(config);
       await listeners.load(config, 1 / place.workers);
     },
 
@@ -325,12 +333,14 @@ export function createWorker(
       if (leaving) return;
       leaving = true;
       const opened = running();
-      const { queue, listeners, moving } = opened;
+      const { queue, listeners, web, moving } = opened;
       queue.leave();
       moving?.handOver.leave();
       // A load that is under way may still open a port.
       await loading;
-      const listening = listeners.stop(loaded.setup.config.drainSeconds);
+      const listening = Promise.all([web.stop(), listeners.stop(loaded.setup.config.drainSeconds)]).then(
+        () => {},
+      );
       const released = keepLanes || moving !== undefined ? listening : releaseAll(opened, listening);
       released.catch(onDefect);
     },
@@ -351,13 +361,18 @@ export function createWorker(
     async drain(seconds) {
       // What hasn't started yet has nothing to finish.
       if (parts === undefined) return;
-      const { queue, log, scheduler, sessions, listeners, moving } = parts;
+      const { queue, log, scheduler, sessions, listeners, web, moving } = parts;
       queue.adoptNoMore();
       sts?.stop();
       await loading;
       const deliveries = within(clock, seconds * 1000, scheduler.drain());
       const moves = Promise.all([moving?.handOver.stop(), moving?.receptions.close()]);
-      await Promise.all([listeners.stop(seconds), deliveries, within(clock, seconds * 1000, moves)]);
+      await Promise.all([
+        web.stop(),
+        listeners.stop(seconds),
+        deliveries,
+        within(clock, seconds * 1000, moves),
+      ]);
       await within(clock, CLOSING_MS, sessions.drain());
       await queue.release();
       await log.close();

@@ -19,7 +19,7 @@ export function upCommand({ self, write, signals, clock, random }: Context): Com
     .addOption(stateOption())
     .option(
       '--port <name=number>',
-      'another port for control (2580), health (2581), inbox (2524) or a listener, by its name; may be repeated',
+      'another port for control (2580), health (2581), inbox (2524), web, or a listener by its name; may be repeated',
       gather,
     )
     .addOption(mtaOption())

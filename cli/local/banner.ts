@@ -26,6 +26,15 @@ export function banner({ config, project, files, ports, self }: BannerInput): st
       `${config.control.address}:${config.control.port}`,
       `queue and config; token in ${files.token}`,
     ],
+    ...(config.web === undefined
+      ? []
+      : [
+          ['web', `${config.web.address}:${config.web.port}`, 'MTA-STS policies, by HTTPS'] as [
+            string,
+            string,
+            string,
+          ],
+        ]),
     ['health', `${config.health.address}:${config.health.port}`, '/livez /readyz /metrics'],
     ['inbox', `${LOOPBACK}:${ports.inbox}`, `LMTP; mail in ${join(files.inbox, '<address>', 'new')}`],
     ['log', files.log, 'the mail log, a JSON object per line'],

@@ -9,6 +9,8 @@ export interface Ports {
   readonly control: number;
   readonly health: number;
   readonly inbox: number;
+  /** Where it differs from the manifest. */
+  readonly web?: number;
   /** By name of a listener, where it differs from the manifest. */
   readonly listeners: Readonly<Record<string, number>>;
 }
@@ -17,7 +19,13 @@ export const DEFAULT_PORTS: Ports = { control: 2580, health: 2581, inbox: 2524, 
 
 /** `['smtp=3525', 'inbox=3524']`; throws `PostriderError` UsageError. */
 export function parsePorts(given: readonly string[]): Ports {
-  const ports: { control: number; health: number; inbox: number; listeners: Record<string, number> } = {
+  const ports: {
+    control: number;
+    health: number;
+    inbox: number;
+    web?: number;
+    listeners: Record<string, number>;
+  } = {
     ...DEFAULT_PORTS,
     listeners: {},
   };
@@ -29,11 +37,11 @@ export function parsePorts(given: readonly string[]): Ports {
         'UsageError',
         `--port ${text}: write NAME=NUMBER, with a number from 1 to 65535`,
         {
-          hint: 'NAME is control, health, inbox, or the name of a listener of the MTA, such as smtp',
+          hint: 'NAME is control, health, inbox, web, or the name of a listener of the MTA, such as smtp',
         },
       );
     }
-    if (name === 'control' || name === 'health' || name === 'inbox') ports[name] = number;
+    if (name === 'control' || name === 'health' || name === 'inbox' || name === 'web') ports[name] = number;
     else ports.listeners[name] = number;
   }
   return ports;
@@ -46,6 +54,7 @@ export async function checkPorts(config: MtaConfig, inbox: number): Promise<void
     { name: 'control', ...config.control },
     { name: 'health', ...config.health },
     { name: 'inbox', address: LOOPBACK, port: inbox },
+    ...(config.web === undefined ? [] : [{ name: 'web', ...config.web }]),
   ];
   for (const { name, address, port } of named) {
     try {

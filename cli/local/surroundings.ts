@@ -27,6 +27,7 @@ function environment(files: StatePaths, ports: Ports, hostname: string, parts: P
     control: { address: LOOPBACK, port: ports.control, token: parts.token },
     listenAddress: LOOPBACK,
     listenerPorts: ports.listeners,
+    ...(ports.web !== undefined && { webPort: ports.web }),
     fallbackCertificate: parts.certificateFor(hostname),
     verifierFor: parts.verifierFor,
   };

@@ -51,6 +51,8 @@ export interface WorkerMetrics {
   stsFetched(result: 'ok' | StsFault): void;
   /** A session with a next hop has failed an MTA-STS policy. */
   stsFailed(mode: Sts['mode'], fault: TlsFault): void;
+  /** A request at the web port was answered. */
+  webAnswered(code: number): void;
   /** A group of `records` was made durable in `seconds`. */
   synced(seconds: number, records: number): void;
   /** A new config was refused. */
@@ -148,6 +150,7 @@ export function workerMetrics(): WorkerMetrics {
   const stsFailures = counter('mta_sts_failures_total', 'Sessions that fail an MTA-STS policy', [
     ...['mode', 'fault'],
   ]);
+  const webAnswers = counter('web_requests_total', 'Requests at the web port', ['code']);
   const refusedConfigs = counter('config_refused_total', 'Configs that were refused');
   const historyErrors = counter('history_errors_total', 'Failed writes of the history, and lost records');
   newSum(
@@ -213,6 +216,7 @@ export function workerMetrics(): WorkerMetrics {
     outbound: (result) => outbound.add(result, () => ({ result })),
     stsFetched: (result) => stsFetches.add(result, () => ({ result })),
     stsFailed: (mode, fault) => stsFailures.add(`${mode} ${fault}`, () => ({ mode, fault })),
+    webAnswered: (code) => webAnswers.add(String(code), () => ({ code: String(code) })),
     synced(seconds, records) {
       sync.observe(seconds);
       group.observe(records);

@@ -8,7 +8,7 @@ import type { TlsMaterial } from './tls-material.ts';
  * Mozilla's recommendation, version 6.0 (https://ssl-config.mozilla.org/guidelines/6.0.json): what it has for TLS 1.3, which is all
  * of its profile Modern, and the ciphers of TLS 1.2 of its profile Intermediate. All of them are good, so that the client chooses.
  */
-const CIPHERS = [
+export const CIPHERS = [
   'TLS_AES_128_GCM_SHA256',
   'TLS_AES_256_GCM_SHA384',
   'TLS_CHACHA20_POLY1305_SHA256',

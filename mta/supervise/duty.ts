@@ -16,4 +16,7 @@ export const notReadyBy: Readonly<Record<Duty, readonly string[]>> = {
 
 /** A worker that is there to leave never listens: not even for the moment until it is told. */
 export const configFor = (duty: Duty, config: MtaConfig): MtaConfig =>
-  duty === 'serve' ? config : { ...config, listeners: [] };
+  duty === 'serve' ? config : closed(config);
+
+/** Without the ports at which it is reached. */
+export const closed = ({ web: _, ...config }: MtaConfig): MtaConfig => ({ ...config, listeners: [] });

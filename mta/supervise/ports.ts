@@ -6,8 +6,11 @@ import { createServer } from 'node:net';
 import { type Binding, bindError } from '../bind-error.ts';
 import type { MtaConfig } from '../config.ts';
 
-export function listenerBindings(config: MtaConfig): Binding[] {
-  return config.listeners.map(({ name, address, port }) => ({ name: `listener ${name}`, address, port }));
+export function listenerBindings({ listeners, web }: MtaConfig): Binding[] {
+  return [
+    ...listeners.map(({ name, address, port }) => ({ name: `listener ${name}`, address, port })),
+    ...(web === undefined ? [] : [{ name: 'the web port', ...web }]),
+  ];
 }
 
 /** Those of `wanted` that nothing of `held` overlaps: only these can be tried for ourselves alone. */

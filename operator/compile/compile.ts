@@ -12,6 +12,7 @@ import { attachment } from './attach.ts';
 import { holders } from './conflicts.ts';
 import { buildDomains, withPickUpUsers } from './domains.ts';
 import { buildFleet } from './fleet.ts';
+import { policyCertificates } from './mta-sts.ts';
 import { read } from './read.ts';
 import { buildRelays } from './relays.ts';
 import { idOf, Report } from './report.ts';
@@ -29,7 +30,7 @@ export function compile(input: CompileInput): CompileResult {
     if (!resources.exists(wanted)) {
       report.refuse(wanted, reasons.MTANotFound, `There is no MTA ${wanted.namespace}/${wanted.name}`);
     }
-    return { config: undefined, diagnostics: report.diagnostics() };
+    return { config: undefined, diagnostics: report.diagnostics(), certificates: [] };
   }
 
   const { environment } = input;
@@ -48,7 +49,8 @@ export function compile(input: CompileInput): CompileResult {
   const parts = [mta, ...domains.accepted, ...policies.accepted, ...users.accepted, ...relays.accepted];
   for (const { ref } of parts) report.settle(ref, `Accepted by ${mta.id}`);
   const diagnostics = report.diagnostics();
-  if (fleet === undefined) return { config: undefined, diagnostics };
+  const certificates = policyCertificates(mta, domains.accepted, domainsConfig);
+  if (fleet === undefined) return { config: undefined, diagnostics, certificates };
 
   // A user without its password, or verifier, is accepted, and can't be in the config yet.
   const ready = new Set(users.config.map(({ resource }) => resource));
@@ -66,5 +68,5 @@ export function compile(input: CompileInput): CompileResult {
     users: users.config,
     secrets: secrets.used(),
   });
-  return { config, diagnostics };
+  return { config, diagnostics, certificates };
 }

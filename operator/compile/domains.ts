@@ -6,11 +6,13 @@ import { parseQuantity } from '../../crds/units.ts';
 import type { Domain } from '../../mta/config.ts';
 import { type Attachment, domainNames } from './attach.ts';
 import { contest, domainClaim } from './conflicts.ts';
+import { buildMtaSts } from './mta-sts.ts';
 import type { Resource } from './read.ts';
 import { compare, type Report } from './report.ts';
 import type { Secrets } from './secrets.ts';
 import { buildTarget } from './targets.ts';
 import type { TlsPolicies } from './tls-policies.ts';
+import type { Environment } from './types.ts';
 import type { Users } from './users.ts';
 
 export interface Domains {
@@ -28,6 +30,7 @@ export interface DomainContext {
   readonly held: ReadonlyMap<string, string>;
   readonly secrets: Secrets;
   readonly report: Report;
+  readonly environment: Environment;
 }
 
 /** @param candidates those that were refused before among them: they get nothing, and keep their names from others */
@@ -86,7 +89,8 @@ function build(
 ): Domain | undefined {
   const { ref, id, spec } = domain;
   const target = buildTarget(domain, names, context);
-  if (target === undefined) return undefined;
+  const mtaSts = buildMtaSts(domain, names, context);
+  if (target === undefined || context.report.isRefused(ref)) return undefined;
   const { mode, list, subaddressDelimiter } = spec.recipients;
   return {
     resource: id,
@@ -100,6 +104,7 @@ function build(
       ...(subaddressDelimiter !== undefined && { subaddressDelimiter }),
     },
     ...(spec.limits.messageSize !== undefined && { messageSize: parseQuantity(spec.limits.messageSize) }),
+    ...(mtaSts && { mtaSts }),
   };
 }
 

@@ -62,6 +62,9 @@ export function buildFleet(
     health: environment.health,
     control: buildControl(mta, environment.control, secrets),
     ...(environment.peers !== undefined && { peers: buildPeers(environment.peers) }),
+    ...(spec.web !== undefined && {
+      web: { address: environment.listenAddress, port: webPortOf(spec.web, environment) },
+    }),
     queue: {
       mode: spec.storage.mode,
       path: environment.queuePath,
@@ -171,26 +174,36 @@ function buildListener(
 const portOf = ({ name, port }: ListenerSpec, environment: Environment): number =>
   environment.listenerPorts?.[name] ?? port;
 
+const webPortOf = ({ port }: NonNullable<MtaSpec['web']>, { webPort }: Environment): number =>
+  webPort ?? port;
+
 function checkPorts({ ref, spec }: Resource<MtaSpec>, environment: Environment, report: Report): void {
   const taken = new Map([
     [environment.health.port, 'the health port'],
     [environment.control.port, 'the control port'],
     ...(environment.peers === undefined ? [] : [[environment.peers.port, 'the fleet channel'] as const]),
   ]);
-  spec.listeners.forEach((listener, index) => {
-    const port = portOf(listener, environment);
-    const path = `spec.listeners[${index}].port`;
+  const wanted = [
+    ...spec.listeners.map((listener, index) => ({
+      ...{ who: `listener ${listener.name}`, port: portOf(listener, environment) },
+      path: `spec.listeners[${index}].port`,
+    })),
+    ...(spec.web === undefined
+      ? []
+      : [{ who: 'the web port', port: webPortOf(spec.web, environment), path: 'spec.web.port' }]),
+  ];
+  for (const { who, port, path } of wanted) {
     const other = taken.get(port);
-    if (other === undefined) taken.set(port, `listener ${listener.name}`);
+    if (other === undefined) taken.set(port, who);
     else {
       report.refuse(
         ref,
         reasons.PortConflict,
-        `${path}: listener ${listener.name} has port ${port}, which ${other} has already: choose another one`,
+        `${path}: ${who} has port ${port}, which ${other} has already: choose another one`,
         path,
       );
     }
-  });
+  }
 }
 
 function buildLimits(limits: MtaSpec['limits']): Limits {

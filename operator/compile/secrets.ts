@@ -8,6 +8,8 @@ import type { ObjectRef, SecretValues } from './types.ts';
 /** A value of a Secret, and the field that names it. */
 export interface SecretUse {
   readonly resource: ObjectRef;
+  /** Of the Secret, where it is not the resource's own. */
+  readonly namespace?: string;
   readonly name: string;
   readonly key: string;
   readonly path: string;
@@ -29,14 +31,14 @@ export class Secrets {
     return this.#secrets.has(`${namespace}/${name}`);
   }
 
-  /** The value, from the resource's own namespace; undefined after it was reported as missing. */
-  find({ resource, name, key, path, what }: SecretUse): string | undefined {
-    const secret = this.#secrets.get(`${resource.namespace}/${name}`)?.values;
+  /** The value; undefined after it was reported as missing. */
+  find({ resource, namespace = resource.namespace, name, key, path, what }: SecretUse): string | undefined {
+    const secret = this.#secrets.get(`${namespace}/${name}`)?.values;
     if (secret === undefined) {
       this.#report.unresolved(
         resource,
         reasons.SecretNotFound,
-        `${path}: there is no Secret ${name} in namespace ${resource.namespace}: make it, with ${what} in ${key}`,
+        `${path}: there is no Secret ${name} in namespace ${namespace}: make it, with ${what} in ${key}`,
         path,
       );
       return undefined;
@@ -52,6 +54,16 @@ export class Secrets {
       );
     }
     return value;
+  }
+
+  /** Whether it has a certificate for a host. */
+  isFor(namespace: string, name: string, host: string): boolean {
+    try {
+      const pem = this.#secrets.get(`${namespace}/${name}`)?.values['tls.crt'];
+      return pem !== undefined && new X509Certificate(pem).checkHost(host) !== undefined;
+    } catch {
+      return false;
+    }
   }
 
   /** Of all of its values together; undefined where there is no such Secret, or nobody counts. */

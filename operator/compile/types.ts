@@ -1,5 +1,6 @@
 /** The input and output of `compile`: a pure function, shared by the operator and the local mode. */
 import type { MtaConfig } from '../../mta/config.ts';
+import type { PolicyCertificate } from './mta-sts.ts';
 
 /** A manifest as it was read: validated against its kind's schema by compile, not before. */
 export interface Manifest {
@@ -55,7 +56,9 @@ export interface Environment {
   readonly listenAddress: string;
   /** Ports by listener name where they differ from the manifest's. */
   readonly listenerPorts?: Readonly<Record<string, number>>;
-  /** PEM of a certificate made at first start, for listeners that name none; absent in the cluster. */
+  /** Of the web port, where it differs from the manifest's. */
+  readonly webPort?: number;
+  /** PEM of a certificate made at first start, for listeners and Policy Hosts that name none; absent in the cluster. */
   readonly fallbackCertificate?: { readonly certificate: string; readonly key: string };
   /** Port of MX hosts; 25 where absent. */
   readonly mxPort?: number;
@@ -93,4 +96,6 @@ export interface CompileResult {
   /** Undefined where there is nothing that could run: the MTA itself is absent or not accepted. */
   readonly config: MtaConfig | undefined;
   readonly diagnostics: readonly Diagnostic[];
+  /** For Policy Hosts of domains: to be issued by `web.issuerRef` of the MTA. */
+  readonly certificates: readonly PolicyCertificate[];
 }

@@ -14,7 +14,6 @@ interface Row {
 
 export const unsupported: readonly Row[] = [
   { kind: 'MailDomain', field: 'dkim', instead: 'leave it out, and let a smart host sign' },
-  { kind: 'MailDomain', field: 'mtaSts', instead: 'leave it out, and publish the policy by other means' },
   { kind: 'MailDomain', field: 'tlsRpt', instead: 'leave it out, and publish the DNS record yourself' },
   { kind: 'MailDomain', field: 'dmarc', instead: 'leave it out, and publish the DNS record yourself' },
   {

@@ -16,6 +16,7 @@ const base = {
     ['MailDomain/a/one', fragment(3)],
     ['MailDomain/a/two', fragment(7)],
   ]),
+  records: new Map(),
   loaded: 5,
   isAsking: false,
   refusal: undefined,
@@ -31,6 +32,13 @@ describe('whose status may be another', () => {
   it('is nobody, where nothing is', () => {
     expect(of(base, { ...base })).toEqual([]);
     expect(of(undefined, undefined)).toEqual([]);
+  });
+
+  it('are those whose records are others, not those whose records are the same', () => {
+    const records = (value: string) =>
+      new Map([['MailDomain/a/two', [{ name: 'a.test', type: 'TXT' as const, value }]]]);
+    expect(of({ ...base, records: records('1') }, { ...base, records: records('2') })).toEqual(['two']);
+    expect(of({ ...base, records: records('1') }, { ...base, records: records('1') })).toEqual([]);
   });
 
   it('are all, where the fleet was not known before, or is not any more', () => {

@@ -9,7 +9,7 @@ import type { MtaConfig } from '../../mta/config.ts';
 import type { Random } from '../../mta/random.ts';
 import { compile } from '../compile/compile.ts';
 import { idOf } from '../compile/report.ts';
-import type { Diagnostic } from '../compile/types.ts';
+import type { CompileResult, Diagnostic } from '../compile/types.ts';
 import { makeVerifier } from '../compile/verifier.ts';
 import { podEnvironment } from '../fleet/environment.ts';
 import { FleetConfig } from '../fleet/fleet-config.ts';
@@ -18,23 +18,24 @@ import { Programming } from '../fleet/programming.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { keyOf, nameOf } from '../kube/resource.ts';
 import { SECRETS } from '../kube/resources.ts';
-import type { SeenPod } from '../life/facts.ts';
 import type { LifePlan } from '../life/plan.ts';
 import { type LifeState, lifeState } from '../life/state.ts';
-import { type Fleet, isOf, names, POD_PORTS, type PodSettings } from '../objects/fleet.ts';
+import { type Fleet, isOf, names, type PodSettings } from '../objects/fleet.ts';
 import { objectsOf } from '../objects/objects.ts';
 import { isToBeReplaced } from '../objects/queue-settings.ts';
-import { ConfigPush, type PodReport } from '../pods/config-push.ts';
+import { ConfigPush } from '../pods/config-push.ts';
 import { ControlClient, type PodAddress } from '../pods/control-client.ts';
-import { Drains, type Wish } from '../pods/drains.ts';
+import { Drains } from '../pods/drains.ts';
 import { QueuePoll } from '../pods/queue-poll.ts';
 import type { FleetQueue } from '../status/fleet-queue.ts';
 import type { Fragments } from '../status/fragments.ts';
 import { isServing, type Trouble } from '../status/pod-trouble.ts';
+import { type Records, recordsOf } from '../status/records.ts';
 import { keepSame } from './affected.ts';
 import { Applier } from './applier.ts';
 import { credentialsOf } from './credentials.ts';
 import { FINALIZER, FleetLife, isPaused } from './fleet-life.ts';
+import { podAddress, seenPods, taken, wishesOf } from './fleet-pods.ts';
 import { type Observed, observe, specsOf } from './observe.ts';
 import { StoredConfig } from './stored-config.ts';
 import type { PodObject, Watched } from './watched.ts';
@@ -65,6 +66,8 @@ export interface FleetState {
   /** By resource. */
   readonly findings: ReadonlyMap<string, readonly Diagnostic[]>;
   readonly fragments: Fragments;
+  /** What each domain is to have in DNS, by the config that there is to be. */
+  readonly records: Records;
   /** Lowest revision that serving pods have loaded; undefined where none serves. */
   readonly loaded: number | undefined;
   /** A serving pod has not been asked yet: what was found out before still holds, as far as is known. */
@@ -95,6 +98,9 @@ interface Running {
   isHeld: boolean;
   specs: FleetState['specs'];
   findings: FleetState['findings'];
+  /** To be issued for Policy Hosts. */
+  certificates: CompileResult['certificates'];
+  records: Records;
   /** As it was worked out last, until something of it is another. */
   state: FleetState | undefined;
 }
@@ -134,7 +140,7 @@ export class FleetController {
 
     if (!isEnding) await this.#life.hold(object);
     const pods = this.#pods(fleet);
-    const plan = this.#life.plan(fleet, seenPods(pods, running));
+    const plan = this.#life.plan(fleet, seenPods(pods, running.drains));
     running.life = lifeState(fleet, plan, (pod) => running.drains.report(pod));
     if (plan.isOver) {
       await this.#life.after(fleet, plan);
@@ -197,6 +203,7 @@ export class FleetController {
       taken(running.push.reports),
     );
     if (config !== before) running.programming.made(config.revision);
+    running.records = recordsOf(config, fleet.spec);
     await this.#life.before(fleet, plan);
     const isOther = running.stored !== undefined && running.stored !== config.version;
     const all = pods.map(({ metadata }) => metadata.name);
@@ -209,9 +216,10 @@ export class FleetController {
   /** What compile makes of it; undefined where that is no config. */
   #look(fleet: Fleet, running: Running): MtaConfig | undefined {
     const observed = observe(this.#deps.watched);
-    const { config, diagnostics } = this.#compile(fleet, observed, running);
+    const { config, diagnostics, certificates } = this.#compile(fleet, observed, running);
     running.specs = specsOf(this.#deps.watched);
     running.findings = keepSame(running.findings, diagnostics, ({ resource }) => idOf(resource));
+    running.certificates = certificates;
     running.state = undefined;
     return config;
   }
@@ -223,7 +231,8 @@ export class FleetController {
     return running?.state;
   }
 
-  #stateOf(key: string, { config, push, queue, applier, findings, specs, life }: Running): FleetState {
+  #stateOf(key: string, running: Running): FleetState {
+    const { config, push, queue, applier, findings, records, specs, life } = running;
     const { namespace = '', name } = nameOf(key);
     const pods = this.#pods({ namespace, name });
     const serving = pods.filter(isServing);
@@ -238,6 +247,7 @@ export class FleetController {
       specs,
       findings,
       fragments: config.fragments,
+      records,
       loaded: reports.length === 0 ? undefined : Math.min(...reports),
       isAsking: serving.some(({ metadata }) => push.isAsking(metadata.name)),
       refusal:
@@ -304,6 +314,8 @@ export class FleetController {
       isHeld: false,
       specs: new Map(),
       findings: new Map(),
+      certificates: [],
+      records: new Map(),
       state: undefined,
     };
     this.#running.set(key, running);
@@ -339,9 +351,9 @@ export class FleetController {
     replicas: number,
     running: Running,
   ): Promise<void> {
-    const { applier } = running;
+    const { applier, certificates } = running;
     const { before, after } = objectsOf(fleet, this.#deps.settings, {
-      ...{ isWhole: config !== undefined, replicas },
+      ...{ isWhole: config !== undefined, replicas, certificates },
     });
     for (const { type, object } of before) await applier.apply(type, object);
     if (config === undefined) return;
@@ -371,29 +383,3 @@ export class FleetController {
     return pods.flatMap((pod) => addressOf(pod) ?? []);
   }
 }
-
-const seenPods = (pods: readonly PodObject[], { drains }: Running): SeenPod[] =>
-  pods.map(({ metadata: { name }, status }) => ({
-    name,
-    isPlaced: status?.podIP !== undefined && !['Succeeded', 'Failed'].includes(status.phase ?? ''),
-    isSilent: drains.isSilent(name),
-    report: drains.report(name),
-  }));
-
-/** Pods of an MTA that ends are asked for no more than what they leave behind. */
-const wishesOf = (fleet: Fleet, { leaving }: LifePlan, pods: readonly PodAddress[]) =>
-  pods.flatMap((pod): { pod: PodAddress; wish: Wish }[] => {
-    const claim = [...leaving].find(([ordinal]) => names.pod(fleet, ordinal) === pod.name)?.[1];
-    const wish = claim ?? (fleet.isEnding ? undefined : 'serve');
-    return wish === undefined ? [] : [{ pod, wish }];
-  });
-
-function podAddress({ metadata, status }: PodObject): PodAddress | undefined {
-  return status?.podIP === undefined
-    ? undefined
-    : { name: metadata.name, host: status.podIP, port: POD_PORTS.control };
-}
-
-/** Highest revision that is another operator's. */
-const taken = (reports: ReadonlyMap<string, PodReport>): number =>
-  Math.max(0, ...Array.from(reports.values(), ({ revision, isForeign }) => (isForeign ? revision : 0)));

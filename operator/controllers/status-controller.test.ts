@@ -16,9 +16,11 @@ const domain = (resourceVersion: string, more: Partial<OwnObject> = {}): OwnObje
   spec: { mtaRefs: [{ name: 'mta' }] },
   ...more,
 });
+const RECORD = { name: '_mta-sts.one.test', type: 'TXT', value: 'v=STSv1; id=2;' } as const;
 const state = (loaded: number): FleetState => ({
   specs: new Map([[KEY, 'u 1']]),
   findings: new Map([[KEY, [found('Accepted'), found('ResolvedRefs')]]]),
+  records: new Map([[KEY, [RECORD]]]),
   fragments: new Map([[KEY, { generation: 1, digest: '', revision: 2 }]]),
   ...{
     loaded,
@@ -106,5 +108,17 @@ describe('the status of a resource', () => {
     await controller.reconcile(KEY);
     expect(written).toHaveLength(2);
     expect(written[1]).toMatchObject({ observedGeneration: 1 });
+  });
+
+  it('has the records of what every pod has loaded, and those of before until then', async () => {
+    const before = [{ ...RECORD, value: 'v=STSv1; id=1;' }];
+    const recordsIn = (status: unknown) => (status as { fleets: { records?: unknown }[] }).fleets[0]!.records;
+    const old = { fleets: [{ namespace: 'mail', name: 'mta', records: before }] };
+    cache.put(domain('1', { status: old }));
+    await controller.reconcile(KEY);
+    expect(recordsIn(written[0])).toEqual(before);
+    loaded = 2;
+    await controller.reconcile(KEY);
+    expect(recordsIn(written[1])).toEqual([RECORD]);
   });
 });

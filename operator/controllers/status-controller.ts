@@ -1,5 +1,6 @@
 /** Writes the status of our kinds: what each fleet says of a resource, and the sum of it. Nothing is written where nothing is new. */
 import { type ConditionType, reasons } from '../../crds/conditions.ts';
+import type { DnsRecord } from '../../crds/status.ts';
 import type { Clock } from '../../mta/clock.ts';
 import { idOf } from '../compile/report.ts';
 import type { ObjectRef } from '../compile/types.ts';
@@ -96,7 +97,7 @@ export class StatusController {
     const before = (object.status ?? {}) as {
       conditions?: Condition[];
       programmedGeneration?: number;
-      fleets?: (Ref & { conditions?: Condition[] })[];
+      fleets?: (Ref & { conditions?: Condition[]; records?: DnsRecord[] })[];
     };
     const sum = fleets.size > 0 ? sumOf(fleets) : withoutFleet(named);
     const programmed = programmedIn(sum, generation, before.programmedGeneration);
@@ -110,7 +111,16 @@ export class StatusController {
           const old = before.fleets?.find(
             (each) => each.namespace === ref.namespace && each.name === ref.name,
           );
-          return { ...ref, conditions: this.#conditions(verdicts, generation, old?.conditions) };
+          const records = programmedIn(
+            verdicts,
+            this.#deps.stateOf(fleet)?.records.get(id) ?? [],
+            old?.records,
+          );
+          return {
+            ...ref,
+            conditions: this.#conditions(verdicts, generation, old?.conditions),
+            ...(records !== undefined && records.length > 0 && { records }),
+          };
         }),
       }),
     };

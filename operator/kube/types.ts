@@ -49,7 +49,11 @@ export interface Certificate {
     readonly secretName: string;
     readonly dnsNames: readonly string[];
     readonly issuerRef: { readonly name: string; readonly kind: string; readonly group: string };
-    readonly privateKey: { readonly rotationPolicy: 'Always' };
+    readonly privateKey: {
+      readonly algorithm?: 'ECDSA';
+      readonly size?: number;
+      readonly rotationPolicy: 'Always';
+    };
     readonly usages: readonly string[];
   };
 }

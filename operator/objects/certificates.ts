@@ -1,4 +1,5 @@
-/** Certificates that cert-manager issues for listeners: their Secrets are what the listeners use. Pure. */
+/** Certificates that cert-manager issues, for listeners and for Policy Hosts: their Secrets are what these use. Pure. */
+import type { PolicyCertificate } from '../compile/mta-sts.ts';
 import { domainName } from '../compile/names.ts';
 import type { Certificate } from '../kube/types.ts';
 import { type Fleet, metadataOf, names } from './fleet.ts';
@@ -26,4 +27,22 @@ export function certificates(fleet: Fleet): Certificate[] {
       },
     ];
   });
+}
+
+/** Those of Policy Hosts (RFC 8461 §3.3), by the issuer of the web port. */
+export function policyCertificates(fleet: Fleet, wanted: readonly PolicyCertificate[]): Certificate[] {
+  const issuerRef = fleet.spec.web?.issuerRef;
+  if (issuerRef === undefined) return [];
+  return wanted.map(({ name, dnsNames }) => ({
+    apiVersion: 'cert-manager.io/v1',
+    kind: 'Certificate',
+    metadata: metadataOf(fleet, name),
+    spec: {
+      secretName: name,
+      dnsNames: [...dnsNames],
+      issuerRef: { ...issuerRef },
+      privateKey: { algorithm: 'ECDSA', size: 256, rotationPolicy: 'Always' },
+      usages: ['digital signature', 'server auth'],
+    },
+  }));
 }

@@ -1,5 +1,6 @@
 /** What the objects of a fleet have in common: names, labels, an owner, and what its pods are given. Pure. */
 
+import { hash } from 'node:crypto';
 import { API_VERSION } from '../../crds/kind.ts';
 import type { MtaSpec } from '../../crds/mta.ts';
 import type { KubeObject } from '../kube/resource.ts';
@@ -51,6 +52,9 @@ export const names = {
   exposure: ({ name }: Named, service: string) => `${name}-${service}`,
   /** A Certificate, and the Secret that it is kept in. */
   certificate: ({ name }: Named, listener: string) => `${name}-tls-${listener}`,
+  /** Of the Policy Hosts of one domain. Names of domains are too long for names of Secrets with a prefix. */
+  policyCertificate: ({ name }: Named, domain: string) =>
+    `${name}-sts-${hash('sha256', domain).slice(0, 10)}`,
   podMonitor: ({ name }: Named) => name,
   alerts: ({ name }: Named) => name,
   /** Headless: its addresses are those of all pods. */

@@ -1,4 +1,6 @@
 /** Everything that a fleet is made of, but for its config and its credentials, in the order in which it is written. Pure. */
+
+import type { PolicyCertificate } from '../compile/mta-sts.ts';
 import type { KubeObject, ResourceType } from '../kube/resource.ts';
 import {
   CERTIFICATES,
@@ -11,7 +13,7 @@ import {
   STATEFUL_SETS,
   VOLUME_CLAIMS,
 } from '../kube/resources.ts';
-import { certificates } from './certificates.ts';
+import { certificates, policyCertificates } from './certificates.ts';
 import type { Fleet, PodSettings } from './fleet.ts';
 import { podMonitors, prometheusRules } from './monitoring.ts';
 import { disruptionBudget, networkPolicy, serviceAccount } from './policies.ts';
@@ -28,6 +30,8 @@ export interface Wanted {
   readonly isWhole: boolean;
   /** How many pods there are to be now. */
   readonly replicas: number;
+  /** Certificates for Policy Hosts of domains. */
+  readonly certificates: readonly PolicyCertificate[];
 }
 
 /**
@@ -37,9 +41,9 @@ export interface Wanted {
 export function objectsOf(
   fleet: Fleet,
   settings: PodSettings,
-  { isWhole, replicas }: Wanted,
+  { isWhole, replicas, certificates: wanted }: Wanted,
 ): { readonly before: readonly Desired[]; readonly after: readonly Desired[] } {
-  const issued = desired(CERTIFICATES, certificates(fleet));
+  const issued = desired(CERTIFICATES, [...certificates(fleet), ...policyCertificates(fleet, wanted)]);
   if (!isWhole) return { before: issued, after: [] };
   return {
     before: [

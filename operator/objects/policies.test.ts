@@ -29,6 +29,12 @@ describe('a pod of a fleet', () => {
     expect(mayReach(25)).toEqual([]);
   });
 
+  it('answers for Policy Hosts to everybody, where the MTA has a web port', () => {
+    const rules = networkPolicy(fleet({ web: {} }), settings).spec.ingress;
+    expect(rules[0]).toEqual({ ports: expect.arrayContaining([{ protocol: 'TCP', port: 8443 }]) });
+    expect(mayReach(8443)).toEqual([]);
+  });
+
   it('is controlled by the operator alone, and spoken to by its peers', () => {
     expect(mayReach(POD_PORTS.control)).toEqual([
       [

@@ -35,15 +35,16 @@ export function disruptionBudget(fleet: Fleet): PodDisruptionBudget {
 }
 
 /**
- * Listeners are for everybody: who may relay is the mta's own business. Health and metrics are for whom the MTA names; probes come from
+ * Listeners, and the web port, are for everybody: who may relay is the mta's own business. Health and metrics are for whom the MTA names; probes come from
  * the pod's own node, which no policy keeps out. The control port is the operator's, the fleet channel the pods' own. Both ask for
  * certificates besides.
  */
 export function networkPolicy(fleet: Fleet, { operator }: PodSettings): NetworkPolicy {
   const tcp = (...ports: readonly number[]) => ports.map((port) => ({ protocol: 'TCP', port }));
-  const { listeners, metrics } = fleet.spec;
+  const { listeners, metrics, web } = fleet.spec;
   const everybody = [
     ...listeners.map(({ port }) => port),
+    ...(web === undefined ? [] : [web.port]),
     ...(metrics.from === undefined ? [POD_PORTS.health] : []),
   ];
   // An empty list of peers is everybody, to Kubernetes: who names nobody has no rule.

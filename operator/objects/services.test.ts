@@ -11,7 +11,7 @@ const of = (...specs: readonly object[]) =>
     })),
   ).map(({ name, port, targetPort }) => `${name} ${port}:${targetPort}`);
 
-const fleet = (services: readonly object[]): Fleet => ({
+const fleet = (services: readonly object[], web?: object): Fleet => ({
   ...{ namespace: 'mail', name: 'mta', uid: 'u' },
   spec: mta.spec.parse({
     hostname: 'mail.example.test',
@@ -21,10 +21,11 @@ const fleet = (services: readonly object[]): Fleet => ({
       { name: 'inside', role: 'SMTP', port: 2526 },
     ],
     services,
+    web,
   }),
 });
-const portsOf = (services: readonly object[]) =>
-  mailServices(fleet(services)).map(
+const portsOf = (services: readonly object[], web?: object) =>
+  mailServices(fleet(services, web)).map(
     ({ metadata, spec }) =>
       `${metadata!.name}: ${spec!.ports!.map(({ port, targetPort }) => `${port}>${targetPort}`).join(' ')}`,
   );
@@ -106,5 +107,19 @@ describe('the Services of a fleet', () => {
       labels: { team: 'mail', 'app.kubernetes.io/instance': 'mta' },
       annotations: { 'external-dns.alpha.kubernetes.io/hostname': 'mail.example.test' },
     });
+  });
+});
+
+describe('the web port', () => {
+  it('is at 443 of a Service of all listeners', () => {
+    expect(portsOf([], {})).toEqual(['mta: 25>2525 587>2587 2526>2526 443>8443']);
+    expect(portsOf([{ name: 'a' }], { port: 7443 })).toEqual(['mta-a: 25>2525 587>2587 2526>2526 443>7443']);
+  });
+
+  it('is where it is asked for, and not where it is not', () => {
+    const smtp = [{ name: 'smtp' }];
+    expect(portsOf([{ name: 'a', listeners: smtp }], {})).toEqual(['mta-a: 25>2525']);
+    expect(portsOf([{ name: 'a', listeners: smtp, web: true }], {})).toEqual(['mta-a: 25>2525 443>8443']);
+    expect(portsOf([{ name: 'a', web: false }], {})).toEqual(['mta-a: 25>2525 587>2587 2526>2526']);
   });
 });

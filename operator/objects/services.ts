@@ -49,6 +49,10 @@ export function servicePorts(exposed: readonly Exposed[]): ServicePort[] {
   });
 }
 
+/** Where the world asks for policies (RFC 8461 §3.3): at 443, and nowhere else. */
+const webPorts = ({ spec: { web } }: Fleet): ServicePort[] =>
+  web === undefined ? [] : [{ name: 'web', port: 443, targetPort: web.port, protocol: 'TCP' }];
+
 /** Those that the MTA names; where it names none, one for everything. */
 export function mailServices(fleet: Fleet): Service[] {
   const { services, listeners } = fleet.spec;
@@ -60,7 +64,7 @@ export function mailServices(fleet: Fleet): Service[] {
       metadata: metadataOf(fleet, names.service(fleet)),
       spec: {
         ...{ type: 'ClusterIP', selector: selectorOf(fleet) },
-        ports: servicePorts(listeners.map((listener) => ({ listener }))),
+        ports: [...servicePorts(listeners.map((listener) => ({ listener }))), ...webPorts(fleet)],
       },
     },
   ];
@@ -74,7 +78,11 @@ function namedService(fleet: Fleet, service: ServiceSpec): Service {
     kind: 'Service',
     metadata: metadataWith(fleet, names.exposure(fleet, service.name), service),
     spec: {
-      ...{ type, selector: selectorOf(fleet), ports: servicePorts(exposedBy(fleet, service)) },
+      ...{ type, selector: selectorOf(fleet) },
+      ports: [
+        ...servicePorts(exposedBy(fleet, service)),
+        ...((service.web ?? service.listeners.length === 0) ? webPorts(fleet) : []),
+      ],
       ...(externalTrafficPolicy !== undefined && { externalTrafficPolicy }),
       ...(loadBalancerClass !== undefined && { loadBalancerClass }),
       ...(ranges.length > 0 && { loadBalancerSourceRanges: ranges.map(withPrefix) }),

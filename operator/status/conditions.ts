@@ -58,14 +58,15 @@ export function conditionsFrom(
 /** Pods have nothing of the resource. */
 const ABSENT = new Set<Reason>([reasons.NotAccepted, reasons.NotResolved, reasons.MTANotFound]);
 
-/** The generation that every serving pod has loaded, as far as is known. @param before what the status shows now */
-export function programmedIn(
-  verdicts: Verdicts,
-  generation: number,
-  before: number | undefined,
-): number | undefined {
+/**
+ * What every serving pod has loaded, as far as is known: a generation, or what goes by it.
+ *
+ * @param now what is so once it is programmed
+ * @param before what the status shows now
+ */
+export function programmedIn<T>(verdicts: Verdicts, now: T, before: T | undefined): T | undefined {
   const programmed = verdicts.get(conditionTypes.Programmed);
-  if (programmed?.status === 'True') return generation;
+  if (programmed?.status === 'True') return now;
   return programmed === undefined || ABSENT.has(programmed.reason) ? undefined : before;
 }
 

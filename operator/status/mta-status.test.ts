@@ -34,6 +34,7 @@ const fragment = { generation: 3, digest: '', revision: 1 };
 const state: FleetState = {
   specs: new Map(),
   findings: new Map([[idOf(self), well(self)]]),
+  records: new Map(),
   fragments: new Map([[idOf(self), fragment]]),
   ...{ loaded: 1, isAsking: false, refusal: undefined, pods: ['mta-0', 'mta-1'].map(pod), refused: [] },
   life: undefined,

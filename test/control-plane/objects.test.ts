@@ -124,7 +124,7 @@ describeWithControlPlane('the objects of a fleet', () => {
 
   /** What goes by the API server's own types; those of others are in shape.test.ts. */
   const built = (fleet: Fleet) => {
-    const { before, after } = objectsOf(fleet, settings, { isWhole: true, replicas: 3 });
+    const { before, after } = objectsOf(fleet, settings, { certificates: [], isWhole: true, replicas: 3 });
     return [...before, ...after].filter(({ type }) => !OPTIONAL.has(type));
   };
 

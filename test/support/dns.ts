@@ -20,12 +20,15 @@ export interface Dns {
  * Zones as zone name → records in master file form; SOA and NS are added. Names end in `.test`, whose other names don't
  * exist.
  */
-export async function startDns(given: Readonly<Record<string, readonly string[]>>): Promise<Dns> {
+export async function startDns(
+  given: Readonly<Record<string, readonly string[]>>,
+  options: ServerOptions = {},
+): Promise<Dns> {
   const zones = { test: [], ...given };
   const folder = temporaryFolder('dns');
   for (const [name, records] of Object.entries(zones))
     writeFileSync(join(folder, name), zoneText(name, records));
-  return startServers(folder, Object.keys(zones));
+  return startServers(folder, Object.keys(zones), options);
 }
 
 export const zoneText = (name: string, records: readonly string[]): string =>

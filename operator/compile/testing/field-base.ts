@@ -10,6 +10,7 @@ metadata: {name: mta, namespace: mail}
 spec:
   hostname: mail.example.test
   listeners: [{name: smtp, role: SMTP, port: 2525, tls: {mode: STARTTLS}}]
+  web: {}
   attachment: [{name: all, namespaces: {names: [shop]}, kinds: [MailDomain, MailTLSPolicy], domains: ["*"]}]
 ---
 apiVersion: postrider.dev/v1alpha1

@@ -8,6 +8,7 @@
  * - `cluster`: it is for the operator's objects alone; nothing changes here, and the description of the field, or of what it is in, says so.
  * - `notYet`: it is refused as NotYetSupported, by name.
  */
+import { shapeRows } from './shape-rows.ts';
 import { targetRows } from './target-rows.ts';
 
 export type Effect = 'config' | 'attach' | 'key' | 'cluster' | 'notYet';
@@ -59,57 +60,6 @@ const smtp = (more: object) => ({ type: 'SMTP', smtp: { hosts: [{ host: 'a' }], 
 const credentials = { username: 'a', secretRef: { name: 'app', key: 'password' } };
 const verifiedBy = { mode: 'Verified', caRef: { name: 'authorities' } };
 
-const inService = (more: object) => ({ services: [{ name: 'a', ...more }] });
-const balanced = (more: object) => inService({ type: 'LoadBalancer', ...more });
-const selected = { matchExpressions: [{ key: 'a', operator: 'In', values: ['b'] }], matchLabels: { a: 'b' } };
-const readBy = (more: object) => ({ 'metrics.from': [more] });
-const block = readBy({ ipBlock: { cidr: '192.0.2.0/24', except: ['192.0.2.1'] } });
-const rowsBelow = (path: string, names: readonly string[], changes: Changes): Record<string, Row> =>
-  Object.fromEntries(names.map((name) => [`${path}.${name}`, ['cluster', changes] as const]));
-const SELECTOR = [
-  'matchLabels',
-  ...['key', 'operator', 'values[]'].map((name) => `matchExpressions[].${name}`),
-];
-
-/** What the operator makes of an MTA besides its config. */
-const shape: Record<string, Row> = {
-  maxUnavailable: ['cluster', { maxUnavailable: 2 }],
-  ...rowsBelow('services[]', ['name', 'type'], inService({ type: 'NodePort' })),
-  ...rowsBelow(
-    'services[].listeners[]',
-    ['name', 'port', 'nodePort'],
-    balanced({ listeners: [{ name: 'smtp', port: 26, nodePort: 30026 }] }),
-  ),
-  'services[].externalTrafficPolicy': ['cluster', balanced({ externalTrafficPolicy: 'Local' })],
-  'services[].loadBalancerClass': ['cluster', balanced({ loadBalancerClass: 'a.example/b' })],
-  'services[].loadBalancerSourceRanges[]': [
-    'cluster',
-    balanced({ loadBalancerSourceRanges: ['192.0.2.0/24'] }),
-  ],
-  'services[].ipFamilyPolicy': ['cluster', inService({ ipFamilyPolicy: 'PreferDualStack' })],
-  'services[].ipFamilies[]': ['cluster', inService({ ipFamilies: ['IPv6'] })],
-  'services[].labels': ['cluster', inService({ labels: { a: 'b' } })],
-  'services[].annotations': ['cluster', inService({ annotations: { a: 'b' } })],
-  'image.name': ['cluster', { 'image.name': 'a:1' }],
-  'image.pullPolicy': ['cluster', { 'image.pullPolicy': 'Always' }],
-  'image.pullSecrets[].name': ['cluster', { 'image.pullSecrets': [{ name: 'a' }] }],
-  'resources.requests': ['cluster', { 'resources.requests': { cpu: '500m' } }],
-  'resources.limits': ['cluster', { 'resources.limits': { memory: '1.5Gi' } }],
-  'podTemplate.metadata.labels': ['cluster', { 'podTemplate.metadata.labels': { a: 'b' } }],
-  'podTemplate.metadata.annotations': ['cluster', { 'podTemplate.metadata.annotations': { a: 'b' } }],
-  'podTemplate.spec': ['cluster', { 'podTemplate.spec': { priorityClassName: 'mail' } }],
-  ...rowsBelow('metrics.from[].namespaceSelector', SELECTOR, readBy({ namespaceSelector: selected })),
-  ...rowsBelow('metrics.from[].podSelector', SELECTOR, readBy({ podSelector: selected })),
-  'metrics.from[].ipBlock.cidr': ['cluster', block],
-  'metrics.from[].ipBlock.except[]': ['cluster', block],
-  ...rowsBelow('metrics.podMonitor', ['interval', 'labels'], {
-    'metrics.podMonitor': { interval: '30s', labels: { a: 'b' } },
-  }),
-  ...rowsBelow('metrics.alerts', ['labels', 'ruleLabels', 'annotations'], {
-    'metrics.alerts': { labels: { a: 'b' }, ruleLabels: { a: 'b' }, annotations: { a: 'b' } },
-  }),
-};
-
 export const fieldTable: Record<string, Record<string, Row>> = {
   MTA: {
     ...set('cluster', {
@@ -118,7 +68,7 @@ export const fieldTable: Record<string, Record<string, Row>> = {
       'storage.storageClassName': 'fast',
       deletionPolicy: 'Discard',
     }),
-    ...shape,
+    ...shapeRows,
     ...set('config', {
       workers: 7,
       hostname: 'other.example.test',
@@ -144,6 +94,7 @@ export const fieldTable: Record<string, Record<string, Row>> = {
       'delivery.timeouts.dataBlock': '7s',
       'delivery.timeouts.finalReply': '7s',
       'dns.timeout': '7s',
+      'web.port': 7443,
       'log.level': 'debug',
       'log.redactAddresses': true,
       'log.historyDays': 77,
@@ -294,8 +245,18 @@ export const fieldTable: Record<string, Record<string, Row>> = {
       { dkim: { keys: [{ selector: 'a', secretRef: { name: 'a', key: 'k' } }] } },
     ],
     'dkim.rotation.interval': ['notYet', { dkim: { rotation: { interval: '1h' } } }],
-    'mtaSts.mode': ['notYet', { mtaSts: { mode: 'Enforce' } }],
-    'mtaSts.maxAge': ['notYet', { mtaSts: { mode: 'Enforce', maxAge: '1h' } }],
+    'mtaSts.mode': ['config', { mtaSts: { mode: 'Enforce' } }, { mtaSts: { mode: 'Testing' } }],
+    ...Object.fromEntries(
+      Object.entries({ maxAge: '1h', mx: ['a.example'] }).map(([name, value]): [string, Row] => [
+        `mtaSts.${name}${Array.isArray(value) ? '[]' : ''}`,
+        ['config', { mtaSts: { mode: 'Testing', [name]: value } }, { mtaSts: { mode: 'Testing' } }],
+      ]),
+    ),
+    'mtaSts.certificateRef.name': [
+      'config',
+      { mtaSts: { mode: 'Testing', certificateRef: { name: 'absent' } } },
+      { mtaSts: { mode: 'Testing' } },
+    ],
     'tlsRpt.rua[]': ['notYet', { tlsRpt: { rua: ['mailto:a@example.test'] } }],
     'dmarc.policy': ['notYet', { dmarc: { policy: 'None' } }],
     'dmarc.rua[]': ['notYet', { dmarc: { policy: 'None', rua: ['mailto:a@example.test'] } }],

@@ -2,13 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
-import { describeUnless, findProgram } from '../../support/debian.ts';
+import { describeUnless } from '../../support/debian.ts';
 import { startExim } from '../../support/foreign/exim.ts';
 import { startHaraka } from '../../support/foreign/haraka.ts';
 import { startMaddy } from '../../support/foreign/maddy.ts';
 import { startOpenSmtpd } from '../../support/foreign/opensmtpd.ts';
 import { startPostfixAsForeign } from '../../support/foreign/postfix.ts';
-import { hasForeign, isForeign, REMEDY } from '../../support/foreign/programs.ts';
+import { isMissing, REMEDY } from '../../support/foreign/programs.ts';
 import type { StartForeign } from '../../support/foreign/types.ts';
 import { ROOT } from '../../support/mta.ts';
 import { queue } from '../../support/queue.ts';
@@ -28,10 +28,6 @@ const SERVERS: Readonly<Record<string, { readonly needs: readonly string[]; read
   };
 
 const matrix = new Matrix(Object.keys(EXTENSIONS));
-const isMissing = (need: string) => {
-  if (need === 'root') return process.getuid?.() !== 0;
-  return isForeign(need) ? !hasForeign(need) : findProgram(need) === undefined;
-};
 const missing = Object.values(SERVERS).flatMap(({ needs }) => [...needs, 'openssl'].filter(isMissing));
 
 for (const [name, { needs, start }] of Object.entries(SERVERS)) {

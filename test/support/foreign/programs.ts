@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { findProgram } from '../debian.ts';
 
 const SCRIPT = join(import.meta.dirname, '../../../scripts/foreign-mtas.sh');
 export const REMEDY = 'scripts/debian-packages.sh and scripts/foreign-mtas.sh bring the programs';
@@ -15,7 +16,7 @@ const PROGRAMS = {
 } as const;
 type ForeignName = keyof typeof PROGRAMS;
 
-export const isForeign = (name: string): name is ForeignName => name in PROGRAMS;
+const isForeign = (name: string): name is ForeignName => name in PROGRAMS;
 
 /** The folder of one of them. */
 export const foreignFolder = (name: ForeignName): string =>
@@ -23,4 +24,10 @@ export const foreignFolder = (name: ForeignName): string =>
 
 export const foreignProgram = (name: ForeignName): string => join(foreignFolder(name), PROGRAMS[name]);
 
-export const hasForeign = (name: ForeignName): boolean => existsSync(foreignProgram(name));
+const hasForeign = (name: ForeignName): boolean => existsSync(foreignProgram(name));
+
+/** Of a program of theirs, one of Debian's, or `root`. */
+export function isMissing(need: string): boolean {
+  if (need === 'root') return process.getuid?.() !== 0;
+  return isForeign(need) ? !hasForeign(need) : findProgram(need) === undefined;
+}

@@ -1,0 +1,33 @@
+/** What people are to put into DNS for their domains, by what the fleet's config publishes. Pure. */
+import { hash } from 'node:crypto';
+import type { MtaSpec } from '../../crds/mta.ts';
+import type { DnsRecord } from '../../crds/status.ts';
+import { type Domain, type MtaConfig, policyHost } from '../../mta/config.ts';
+import { domainName } from '../compile/names.ts';
+
+/** By resource: `MailDomain/mail/example`. */
+export type Records = ReadonlyMap<string, readonly DnsRecord[]>;
+
+/** @param spec of the MTA, which says where the world reaches what is published */
+export function recordsOf(config: MtaConfig, spec: Pick<MtaSpec, 'hostname' | 'web'>): Records {
+  const host = spec.web?.hostname ?? spec.hostname;
+  const webHost = domainName(host) ?? host;
+  return new Map(
+    config.domains.flatMap((domain) => {
+      const records = domainRecords(domain, webHost);
+      return records.length === 0 ? [] : [[domain.resource, records] as const];
+    }),
+  );
+}
+
+function domainRecords({ domain, aliases, mtaSts }: Domain, webHost: string): DnsRecord[] {
+  if (mtaSts === undefined) return [];
+  const id = policyId(mtaSts.policy);
+  return [domain, ...aliases].flatMap((name): DnsRecord[] => [
+    { name: policyHost(name), type: 'CNAME', value: `${webHost}.` },
+    { name: `_mta-sts.${name}`, type: 'TXT', value: `v=STSv1; id=${id};` },
+  ]);
+}
+
+/** RFC 8461 §3.1: 1 to 32 letters and digits, others where the policy is another. */
+const policyId = (policy: string): string => hash('sha256', policy).slice(0, 20);
