@@ -20,6 +20,8 @@ export interface HostCase {
   readonly minVersion?: 'TLSv1.3';
   /** Pins and TLSA records are of another key than it has. */
   readonly otherKey?: true;
+  /** The setting of main.cf that makes a Postfix so, where it isn't the certificate alone, and the reason that replies have where mail waits. */
+  readonly postfix?: { readonly setting: string; readonly reason?: string };
   readonly outcomes: Readonly<Record<ModeName, Outcome>>;
 }
 
@@ -51,27 +53,39 @@ export const HOSTS: readonly HostCase[] = [
   {
     what: 'without STARTTLS',
     script: { answers: { STARTTLS: '502 5.5.1 No' } },
+    postfix: {
+      setting: 'smtpd_tls_security_level = none',
+      reason: '502 5.5.1 Error: command not implemented',
+    },
     outcomes: without('starttls-not-supported', false),
   },
   {
     what: 'STARTTLS stripped from its reply to EHLO',
     script: {},
+    postfix: { setting: 'smtpd_command_filter = regexp:{{/^EHLO (.*)/ HELO $$1}}' },
     outcomes: outcomes(['clear', 'clear', 'clear', 'TLS'], 'TLS', 'TLS'),
   },
   {
     what: 'STARTTLS refused',
     script: { answers: { EHLO, STARTTLS: '454 4.7.0 Not now' } },
+    postfix: {
+      setting: 'smtpd_tls_cert_file = /nonexistent',
+      reason: '454 4.7.0 TLS not available due to local problem',
+    },
     outcomes: without('validation-failure', true),
   },
   {
     what: 'broken handshake',
     script: { ...TLS, tls: 'garbage' },
+    // It has none but anonymous ciphers then.
+    postfix: { setting: 'smtpd_tls_cert_file = none', reason: 'alert handshake failure' },
     outcomes: without('validation-failure', true),
   },
   {
     what: 'older than `minVersion`',
     script: { ...TLS, maxVersion: 'TLSv1.2' },
     minVersion: 'TLSv1.3',
+    postfix: { setting: 'smtpd_tls_protocols = <=TLSv1.2', reason: 'alert protocol version' },
     outcomes: without('validation-failure', true),
   },
   { what: 'self-signed', script: TLS, shows: 'selfSigned', outcomes: inTls('certificate-not-trusted') },
