@@ -46,7 +46,7 @@ Mail that waits is seen in the queue after its first attempt; then its lifetime 
 ## How does Postfix come to be such a host?
 
 One Postfix has a service for each kind of host, with \`smtpd_tls_security_level = may\` and the certificate. That is all for those that are told by their certificate; the others have
-a setting of their own. The reason is what the reply of each cell that waits has in it.
+a setting of their own. The reason stands behind the fault where mail waits.
 
 ${table(['a host that is', 'in its main.cf', 'the reason'], HOSTS.flatMap(byPostfix))}
 

@@ -232,7 +232,11 @@ describe('TLS', () => {
   it.each<[string, Script, string]>([
     ['is not offered', { answers: { STARTTLS: '502 5.5.1 No' } }, 'starttls-not-supported: 502'],
     ['is refused', { answers: { EHLO: startTls, STARTTLS: '454 4.7.0 No' } }, 'validation-failure: 454'],
-    ['fails', { answers: { EHLO: startTls }, tls: 'garbage' }, 'validation-failure: '],
+    ['fails', { answers: { EHLO: startTls }, tls: 'garbage' }, 'validation-failure: wrong version number ('],
+    [
+      ...(['wants an older version', { answers: { EHLO: startTls }, maxVersion: 'TLSv1.2' }] as const),
+      'validation-failure: tlsv1 alert protocol version (',
+    ],
     ['fails at once', { implicitTls: true, maxVersion: 'TLSv1.2' }, 'validation-failure: '],
   ])('that %s is told so', async (_what, script, says) => {
     const peer = await peerOf(script);

@@ -258,6 +258,10 @@ export function describeTls(socket: Socket): string | undefined {
     : undefined;
 }
 
+/** `tlsv1 alert protocol version` of OpenSSL's `407D5042:error:0A00042E:SSL routines:ssl3_read_bytes:tlsv1 alert protocol version:../deps/…`; all of another message. */
+const reasonIn = (message: string): string =>
+  /:error:[0-9A-F]+:[^:]*:[^:]*:([^:]+):/.exec(message)?.[1] ?? message;
+
 /** nodemailer's errors, and Node's, as entries of the catalogue. */
 function translate(
   error: unknown,
@@ -268,7 +272,7 @@ function translate(
   if (error instanceof TlsFailure) return error;
   if (isStartingTls || code === 'ETLS') {
     const fault = offersTls ? 'validation-failure' : 'starttls-not-supported';
-    return new TlsFailure(fault, sanitize(response ?? message), { cause: error });
+    return new TlsFailure(fault, sanitize(response ?? reasonIn(message)), { cause: error });
   }
   if (error instanceof SmtpError) {
     return error;

@@ -44,7 +44,8 @@ describeWith(['root', 'postfix'], 'TLS policies with Postfix', () => {
     if (!isDelivered(expected)) {
       expect(got).toEqual({ told: [], messages: [] });
       const { reason } = row.postfix ?? {};
-      if (reason !== undefined) for (const { reply } of attempts) expect(reply.text).toContain(reason);
+      if (reason !== undefined)
+        for (const { reply } of attempts) expect(reply.text).toContain(`: ${reason} (TLS policy `);
       return;
     }
     expect(got.told).toEqual([expect.stringContaining(' mail=1 rcpt=1 data=1 ')]);

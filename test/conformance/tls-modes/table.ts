@@ -78,14 +78,14 @@ export const HOSTS: readonly HostCase[] = [
     what: 'broken handshake',
     script: { ...TLS, tls: 'garbage' },
     // It has none but anonymous ciphers then.
-    postfix: { setting: 'smtpd_tls_cert_file = none', reason: 'alert handshake failure' },
+    postfix: { setting: 'smtpd_tls_cert_file = none', reason: 'ssl/tls alert handshake failure' },
     outcomes: without('validation-failure', true),
   },
   {
     what: 'older than `minVersion`',
     script: { ...TLS, maxVersion: 'TLSv1.2' },
     minVersion: 'TLSv1.3',
-    postfix: { setting: 'smtpd_tls_protocols = <=TLSv1.2', reason: 'alert protocol version' },
+    postfix: { setting: 'smtpd_tls_protocols = <=TLSv1.2', reason: 'tlsv1 alert protocol version' },
     outcomes: without('validation-failure', true),
   },
   { what: 'self-signed', script: TLS, shows: 'selfSigned', outcomes: inTls('certificate-not-trusted') },
