@@ -2,7 +2,6 @@
  * What a domain publishes by MTA-STS (RFC 8461): the policy, the certificate of its Policy Hosts, and who issues that. What keeps it from being published
  * is said of the domain, whose mail goes on as before. A policy that the fleet itself would break is published for testing alone.
  */
-import { X509Certificate } from 'node:crypto';
 import { reasons } from '../../crds/conditions.ts';
 import type { MailDomainSpec } from '../../crds/mail-domain.ts';
 import type { MtaSpec } from '../../crds/mta.ts';
@@ -163,8 +162,7 @@ function findPair(
     { ...use, key: 'tls.key', what: 'its key, PEM' },
   );
   if (pair === undefined) return undefined;
-  const certificate = new X509Certificate(pair.chain);
-  const without = names.map(policyHost).filter((host) => certificate.checkHost(host) === undefined);
+  const without = names.map(policyHost).filter((host) => !secrets.isFor(namespace, name, host));
   if (without.length > 0) {
     report.unresolved(
       ref,

@@ -58,12 +58,12 @@ export class Secrets {
 
   /** Whether it has a certificate for a host. */
   isFor(namespace: string, name: string, host: string): boolean {
-    try {
-      const pem = this.#secrets.get(`${namespace}/${name}`)?.values['tls.crt'];
-      return pem !== undefined && new X509Certificate(pem).checkHost(host) !== undefined;
-    } catch {
-      return false;
-    }
+    return this.#once(
+      { resource: { namespace }, name },
+      `host ${host}`,
+      ({ 'tls.crt': pem = '' }) =>
+        isCertificates(pem) && new X509Certificate(pem).checkHost(host) !== undefined,
+    );
   }
 
   /** Of all of its values together; undefined where there is no such Secret, or nobody counts. */
@@ -94,7 +94,8 @@ export class Secrets {
   findCertificates(use: SecretUse): string | undefined {
     const pem = this.find(use);
     if (pem === undefined) return undefined;
-    return isCertificates(pem) ? pem : this.#invalid(use, 'is not PEM that begins with a certificate');
+    const isGood = this.#once(use, `certificates ${use.key}`, () => isCertificates(pem));
+    return isGood ? pem : this.#invalid(use, 'is not PEM that begins with a certificate');
   }
 
   /** PEM of chain and key that belong together. */
@@ -102,14 +103,10 @@ export class Secrets {
     const chainPem = this.findCertificates(chain);
     const keyPem = this.find(key);
     if (chainPem === undefined || keyPem === undefined) return undefined;
-    try {
-      if (new X509Certificate(chainPem).checkPrivateKey(createPrivateKey(keyPem))) {
-        return { chain: chainPem, key: keyPem };
-      }
-    } catch {
-      return this.#invalid(key, 'is not a private key in PEM without a passphrase');
-    }
-    return this.#invalid(key, `is not the key of the first certificate in ${chain.key}`);
+    const wrong = this.#once(key, `pair ${chain.key} ${key.key}`, () =>
+      whyNoPair(chainPem, keyPem, chain.key),
+    );
+    return wrong === undefined ? { chain: chainPem, key: keyPem } : this.#invalid(key, wrong);
   }
 
   /** Puts a value into the config under an id, and gives the id back. */
@@ -122,6 +119,20 @@ export class Secrets {
     return Object.fromEntries([...this.#used].sort(([one], [other]) => (one < other ? -1 : 1)));
   }
 
+  /** What is found out about a Secret: once, as long as it stays the same object. Of thousands one changes. */
+  #once<T>(
+    { resource, namespace = resource.namespace, name }: Pick<SecretUse, 'namespace' | 'name'> & Of,
+    what: string,
+    find: (values: SecretValues['values']) => T,
+  ): T {
+    const secret = this.#secrets.get(`${namespace}/${name}`);
+    if (secret === undefined) return find({});
+    const facts = known.get(secret) ?? new Map<string, unknown>();
+    known.set(secret, facts);
+    if (!facts.has(what)) facts.set(what, find(secret.values));
+    return facts.get(what) as T;
+  }
+
   #invalid({ resource, name, key, path }: SecretUse, problem: string): undefined {
     this.#report.unresolved(
       resource,
@@ -130,6 +141,20 @@ export class Secrets {
       path,
     );
     return undefined;
+  }
+}
+
+type Of = { readonly resource: Pick<ObjectRef, 'namespace'> };
+const known = new WeakMap<SecretValues, Map<string, unknown>>();
+
+/** Undefined where they belong together. */
+function whyNoPair(chain: string, key: string, chainKey: string): string | undefined {
+  try {
+    return new X509Certificate(chain).checkPrivateKey(createPrivateKey(key))
+      ? undefined
+      : `is not the key of the first certificate in ${chainKey}`;
+  } catch {
+    return 'is not a private key in PEM without a passphrase';
   }
 }
 

@@ -42,15 +42,30 @@ export const specsOf = (watched: Watched): ReadonlyMap<string, string> =>
 /** One that was deleted and made again begins with generation 1, too: what was said of the one isn't so of the other. */
 export const specVersion = ({ uid, generation }: ObjectMeta): string => `${uid} ${generation}`;
 
+/** What is watched stays the same object until it changes: so does what is made of it, and what was found out about that. */
+const known = new WeakMap<SecretObject, SecretValues>();
+
+function valuesOf(secret: SecretObject): SecretValues {
+  const values = known.get(secret) ?? new Values(secret);
+  known.set(secret, values);
+  return values;
+}
+
 /** Decoded when they are looked at: most are not. */
-function valuesOf({ metadata, data = {} }: SecretObject): SecretValues {
-  const { namespace = '', name } = metadata;
-  return {
-    namespace,
-    name,
-    version: `${metadata.uid} ${metadata.resourceVersion}`,
-    get values() {
-      return decoded(data);
-    },
-  };
+class Values implements SecretValues {
+  readonly namespace: string;
+  readonly name: string;
+  readonly version: string;
+  readonly #data: NonNullable<SecretObject['data']>;
+
+  constructor({ metadata, data = {} }: SecretObject) {
+    this.namespace = metadata.namespace ?? '';
+    this.name = metadata.name;
+    this.version = `${metadata.uid} ${metadata.resourceVersion}`;
+    this.#data = data;
+  }
+
+  get values(): SecretValues['values'] {
+    return decoded(this.#data);
+  }
 }
