@@ -17,13 +17,19 @@ export const LITERAL = 'geheim';
 const SIGNING_KEY = `whsec_${Buffer.alloc(32, LITERAL).toString('base64')}`;
 
 /** Secrets that the README of an example asks for, by its command lines. */
-function secretsOf(
-  example: string,
-): { namespace: string; kind: string; name: string; literals: Record<string, string> }[] {
+function secretsOf(example: string): {
+  namespace: string;
+  kind: string;
+  name: string;
+  literals: Record<string, string>;
+  /** Of a certificate, where the README says them. */
+  hosts: readonly string[];
+}[] {
   const text = readFileSync(join(EXAMPLES, example, 'README.md'), 'utf8');
   const lines = text.matchAll(/kubectl -n (\S+) create secret (generic|tls) (\S+) (.*)/g);
   return Array.from(lines, ([, namespace = '', kind = '', name = '', rest = '']) => ({
     ...{ namespace, kind, name },
+    hosts: /# for ([^;]+)/.exec(rest)?.[1]?.split(' ') ?? [],
     literals: Object.fromEntries(
       Array.from(rest.matchAll(/--from-literal=([\w.-]+)=("whsec_)?/g), ([, key = '', isKey]) => [
         key,
@@ -35,13 +41,16 @@ function secretsOf(
 
 /** Makes the namespaces and the Secrets. */
 export async function bringSecrets(client: KubeClient, example: string): Promise<void> {
-  const issued = await (await certificateAuthority()).issue('mail.example.test');
-  const identity = Object.fromEntries(
-    ['tls.crt', 'tls.key'].map((file) => [file, readFileSync(join(issued, file), 'utf8')]),
-  );
-  for (const { namespace, kind, name, literals } of secretsOf(example)) {
+  const authority = await certificateAuthority();
+  const identity = async (hosts: readonly string[]) => {
+    const issued = await authority.issue('mail.example.test', ...hosts);
+    return Object.fromEntries(
+      ['tls.crt', 'tls.key'].map((file) => [file, readFileSync(join(issued, file), 'utf8')]),
+    );
+  };
+  for (const { namespace, kind, name, literals, hosts } of secretsOf(example)) {
     await client.apply(NAMESPACES, { metadata: { name: namespace } });
-    const data = encoded(kind === 'tls' ? identity : literals);
+    const data = encoded(kind === 'tls' ? await identity(hosts) : literals);
     const type = kind === 'tls' ? 'kubernetes.io/tls' : 'Opaque';
     await client.apply(SECRETS, { metadata: { namespace, name }, type, data } as KubeObject);
   }
