@@ -55,7 +55,7 @@ describeWithForeignCrds('a domain with MTA-STS', () => {
   }
   const records = async () => {
     const { status } = (await own.get('MailDomain', 'one'))!;
-    return (status?.['fleets'] as readonly Fleet[])[0]?.records;
+    return ((status?.['fleets'] ?? []) as readonly Fleet[])[0]?.records;
   };
   const id = async () => (await records())?.find(({ type }) => type === 'TXT')?.value;
 

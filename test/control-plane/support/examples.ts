@@ -39,8 +39,8 @@ function secretsOf(example: string): {
   }));
 }
 
-/** Makes the namespaces and the Secrets. */
-export async function bringSecrets(client: KubeClient, example: string): Promise<void> {
+/** Makes the namespaces and the Secrets. @returns the authority of the certificates in them, PEM */
+export async function bringSecrets(client: KubeClient, example: string): Promise<string> {
   const authority = await certificateAuthority();
   const identity = async (hosts: readonly string[]) => {
     const issued = await authority.issue('mail.example.test', ...hosts);
@@ -54,4 +54,5 @@ export async function bringSecrets(client: KubeClient, example: string): Promise
     const type = kind === 'tls' ? 'kubernetes.io/tls' : 'Opaque';
     await client.apply(SECRETS, { metadata: { namespace, name }, type, data } as KubeObject);
   }
+  return authority.certificate;
 }

@@ -1,9 +1,13 @@
 /** Examples, applied as their READMEs say: mail comes in through them, and comes out where they send it. */
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
 import { join, relative } from 'node:path';
 import { createTransport } from 'nodemailer';
 import { SMTPServer } from 'smtp-server';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { policyHost } from '../../../mta/config.ts';
 import { bringSecrets, EXAMPLES, LITERAL } from '../../control-plane/support/examples.ts';
 import { certificateAuthority } from '../../support/authority.ts';
 import { startDovecot } from '../../support/dovecot.ts';
@@ -54,6 +58,21 @@ async function startProvider(address: string, name: string) {
 }
 
 /** What its README says is to be changed before it is used: a folder to apply. */
+/** As a sender fetches it, from this address and with this authority. */
+async function policyOf(
+  domain: string,
+  from: { readonly host: string; readonly ca: string },
+): Promise<string> {
+  const servername = policyHost(domain);
+  const asking = request({
+    ...{ ...from, servername, agent: false, path: '/.well-known/mta-sts.txt', headers: { host: servername } },
+  });
+  asking.end();
+  const [response] = (await once(asking, 'response')) as [IncomingMessage];
+  expect(response.statusCode).toBe(200);
+  return (await response.toArray()).join('');
+}
+
 function changed(example: string, patches: readonly object[]): string {
   const folder = temporaryFolder('example');
   const kustomization = { resources: [relative(folder, join(EXAMPLES, example))], patches };
@@ -95,7 +114,7 @@ export function examples(world: () => World): void {
     const dovecot = await startDovecot(address);
     closing.push(() => dovecot.stop());
     const namespace = 'mail-inbound';
-    await bringSecrets(cluster.client, 'inbound-lmtp');
+    const ca = await bringSecrets(cluster.client, 'inbound-lmtp');
     await serveOutside(cluster.client, {
       ...{ namespace, name: 'dovecot', address },
       ports: [{ port: 24, targetPort: dovecot.lmtpPort, protocol: 'TCP' }],
@@ -114,6 +133,9 @@ export function examples(world: () => World): void {
     client.close();
     const stored = await waitFor('Dovecot to have it', async () => (await dovecot.inbox('anna'))[0]);
     expect(stored).toContain('Subject: hello');
+
+    const policy = await policyOf('example.net', { host: await serviceOf(cluster, 'mx', namespace), ca });
+    expect(policy).toBe('version: STSv1\r\nmode: testing\r\nmx: mx.example.org\r\nmax_age: 1209600\r\n');
   });
 
   it('inbound-webhook: mail for its domain comes out at the receiver, which takes nothing but what is signed', async () => {
