@@ -38,16 +38,20 @@ export const programmedGeneration = () =>
 
 export { dateTime, generation };
 
+/** Most records that one list has. */
+export const MOST_RECORDS = 512;
+
 const dnsRecord = z.strictObject({
   name: z.string().min(1).max(255).describe('Name of the record, without a dot at its end.'),
   type: z.enum(['TXT', 'TLSA', 'CNAME']).describe('Type of the record.'),
   value: z.string().min(1).max(4096).describe('What it says, as a zone file has it, without quotes.'),
+  since: dateTime().optional().describe('When it came into this list, where that matters.'),
 });
 export type DnsRecord = z.output<typeof dnsRecord>;
 
 /** DNS records that people are to publish. */
 export const dnsRecords = (description: string) =>
-  atomicList(dnsRecord, 512).optional().describe(description);
+  atomicList(dnsRecord, MOST_RECORDS).optional().describe(description);
 
 /** Status of MailDomain, MailRelay, MailTLSPolicy and MailUser. @param more what is said of it besides, by each fleet */
 export const attachedStatus = (more: z.core.$ZodLooseShape = {}) =>

@@ -5,12 +5,16 @@ import { codeOf, importsOf, type Source } from './sources.ts';
 const isTest = (path: string) =>
   path.endsWith('.test.ts') || path.startsWith('test/') || path.includes('/testing/');
 
-/** What the operator has of the mta: the contract between them, what a key in it looks like, and how time and chance come in as parameters. */
+/**
+ * What the operator has of the mta: the contract between them, what a key in it looks like, which certificate a name gets, and how time and chance
+ * come in as parameters.
+ */
 const OF_MTA = new Set([
   'mta/config.ts',
   'mta/config-parts.ts',
   'mta/fleet/hosts.ts',
   'mta/signing-keys.ts',
+  'mta/listen/server-name.ts',
   'mta/clock.ts',
   'mta/random.ts',
 ]);
