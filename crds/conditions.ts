@@ -18,6 +18,8 @@ export const conditionTypes = {
   Scaled: 'Scaled',
   /** MTA: no mail waits for longer than senders are told of, none is damaged, and there is room for more. */
   QueueHealthy: 'QueueHealthy',
+  /** MTA with `tls.dane` in a listener: every key of its certificates is in use, and the record of each has stood in the status for long enough. */
+  DANEReady: 'DANEReady',
   /** MTA: its annotation postrider.dev/paused keeps the operator from changing anything. Present only while it is True. */
   Paused: 'Paused',
   /** Work on the current generation is under way (kstatus). Present only while it is True. */
@@ -160,6 +162,16 @@ export const reasons = {
   // QueueHealthy=Unknown
   /** A pod does not answer on its control port, so that nobody knows what is in its queue. */
   PodUnreachable: 'PodUnreachable',
+
+  // DANEReady=True
+  /** Every key that listeners show has its records in `status.records`, and no new one waits. */
+  DANEReady: 'DANEReady',
+
+  // DANEReady=False
+  /** A Secret has a new key, which waits until its record has been published; the message has the record and the time. */
+  KeyWaits: 'KeyWaits',
+  /** A key is shown whose record has not stood for long enough: the certificate before could not be shown any longer. */
+  KeyUsedEarly: 'KeyUsedEarly',
 
   // Paused=True
   /** The annotation postrider.dev/paused is there. Pods run on, and serve mail; nothing of them is changed. */

@@ -11,6 +11,7 @@ import {
   secretKeyRef,
 } from './fields.ts';
 import { issuerRef } from './issuer-ref.ts';
+import { dane } from './mta-dane.ts';
 import { limitsOf } from './mta-limits.ts';
 import { mapList, setList, withRules } from './rules.ts';
 import { parseDuration } from './units.ts';
@@ -68,6 +69,7 @@ const listenerTls = withRules(
       .describe(
         'Further Secrets like that of certificateRef. A client that asks for a name (SNI) is shown the first that has that name, or else the first with a wildcard for it; any other client the one of certificateRef or issuerRef, and one for the same names with another kind of key (RSA, ECDSA) where its algorithms ask for that.',
       ),
+    dane,
     clientAuth: z
       .strictObject({
         caRef: secretKeyRef('ca.crt').describe(
@@ -122,6 +124,13 @@ const listenerTls = withRules(
       message: 'profile has no use with mode None: set mode to STARTTLS or Implicit, or leave it out',
       fieldPath: '.profile',
       holds: (self) => !(self.profile !== undefined && self.mode === 'None'),
+    },
+    {
+      rule: "!has(self.dane) || self.mode == 'STARTTLS'",
+      message:
+        'dane is for STARTTLS, by which mail servers send (RFC 7672): leave it out, or set mode to STARTTLS',
+      fieldPath: '.dane',
+      holds: (self) => self.dane === undefined || self.mode === 'STARTTLS',
     },
     {
       rule: "!(has(self.clientAuth) && self.mode == 'None')",
@@ -265,6 +274,12 @@ export const listener = withRules(
         'a Submission listener is for users who authenticate: set auth.mode to Required or Optional, or role to SMTP',
       fieldPath: '.auth',
       holds: (self) => !(self.role === 'Submission' && self.auth.mode === 'None'),
+    },
+    {
+      rule: "!has(self.tls.dane) || self.role == 'SMTP'",
+      message: 'tls.dane is for what MX records lead to: leave it out, or set role to SMTP',
+      fieldPath: '.tls.dane',
+      holds: (self) => self.tls.dane === undefined || self.role === 'SMTP',
     },
     {
       rule: "!has(self.futureRelease) || self.role == 'Submission'",

@@ -12,7 +12,7 @@ import { image, podTemplate, resources } from './mta-pod.ts';
 import { service } from './mta-service.ts';
 import { web } from './mta-web.ts';
 import { atomicList, immutable, mapList, withRules } from './rules.ts';
-import { conditions, dateTime, observedGeneration, programmedGeneration } from './status.ts';
+import { conditions, dateTime, dnsRecords, observedGeneration, programmedGeneration } from './status.ts';
 
 const storage = z.strictObject({
   mode: immutable(
@@ -242,6 +242,9 @@ const status = z.strictObject({
     .describe(
       'The queue of all pods together. With mail flowing it is some 30 s behind, small changes up to 5 minutes.',
     ),
+  records: dnsRecords(
+    'TLSA records to publish, all of them and no others: of the keys that listeners with tls.dane show, of those that they will, and of those that they did until just now.',
+  ),
   attached: z
     .strictObject({
       domains: z.int().nonnegative().optional().describe('MailDomains that are part of the config.'),

@@ -50,6 +50,8 @@ const rows: readonly (readonly [kind: string, message: string, spec: Readonly<Re
     'clientAuth.mode Require would be left',
     listener({ tls: { clientAuth: { caRef: { name: 'a' }, mode: 'Require' } } }),
   ],
+  ['MTA', 'dane is for STARTTLS', listener({ tls: { mode: 'Implicit', dane: {} } })],
+  ['MTA', 'tls.dane is for what MX records', listener({ role: 'LMTP', tls: { dane: {} } })],
   ['MTA', 'dnsNames are names in', listener({ tls: { dnsNames: ['a.example'] } })],
   ['MTA', 'pods is the name of', service({ name: 'pods' })],
   [

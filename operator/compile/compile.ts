@@ -12,6 +12,7 @@ import { attachment } from './attach.ts';
 import { holders } from './conflicts.ts';
 import { buildDomains, withPickUpUsers } from './domains.ts';
 import { buildFleet } from './fleet.ts';
+import { KeyRollover } from './key-rollover.ts';
 import { policyCertificates } from './mta-sts.ts';
 import { read } from './read.ts';
 import { buildRelays } from './relays.ts';
@@ -44,7 +45,8 @@ export function compile(input: CompileInput): CompileResult {
   const users = buildUsers(attached.of(resources.of('MailUser')), { ...context, domains });
   const domainsConfig = withPickUpUsers(domains, users, mta.ref.namespace);
   const relays = buildRelays(attached.of(resources.of('MailRelay')), { ...context, domains, users });
-  const fleet = buildFleet(mta, input, policies.defaultName, secrets, report);
+  const rollover = new KeyRollover(input.listed, input.programmed);
+  const fleet = buildFleet(mta, input, policies.defaultName, { secrets, rollover, report });
 
   const parts = [mta, ...domains.accepted, ...policies.accepted, ...users.accepted, ...relays.accepted];
   for (const { ref } of parts) report.settle(ref, `Accepted by ${mta.id}`);
@@ -68,5 +70,6 @@ export function compile(input: CompileInput): CompileResult {
     users: users.config,
     secrets: secrets.used(),
   });
-  return { config, diagnostics, certificates };
+  const tlsa = rollover.result();
+  return { config, diagnostics, certificates, ...(tlsa && { tlsa }) };
 }

@@ -4,6 +4,7 @@ import type { MtaSpec } from '../../crds/mta.ts';
 import { AUTH_IS_LEFT_OUT } from '../../crds/mta-listener.ts';
 import { parseDuration, parseQuantity } from '../../crds/units.ts';
 import { CONFIG_VERSION, type Limits, type Listener, type MtaConfig } from '../../mta/config.ts';
+import type { KeyRollover } from './key-rollover.ts';
 import { buildListenerTls } from './listener-tls.ts';
 import { addressPattern, domainName } from './names.ts';
 import { checkPodTemplate } from './pod-template.ts';
@@ -15,14 +16,21 @@ import type { CompileInput, Environment } from './types.ts';
 type Fleet = Omit<MtaConfig, 'domains' | 'relays' | 'tlsPolicies' | 'users' | 'secrets' | 'resources'>;
 type ListenerSpec = MtaSpec['listeners'][number];
 
+/** What the parts of one compile share. */
+interface Context {
+  readonly secrets: Secrets;
+  readonly rollover: KeyRollover;
+  readonly report: Report;
+}
+
 /** Undefined after the reasons were reported. */
 export function buildFleet(
   mta: Resource<MtaSpec>,
   input: CompileInput,
   defaultTls: string,
-  secrets: Secrets,
-  report: Report,
+  context: Context,
 ): Fleet | undefined {
+  const { secrets, report } = context;
   const { spec, ref } = mta;
   const { environment } = input;
   const hostname = domainName(spec.hostname);
@@ -45,7 +53,7 @@ export function buildFleet(
     );
   }
   const listeners = spec.listeners.map((listener, index) =>
-    buildListener(mta, listener, index, environment, secrets, report),
+    buildListener(mta, listener, index, environment, context),
   );
   checkPorts(mta, environment, report);
   checkPodTemplate(mta, report);
@@ -131,9 +139,9 @@ function buildListener(
   listener: ListenerSpec,
   index: number,
   environment: Environment,
-  secrets: Secrets,
-  report: Report,
+  context: Context,
 ): Listener | undefined {
+  const { report } = context;
   const path = `spec.listeners[${index}]`;
   const hostname = listener.hostname === undefined ? undefined : domainName(listener.hostname);
   if (listener.hostname !== undefined && hostname === undefined) {
@@ -144,7 +152,7 @@ function buildListener(
       `${path}.hostname`,
     );
   }
-  const tls = buildListenerTls(mta, listener, path, environment, secrets, report);
+  const tls = buildListenerTls(listener, path, environment, { mta, ...context });
   if (tls === undefined) return undefined;
   const auth = listener.auth.mode ?? (AUTH_IS_LEFT_OUT.has(listener.role) ? 'None' : 'Required');
   return {

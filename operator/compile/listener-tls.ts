@@ -1,9 +1,12 @@
 /** TLS of a listener: where its certificates come from, whose clients it believes, and what is said where either is missing. */
 import { reasons } from '../../crds/conditions.ts';
 import type { MtaSpec } from '../../crds/mta.ts';
+import { MOST_RECORDS } from '../../crds/status.ts';
+import { parseDuration } from '../../crds/units.ts';
 import type { Listener } from '../../mta/config.ts';
 import { names } from '../objects/fleet.ts';
-import { domainPattern } from './names.ts';
+import type { KeyRollover, ShownPair } from './key-rollover.ts';
+import { domainName, domainPattern } from './names.ts';
 import type { Resource } from './read.ts';
 import type { Report } from './report.ts';
 import { type Secrets, secretId } from './secrets.ts';
@@ -11,11 +14,11 @@ import type { Environment } from './types.ts';
 
 type ListenerSpec = MtaSpec['listeners'][number];
 type Tls = Listener['tls'];
-type Pair = { readonly certificate: string; readonly key: string };
 
 interface Context {
   readonly mta: Resource<MtaSpec>;
   readonly secrets: Secrets;
+  readonly rollover: KeyRollover;
   readonly report: Report;
 }
 
@@ -23,30 +26,65 @@ const modes = { None: 'none', STARTTLS: 'starttls', Implicit: 'implicit' } as co
 
 /** Undefined after the reason was reported. */
 export function buildListenerTls(
-  mta: Resource<MtaSpec>,
   listener: ListenerSpec,
   path: string,
   environment: Environment,
-  secrets: Secrets,
-  report: Report,
+  context: Context,
 ): Tls | undefined {
   const { tls } = listener;
   const common = { mode: modes[tls.mode], required: tls.required, minVersion: oldestVersion(tls) };
   if (tls.mode === 'None') return common;
-  const context = { mta, secrets, report };
-  const first = buildFirst(context, listener, path, environment);
-  const more = tls.additionalCertificateRefs.map(({ name }, index) =>
-    findPair(context, name, `${path}.tls.additionalCertificateRefs[${index}]`),
-  );
+  const found = [
+    findFirst(context, listener, path, environment),
+    ...tls.additionalCertificateRefs.map(({ name }, index) =>
+      findPair(context, name, `${path}.tls.additionalCertificateRefs[${index}]`),
+    ),
+  ];
   const clientAuth = buildClientAuth(context, tls.clientAuth, `${path}.tls.clientAuth`);
-  if (first === undefined || more.includes(undefined)) return undefined;
+  const pairs = found.filter((pair) => pair !== undefined);
+  if (pairs.length < found.length) return undefined;
   if (tls.clientAuth !== undefined && clientAuth === undefined) return undefined;
+  const shown = showPairs(context, listener, path, pairs);
+  const [first, ...more] = shown.map(({ ids, chain, key }) => ({
+    certificate: context.secrets.use(ids.certificate, chain),
+    key: context.secrets.use(ids.key, key),
+  }));
   return {
     ...common,
     ...first,
-    ...(more.length > 0 && { moreCertificates: more as Pair[] }),
+    ...(more.length > 0 && { moreCertificates: more }),
     ...(clientAuth && { clientAuth }),
   };
+}
+
+/** All that there are, but where a key has to be published first. */
+function showPairs(
+  { mta, rollover, report }: Context,
+  { name, hostname = mta.spec.hostname, tls: { dane } }: ListenerSpec,
+  path: string,
+  pairs: readonly ShownPair[],
+): readonly ShownPair[] {
+  if (dane === undefined) return pairs;
+  const refuse = (at: string, problem: string) =>
+    report.refuse(mta.ref, reasons.Invalid, `${at}: ${problem}`, at);
+  const names = dane.names.flatMap((each, index) => {
+    const known = domainName(each);
+    if (known === undefined) refuse(`${path}.tls.dane.names[${index}]`, `${each} is not a domain name`);
+    return known ?? [];
+  });
+  const host = domainName(hostname);
+  // Said of the hostname itself.
+  if (host === undefined || names.length < dane.names.length) return pairs;
+  const leadMs = parseDuration(dane.lead) * 1000;
+  const shown = rollover.choose({ name, hostname: host, names, leadMs }, pairs);
+  const count = rollover.count;
+  if (count > MOST_RECORDS) {
+    refuse(
+      `${path}.tls.dane`,
+      `the certificates have names for ${count} records, and the status has room for ${MOST_RECORDS}: say in names which of them MX records have`,
+    );
+  }
+  return shown;
 }
 
 /** docs/decisions/0305-tls-of-listeners.md */
@@ -55,12 +93,12 @@ function oldestVersion({ profile, mode, required }: ListenerSpec['tls']): Tls['m
   return (profile ?? (takesClearText ? 'Intermediate' : 'Modern')) === 'Modern' ? 'TLSv1.3' : 'TLSv1.2';
 }
 
-function buildFirst(
+function findFirst(
   context: Context,
   listener: ListenerSpec,
   path: string,
   { fallbackCertificate }: Environment,
-): Pair | undefined {
+): ShownPair | undefined {
   const { mta, secrets, report } = context;
   const { tls, name } = listener;
   const named = secretOf(mta, listener, fallbackCertificate !== undefined);
@@ -77,10 +115,9 @@ function buildFirst(
     return findPair(context, named.name, `${path}.tls.${named.field}`);
   }
   if (fallbackCertificate !== undefined) {
-    return {
-      certificate: secrets.use(`${mta.id}/fallback-certificate`, fallbackCertificate.certificate),
-      key: secrets.use(`${mta.id}/fallback-key`, fallbackCertificate.key),
-    };
+    const { certificate: chain, key } = fallbackCertificate;
+    const ids = { certificate: `${mta.id}/fallback-certificate`, key: `${mta.id}/fallback-key` };
+    return { ids, chain, key };
   }
   report.refuse(
     mta.ref,
@@ -91,7 +128,7 @@ function buildFirst(
   return undefined;
 }
 
-function findPair({ mta, secrets }: Context, name: string, path: string): Pair | undefined {
+function findPair({ mta, secrets }: Context, name: string, path: string): ShownPair | undefined {
   const use = { resource: mta.ref, name, path };
   const pair = secrets.findKeyPair(
     { ...use, key: 'tls.crt', what: 'the certificate chain, PEM' },
@@ -99,10 +136,7 @@ function findPair({ mta, secrets }: Context, name: string, path: string): Pair |
   );
   if (pair === undefined) return undefined;
   const id = (key: string) => secretId(mta.ref.namespace, name, key);
-  return {
-    certificate: secrets.use(id('tls.crt'), pair.chain),
-    key: secrets.use(id('tls.key'), pair.key),
-  };
+  return { ids: { certificate: id('tls.crt'), key: id('tls.key') }, ...pair };
 }
 
 /** Undefined where it is not asked for, and after the reason was reported. */

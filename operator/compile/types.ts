@@ -1,5 +1,6 @@
 /** The input and output of `compile`: a pure function, shared by the operator and the local mode. */
 import type { MtaConfig } from '../../mta/config.ts';
+import type { Listed, Tlsa } from './key-rollover.ts';
 import type { PolicyCertificate } from './mta-sts.ts';
 
 /** A manifest as it was read: validated against its kind's schema by compile, not before. */
@@ -77,6 +78,8 @@ export interface CompileInput {
   readonly programmed: MtaConfig | undefined;
   readonly revision: number;
   readonly environment: Environment;
+  /** What TLSA records are listed, and when it is; absent where nobody is shown any. */
+  readonly listed?: Listed;
 }
 
 /** One condition of one resource, as its status will show it. */
@@ -98,4 +101,6 @@ export interface CompileResult {
   readonly diagnostics: readonly Diagnostic[];
   /** For Policy Hosts of domains: to be issued by `web.issuerRef` of the MTA. */
   readonly certificates: readonly PolicyCertificate[];
+  /** What to list, and which keys wait for that; only with a config, and where somebody is shown it. */
+  readonly tlsa?: Tlsa;
 }

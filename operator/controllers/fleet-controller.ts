@@ -8,6 +8,7 @@ import type { Clock } from '../../mta/clock.ts';
 import type { MtaConfig } from '../../mta/config.ts';
 import type { Random } from '../../mta/random.ts';
 import { compile } from '../compile/compile.ts';
+import type { Tlsa } from '../compile/key-rollover.ts';
 import { idOf } from '../compile/report.ts';
 import type { CompileResult, Diagnostic } from '../compile/types.ts';
 import { makeVerifier } from '../compile/verifier.ts';
@@ -27,6 +28,7 @@ import { ConfigPush } from '../pods/config-push.ts';
 import { ControlClient, type PodAddress } from '../pods/control-client.ts';
 import { Drains } from '../pods/drains.ts';
 import { QueuePoll } from '../pods/queue-poll.ts';
+import { listedIn } from '../status/dane.ts';
 import type { FleetQueue } from '../status/fleet-queue.ts';
 import type { Fragments } from '../status/fragments.ts';
 import { isServing, type Trouble } from '../status/pod-trouble.ts';
@@ -81,6 +83,8 @@ export interface FleetState {
   readonly refused: readonly Trouble[];
   /** Undefined while it is not known. */
   readonly queue: FleetQueue | undefined;
+  /** Undefined where there is no config. */
+  readonly tlsa: Tlsa | undefined;
 }
 
 interface Running {
@@ -96,6 +100,7 @@ interface Running {
   stored: number | undefined;
   /** It is not replaced yet: a pod could not read the version that is written now. */
   isHeld: boolean;
+  tlsa: FleetState['tlsa'];
   specs: FleetState['specs'];
   findings: FleetState['findings'];
   /** To be issued for Policy Hosts. */
@@ -190,11 +195,16 @@ export class FleetController {
       running.drains.identify(client);
       running.queue.use(client);
     }
-    const compiled = this.#look(fleet, running) ?? (fleet.isEnding ? running.config.current : undefined);
+    const looked = this.#look(fleet, running);
+    // Not where nothing comes of it, as in a fleet that is paused: what is listed is of what is shown.
+    running.tlsa = looked.tlsa;
+    const compiled = looked.config ?? (fleet.isEnding ? running.config.current : undefined);
+    // A key whose time has come is shown, though nothing has changed.
+    const next = Math.min(credentials.next, running.tlsa?.next ?? Number.POSITIVE_INFINITY);
     const { replicas } = plan;
     if (compiled === undefined) {
       await this.#make(fleet, undefined, replicas, running);
-      return credentials.next;
+      return next;
     }
     const isClosing = fleet.isEnding === true && fleet.spec.deletionPolicy === 'Deliver';
     const before = running.config.current;
@@ -210,18 +220,18 @@ export class FleetController {
     running.isHeld = isOther && running.push.mayNotRead(config.version, all);
     await running.applier.attempt(() => this.#make(fleet, config, replicas, running));
     running.push.push(config);
-    return credentials.next;
+    return next;
   }
 
-  /** What compile makes of it; undefined where that is no config. */
-  #look(fleet: Fleet, running: Running): MtaConfig | undefined {
+  /** What compile makes of it. */
+  #look(fleet: Fleet, running: Running): CompileResult {
     const observed = observe(this.#deps.watched);
-    const { config, diagnostics, certificates } = this.#compile(fleet, observed, running);
+    const result = this.#compile(fleet, observed, running);
     running.specs = specsOf(this.#deps.watched);
-    running.findings = keepSame(running.findings, diagnostics, ({ resource }) => idOf(resource));
-    running.certificates = certificates;
+    running.findings = keepSame(running.findings, result.diagnostics, ({ resource }) => idOf(resource));
+    running.certificates = result.certificates;
     running.state = undefined;
-    return config;
+    return result;
   }
 
   /** Undefined where it is not known, or not any more. */
@@ -232,7 +242,7 @@ export class FleetController {
   }
 
   #stateOf(key: string, running: Running): FleetState {
-    const { config, push, queue, applier, findings, records, specs, life } = running;
+    const { config, push, queue, applier, findings, records, specs, life, tlsa } = running;
     const { namespace = '', name } = nameOf(key);
     const pods = this.#pods({ namespace, name });
     const serving = pods.filter(isServing);
@@ -253,7 +263,7 @@ export class FleetController {
       refusal:
         refusing === undefined ? undefined : { pod: refusing, ...push.reports.get(refusing)!.refusal! },
       life,
-      ...{ pods, refused: applier.refused, queue: queue.shown },
+      ...{ pods, refused: applier.refused, queue: queue.shown, tlsa },
     };
   }
 
@@ -312,6 +322,7 @@ export class FleetController {
       life: undefined,
       stored: stored?.version,
       isHeld: false,
+      tlsa: undefined,
       specs: new Map(),
       findings: new Map(),
       certificates: [],
@@ -332,7 +343,9 @@ export class FleetController {
     this.#deps.onState(key);
   }
 
-  #compile({ namespace, name }: Fleet, observed: Observed, { config, verifiers }: Running) {
+  #compile({ namespace, name }: Fleet, observed: Observed, { config, verifiers }: Running): CompileResult {
+    const { watched, clock } = this.#deps;
+    const records = listedIn(watched.own('MTA').get(keyOf({ namespace, name }))?.status);
     return verifiers.during(config.current, (verifierFor) =>
       compile({
         mta: { namespace, name },
@@ -340,6 +353,7 @@ export class FleetController {
         programmed: config.current,
         revision: 0,
         environment: podEnvironment({ namespace, name }, verifierFor),
+        listed: { now: clock.now(), records },
       }),
     );
   }

@@ -30,6 +30,7 @@ const state = (loaded: number): FleetState => ({
     refused: [],
     queue: undefined,
     life: undefined,
+    tlsa: undefined,
   },
 });
 

@@ -57,6 +57,15 @@ describe('what is told', () => {
     expect(told(UNPULLED, UNPULLED, 'MTA')).toEqual([]);
   });
 
+  it('of an MTA: that a key waits for its record, and that none does any more', () => {
+    const waits = `${WELL} DANEReady=False/KeyWaits`;
+    const none = `${WELL} DANEReady=True/DANEReady`;
+    expect(told(none, waits, 'MTA')).toEqual(['Warning KeyWaits DANEReady']);
+    expect(told(waits, waits, 'MTA')).toEqual([]);
+    expect(told(waits, none, 'MTA')).toEqual(['Normal DANEReady DANEReady']);
+    expect(told('', none, 'MTA')).toEqual([]);
+  });
+
   it('that it is well again, where it was told that it was not', () => {
     const first = transitions('MailDomain', conditions(WELL), conditions(NO_SECRET), false);
     expect(first.isTroubled).toBe(true);

@@ -30,7 +30,12 @@ const QUIET = new Set<Reason>([
 /** In this order: `Ready` repeats the reason of what keeps it from being so, and is no news then. */
 const TOLD = [
   ...[conditionTypes.Accepted, conditionTypes.ResolvedRefs, conditionTypes.Programmed],
-  ...[conditionTypes.Scaled, conditionTypes.QueueHealthy, conditionTypes.Ready],
+  ...[conditionTypes.Scaled, conditionTypes.QueueHealthy, conditionTypes.DANEReady, conditionTypes.Ready],
+];
+
+/** Their end is told, too. */
+const PASSING = [
+  ...[conditionTypes.Scaled, conditionTypes.QueueHealthy, conditionTypes.DANEReady, conditionTypes.Ready],
 ];
 
 /** @param wasTroubled what this said of the object the last time; false where that isn't known */
@@ -50,7 +55,7 @@ export function transitions(
     if (was?.status === 'False' && was.reason === is.reason) continue;
     events.push({ type: 'Warning', reason: is.reason, action: type, note: is.message });
   }
-  for (const type of [conditionTypes.Scaled, conditionTypes.QueueHealthy, conditionTypes.Ready]) {
+  for (const type of PASSING) {
     const is = after.find((each) => each.type === type);
     const was = before.find((each) => each.type === type);
     const isAgain = is?.status === 'True' && was !== undefined && was.status !== 'True';

@@ -28,7 +28,7 @@ const good: FleetFacts = {
   ...{ fragment: { generation: 1, digest: '', revision: 7 }, loaded: 7, refusal: undefined },
   ...{ fleet: { namespace: 'mail', name: 'mta' }, asked: 2, pods: [ready('mta-0'), ready('mta-1')] },
   ...{ claims: [], refused: [], updated: undefined, queue, patienceMs: 4 * HOUR, isPaused: false },
-  ...{ queueBefore: undefined, life: undefined },
+  ...{ queueBefore: undefined, life: undefined, dane: undefined },
   ...{ now: NOW, heardOf: () => undefined },
 };
 const of = (change: Partial<FleetFacts>) => mtaConditionsOf({ ...good, ...change });

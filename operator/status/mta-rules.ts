@@ -34,6 +34,8 @@ export interface FleetFacts extends Facts {
   readonly queue: FleetQueue | undefined;
   /** What the status says of it now. */
   readonly queueBefore: Verdict | undefined;
+  /** Of its TLSA records; undefined where nobody asks for any. */
+  readonly dane: Verdict | undefined;
   /** Ms that a message may wait before it counts as old; undefined for ever. */
   readonly patienceMs: number | undefined;
   readonly isPaused: boolean;
@@ -195,6 +197,7 @@ export function mtaConditionsOf(facts: FleetFacts): Verdicts {
     });
   }
   verdicts.set(conditionTypes.QueueHealthy, first(queueHealthy, facts)!);
+  if (facts.dane !== undefined) verdicts.set(conditionTypes.DANEReady, facts.dane);
   if (facts.isPaused) verdicts.set(conditionTypes.Paused, PAUSED);
   const life = facts.life === undefined ? [] : lifeVerdicts(facts.life, facts.fleet);
   return inOrder(new Map([...verdicts, ...life]));

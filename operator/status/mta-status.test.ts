@@ -37,7 +37,7 @@ const state: FleetState = {
   records: new Map(),
   fragments: new Map([[idOf(self), fragment]]),
   ...{ loaded: 1, isAsking: false, refusal: undefined, pods: ['mta-0', 'mta-1'].map(pod), refused: [] },
-  life: undefined,
+  ...{ life: undefined, tlsa: undefined },
   queue: {
     ...{ messages: 7, deferred: 3, held: 0, oldest: NOW - 3_600_000 },
     ...{ damaged: 0, full: [], silent: [] },
@@ -64,6 +64,27 @@ describe('the status of an MTA', () => {
     expect(conditions(status)).toBe(
       'Accepted=True ResolvedRefs=True Programmed=True Ready=True QueueHealthy=True',
     );
+  });
+
+  it('has the TLSA records that are to be published, and what was said of them while there is no config', () => {
+    const value = { name: '_25._tcp.mail.example.test', type: 'TLSA', value: '3 1 1 aa' } as const;
+    const tlsa = { isWanted: true, records: [value], waiting: [], early: [], next: undefined };
+    const { status } = statusOf({ tlsa });
+    expect(mta.status.safeParse(status).error).toBeUndefined();
+    expect(status).toMatchObject({ records: [{ ...value, since: '2026-11-29T12:00:00Z' }] });
+    expect(conditions(status)).toContain('QueueHealthy=True DANEReady=True');
+
+    const later = { now: NOW + 3_600_000 };
+    const { status: kept } = statusOf({ tlsa: undefined }, later, object({ status }));
+    expect(kept['records']).toEqual(status['records']);
+    expect(conditions(kept)).toContain('DANEReady=True');
+
+    const none = { ...tlsa, isWanted: false, records: [] };
+    const { status: loading } = statusOf({ tlsa: none, loaded: 0 }, later, object({ status }));
+    expect(loading['records']).toEqual(status['records']);
+    const { status: without } = statusOf({ tlsa: none }, later, object({ status }));
+    expect(without).not.toHaveProperty('records');
+    expect(conditions(without)).not.toContain('DANEReady');
   });
 
   it('is looked at again when mail grows old, or while the cluster is asked', () => {

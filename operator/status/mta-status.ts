@@ -1,5 +1,6 @@
 /** The status of an MTA, from what its controller knows, and from its pods and volumes. Pure. */
 import { mta as mtaKind } from '../../crds/mta.ts';
+import type { DnsRecord } from '../../crds/status.ts';
 import { parseDuration } from '../../crds/units.ts';
 import { idOf } from '../compile/report.ts';
 import type { ObjectRef } from '../compile/types.ts';
@@ -7,7 +8,8 @@ import type { FleetState } from '../controllers/fleet-controller.ts';
 import { isPaused } from '../controllers/fleet-life.ts';
 import type { ClaimObject, OwnObject, PodObject, StatefulSetObject } from '../controllers/watched.ts';
 import { names, selectorOf } from '../objects/fleet.ts';
-import { type Condition, conditionsFrom, programmedIn } from './conditions.ts';
+import { type Condition, conditionsFrom, programmedIn, type Verdicts } from './conditions.ts';
+import { daneVerdict, listedIn, recordsFrom } from './dane.ts';
 import { type FleetFacts, mtaConditionsOf, PAUSED, timeOf, untilOld } from './mta-rules.ts';
 import { isServing } from './pod-trouble.ts';
 import { conditionsOf } from './rules.ts';
@@ -65,6 +67,7 @@ export function mtaStatus(object: OwnObject, state: FleetState, surroundings: Su
         .join(','),
       ...(state.loaded !== undefined && { revision: state.loaded }),
       ...queueIn(state, before),
+      ...recordsIn(state, object, verdicts, now),
       attached: attachedIn(idOf({ kind: 'MTA', namespace, name }), state, surroundings),
     },
     again,
@@ -114,6 +117,8 @@ function factsOf(object: OwnObject, state: FleetState, surroundings: Surrounding
       : [names.queue({ name })];
   const patience = spec === undefined ? 0 : parseDuration(spec.delivery.delayWarning) * 1000;
   const id = idOf({ kind: 'MTA', namespace, name });
+  const before = (wanted: string) =>
+    (object.status as Before | undefined)?.conditions?.find(({ type }) => type === wanted);
   return {
     ...{ findings: state.findings.get(id) ?? [], fragment: state.fragments.get(id) },
     ...{ loaded: state.loaded, refusal: state.refusal },
@@ -122,9 +127,9 @@ function factsOf(object: OwnObject, state: FleetState, surroundings: Surrounding
     updated: updatedOf(statefulSet),
     patienceMs: patience === 0 ? undefined : patience,
     ...{ isPaused: isPaused(object), life: state.life },
-    queueBefore: (object.status as Before | undefined)?.conditions?.find(
-      ({ type }) => type === 'QueueHealthy',
-    ),
+    queueBefore: before('QueueHealthy'),
+    // What was found out last stays, where there is no config now.
+    dane: state.tlsa === undefined ? before('DANEReady') : daneVerdict(state.tlsa),
   };
 }
 
@@ -143,6 +148,18 @@ function queueIn({ queue }: FleetState, before: Before): Record<string, unknown>
   return {
     queue: { messages, deferred, held, ...(oldest !== undefined && { oldest: timeOf(oldest) }) },
   };
+}
+
+function recordsIn(
+  { tlsa }: FleetState,
+  { status }: OwnObject,
+  verdicts: Verdicts,
+  now: number,
+): { readonly records?: readonly DnsRecord[] } {
+  const before = listedIn(status);
+  const isLoaded = verdicts.get('Programmed')?.status === 'True';
+  const records = tlsa === undefined ? before : recordsFrom(tlsa, before, isLoaded, now);
+  return records.length > 0 ? { records } : {};
 }
 
 function attachedIn(self: string, { fragments, findings }: FleetState, { isAttached }: Surroundings) {

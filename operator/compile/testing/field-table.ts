@@ -147,6 +147,8 @@ export const fieldTable: Record<string, Record<string, Row>> = {
       'config',
       { [`${listener}.tls.additionalCertificateRefs`]: [{ name: 'absent' }] },
     ],
+    'listeners[].tls.dane.lead': ['cluster', { [`${listener}.tls.dane`]: { lead: '1h' } }],
+    'listeners[].tls.dane.names[]': ['cluster', { [`${listener}.tls.dane`]: { names: ['mx.example'] } }],
     'listeners[].tls.clientAuth.caRef.name': [
       'config',
       clientAuth({ caRef: { name: 'absent' } }),
