@@ -52,7 +52,7 @@ export interface Certificate {
     readonly privateKey: {
       readonly algorithm?: 'ECDSA';
       readonly size?: number;
-      readonly rotationPolicy: 'Always';
+      readonly rotationPolicy: 'Always' | 'Never';
     };
     readonly usages: readonly string[];
   };

@@ -7,7 +7,7 @@ import { type Fleet, metadataOf, names } from './fleet.ts';
 /** One for each listener that names an issuer. */
 export function certificates(fleet: Fleet): Certificate[] {
   return fleet.spec.listeners.flatMap((listener) => {
-    const { issuerRef, dnsNames } = listener.tls;
+    const { issuerRef, dnsNames, dane } = listener.tls;
     if (issuerRef === undefined) return [];
     const name = names.certificate(fleet, listener.name);
     const hosts = [listener.hostname ?? fleet.spec.hostname, ...dnsNames];
@@ -21,7 +21,8 @@ export function certificates(fleet: Fleet): Certificate[] {
           dnsNames: [...new Set(hosts.map((host) => domainName(host) ?? host))],
           issuerRef: { ...issuerRef },
           // RSA, which is cert-manager's own choice: old mail servers know nothing else.
-          privateKey: { rotationPolicy: 'Always' },
+          // One that stays has nobody wait for a record of another.
+          privateKey: { rotationPolicy: dane === undefined ? 'Always' : 'Never' },
           usages: ['digital signature', 'key encipherment', 'server auth'],
         },
       },
