@@ -78,6 +78,10 @@ export const reasons = {
   CertificateNotIssued: 'CertificateNotIssued',
   /** A certificate is not for the name that it is to be shown for; the message has the name, and what comes of it. */
   CertificateMismatch: 'CertificateMismatch',
+  /** A MailTLSPolicy names a listener that the MTA does not have. */
+  ListenerNotFound: 'ListenerNotFound',
+  /** A MailTLSPolicy of mode Required names a listener that has no TLS: it goes on in clear text. */
+  ListenerWithoutTLS: 'ListenerWithoutTLS',
   /** A MailDomain has `mtaSts`, and the MTA no `web` to publish it at: nothing is published. */
   NoWebPort: 'NoWebPort',
   /** A MailTLSPolicy of mode DANE, where the MTA has no resolver that is trusted to check DNSSEC: all mail that it is for waits. */

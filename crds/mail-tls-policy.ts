@@ -1,4 +1,4 @@
-/** MailTLSPolicy: how TLS is done with a next hop. Written by the security team. */
+/** MailTLSPolicy: how TLS is done with a next hop, or by a listener. Written by the security team. */
 import { z } from 'zod';
 import { domainPattern, itemName, mtaRefs, secretKeyRef } from './fields.ts';
 import { attachedColumns, type Kind } from './kind.ts';
@@ -14,8 +14,10 @@ const spec = withRules(
         "Recipient domains whose MX hosts this is for: example.org, *.example.org for every name below it, * for whatever no other policy names: the fleet's floor. The most specific counts. Empty where only relays and domains use it, by name. Only in the namespace of the MTA.",
       ),
     listeners: setList(itemName(), 16)
-      .optional()
-      .describe('Listeners of the MTA that this is for. Not yet supported: a listener says its TLS itself.'),
+      .default([])
+      .describe(
+        'Listeners of the MTA that take no less than this, whatever they say themselves: with mode Required nothing in clear text (530 5.7.0), with Opportunistic TLS where a client asks for it; no version below minVersion. Of several policies the strictest counts. Only in the namespace of the MTA.',
+      ),
     mode: z
       .enum(['None', 'Opportunistic', 'Required', 'Verified', 'Pinned', 'DANE', 'MTASTS', 'DANEOrMTASTS'])
       .describe(
@@ -54,6 +56,13 @@ const spec = withRules(
   }),
   [
     {
+      rule: "size(self.listeners) == 0 || self.mode == 'Opportunistic' || self.mode == 'Required'",
+      message: 'a listener takes mode Opportunistic or Required: write a policy of its own for listeners',
+      fieldPath: '.listeners',
+      holds: ({ listeners, mode }) =>
+        listeners.length === 0 || mode === 'Opportunistic' || mode === 'Required',
+    },
+    {
       rule: "self.mode == 'Opportunistic' || self.mode == 'MTASTS' || !has(self.fallbackToClear)",
       message: 'fallbackToClear is for modes Opportunistic and MTASTS only: the other modes leave no choice',
       fieldPath: '.fallbackToClear',
@@ -80,7 +89,7 @@ export const mailTlsPolicy = {
   plural: 'mailtlspolicies',
   shortName: 'mtp',
   description:
-    'How TLS is done with next hops: for destinations by pattern, or for the relays and domains that name it.',
+    'How TLS is done with next hops: for destinations by pattern, or for the relays and domains that name it; or by listeners of the MTA.',
   spec,
   status: attachedStatus(),
   columns: [

@@ -170,6 +170,7 @@ const rows: readonly (readonly [kind: string, message: string, spec: Readonly<Re
       limits: { rate: { messages: 1, per: '0s' } },
     },
   ],
+  ['MailTLSPolicy', 'a listener takes mode', policy({ mode: 'Verified', listeners: ['smtp'] })],
   ['MailTLSPolicy', 'fallbackToClear is for', policy({ mode: 'Required', fallbackToClear: false })],
   ['MailTLSPolicy', 'caRef is for mode Verified', policy({ mode: 'Opportunistic', caRef: { name: 'a' } })],
   ['MailTLSPolicy', 'pins are needed', policy({ mode: 'Pinned' })],

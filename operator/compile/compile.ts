@@ -46,7 +46,7 @@ export function compile(input: CompileInput): CompileResult {
   const domainsConfig = withPickUpUsers(domains, users, mta.ref.namespace);
   const relays = buildRelays(attached.of(resources.of('MailRelay')), { ...context, domains, users });
   const rollover = new KeyRollover(input.listed, input.programmed);
-  const fleet = buildFleet(mta, input, policies.defaultName, { secrets, rollover, report });
+  const fleet = buildFleet(mta, input, { policies, secrets, rollover, report });
 
   const parts = [mta, ...domains.accepted, ...policies.accepted, ...users.accepted, ...relays.accepted];
   for (const { ref } of parts) report.settle(ref, `Accepted by ${mta.id}`);

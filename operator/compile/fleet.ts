@@ -11,6 +11,7 @@ import { checkPodTemplate } from './pod-template.ts';
 import type { Resource } from './read.ts';
 import type { Report } from './report.ts';
 import type { Secrets } from './secrets.ts';
+import type { TlsPolicies } from './tls-policies.ts';
 import type { CompileInput, Environment } from './types.ts';
 
 type Fleet = Omit<MtaConfig, 'domains' | 'relays' | 'tlsPolicies' | 'users' | 'secrets' | 'resources'>;
@@ -18,19 +19,15 @@ type ListenerSpec = MtaSpec['listeners'][number];
 
 /** What the parts of one compile share. */
 interface Context {
+  readonly policies: TlsPolicies;
   readonly secrets: Secrets;
   readonly rollover: KeyRollover;
   readonly report: Report;
 }
 
 /** Undefined after the reasons were reported. */
-export function buildFleet(
-  mta: Resource<MtaSpec>,
-  input: CompileInput,
-  defaultTls: string,
-  context: Context,
-): Fleet | undefined {
-  const { secrets, report } = context;
+export function buildFleet(mta: Resource<MtaSpec>, input: CompileInput, context: Context): Fleet | undefined {
+  const { policies, secrets, report } = context;
   const { spec, ref } = mta;
   const { environment } = input;
   const hostname = domainName(spec.hostname);
@@ -88,7 +85,7 @@ export function buildFleet(
       historyPath: environment.historyPath,
       historyDays: spec.log.historyDays,
     },
-    delivery: buildDelivery(spec.delivery, defaultTls, environment),
+    delivery: buildDelivery(spec.delivery, policies.defaultName, environment),
     resolver: {
       servers: spec.dns.servers.map(withPort),
       timeoutSeconds: parseDuration(spec.dns.timeout),

@@ -10,6 +10,7 @@ import { domainName, domainPattern } from './names.ts';
 import type { Resource } from './read.ts';
 import type { Report } from './report.ts';
 import { type Secrets, secretId } from './secrets.ts';
+import type { TlsPolicies } from './tls-policies.ts';
 import type { Environment } from './types.ts';
 
 type ListenerSpec = MtaSpec['listeners'][number];
@@ -17,6 +18,7 @@ type Tls = Listener['tls'];
 
 interface Context {
   readonly mta: Resource<MtaSpec>;
+  readonly policies: TlsPolicies;
   readonly secrets: Secrets;
   readonly rollover: KeyRollover;
   readonly report: Report;
@@ -32,7 +34,11 @@ export function buildListenerTls(
   context: Context,
 ): Tls | undefined {
   const { tls } = listener;
-  const common = { mode: modes[tls.mode], required: tls.required, minVersion: oldestVersion(tls) };
+  const floor = context.policies.listeners.get(listener.name);
+  const required = tls.required || (floor?.required ?? false);
+  const own = oldestVersion({ ...tls, required });
+  const minVersion = floor !== undefined && floor.minVersion > own ? floor.minVersion : own;
+  const common = { mode: modes[tls.mode], required, minVersion };
   if (tls.mode === 'None') return common;
   const found = [
     findFirst(context, listener, path, environment),

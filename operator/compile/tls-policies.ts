@@ -7,6 +7,7 @@ import type { MailTlsPolicySpec } from '../../crds/mail-tls-policy.ts';
 import type { MtaSpec } from '../../crds/mta.ts';
 import type { TlsPolicy } from '../../mta/config.ts';
 import { type Claim, contest, destinationClaim } from './conflicts.ts';
+import { type ListenerFloors, listenerFloors } from './listener-floors.ts';
 import { domainPattern, overlap } from './names.ts';
 import type { Resource } from './read.ts';
 import type { Report } from './report.ts';
@@ -23,6 +24,8 @@ const BUILT_IN: TlsPolicy = {
 };
 
 export interface TlsPolicies {
+  /** What the listeners of the MTA have to ask for at the least. */
+  readonly listeners: ListenerFloors;
   /** Name of the policy for whatever names none. */
   readonly defaultName: string;
   /**
@@ -61,11 +64,17 @@ export function decideTlsPolicies(
   const floor = accepted
     .filter(({ ref }) => ref.namespace === mta.ref.namespace)
     .map((policy) => byName.get(nameOf(policy.ref))!);
+  const listeners = listenerFloors(
+    mta,
+    accepted.filter(({ ref }) => ref.namespace === mta.ref.namespace),
+    report,
+  );
   const fallback = floor.find(({ destinations }) => destinations.includes('*')) ?? BUILT_IN;
   const missing = new Map<string, TlsPolicy>();
 
   return {
     accepted,
+    listeners,
     defaultName: fallback.name,
     all: () => [
       BUILT_IN,
@@ -135,6 +144,14 @@ function isValid(
       reasons.DomainNotAllowed,
       `spec.destinations: only policies in the namespace of ${mta.id} may name destinations, as they are for everybody's mail: leave it empty, and name this policy in your MailRelay or MailDomain`,
       'spec.destinations',
+    );
+  }
+  if (ref.namespace !== mta.ref.namespace && spec.listeners.length > 0) {
+    report.refuse(
+      ref,
+      reasons.NotAllowedByMTA,
+      `spec.listeners: only policies in the namespace of ${mta.id} may name its listeners, as these are everybody's: leave it empty`,
+      'spec.listeners',
     );
   }
   spec.destinations.forEach((pattern, index) => {

@@ -326,7 +326,7 @@ export const fieldTable: Record<string, Record<string, Row>> = {
   MailTLSPolicy: {
     ...mtaRefs,
     'destinations[]': ['config', { destinations: ['bank.example'] }],
-    'listeners[]': ['notYet', { listeners: ['smtp'] }],
+    'listeners[]': ['config', { mode: 'Required', listeners: ['smtp'] }, { mode: 'Required' }],
     mode: ['config', { mode: 'Required' }],
     fallbackToClear: ['config', { fallbackToClear: false }],
     minVersion: ['config', { minVersion: 'TLSv1.3' }],
