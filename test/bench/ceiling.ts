@@ -2,20 +2,30 @@
 import { open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nodeDisk } from '../../mta/queue/disk.ts';
-import { send, startLoadSink } from './load.ts';
+import { startLoadSink, startLoadSource } from './load.ts';
+import type { BenchOptions } from './options.ts';
 import { median } from './table.ts';
+import { certificateOf } from './tls-load.ts';
 import type { Work } from './works.ts';
 
 const LIMIT_MS = 300_000;
 
-/** Messages a second from smtp-source straight into smtp-sink. */
-export async function sourceToSink(work: Work, sessions: number, messages: number): Promise<number> {
-  const sink = await startLoadSink();
+/** Messages a second from the source straight into the sink; of works with TLS on one side from end to end in TLS. */
+export async function sourceToSink(work: Work, options: BenchOptions, messages: number): Promise<number> {
+  const certificate = await certificateOf(options.key);
+  const whole = (side: 'in' | 'out') =>
+    work.tls === undefined ? work : { ...work, tls: { ...work.tls, side } };
+  const sink = await startLoadSink(whole('out'), certificate);
   try {
-    const began = performance.now();
-    await send(work, sink.port, sessions, messages);
-    await sink.reached(messages, LIMIT_MS);
-    return (1000 * messages) / (performance.now() - began);
+    const source = await startLoadSource(whole('in'), sink.port, options.sessions, certificate);
+    try {
+      const began = performance.now();
+      await source.send(messages);
+      await sink.reached(messages, LIMIT_MS);
+      return (1000 * messages) / (performance.now() - began);
+    } finally {
+      await source.stop();
+    }
   } finally {
     await sink.stop();
   }

@@ -1,6 +1,12 @@
 /** Time from the final dot to its 250, which smtp-source doesn't tell. */
 import { SmtpClient } from '../support/smtp-client.ts';
 
+/** @param size in bytes, of its body at least */
+export function messageOf(size: number): string {
+  const line = `${'x'.repeat(76)}\r\n`;
+  return `From: <from@source.test>\r\nSubject: latency\r\n\r\n${line.repeat(Math.ceil(size / line.length))}`;
+}
+
 /** Sends `messages` over `sessions` kept connections; gives the sorted latencies in ms. */
 export async function latencies(
   port: number,
@@ -8,8 +14,7 @@ export async function latencies(
   messages: number,
   size: number,
 ): Promise<number[]> {
-  const line = `${'x'.repeat(76)}\r\n`;
-  const content = `From: <from@source.test>\r\nSubject: latency\r\n\r\n${line.repeat(Math.ceil(size / line.length))}`;
+  const content = messageOf(size);
   const taken: number[] = [];
   let left = messages;
   const session = async () => {

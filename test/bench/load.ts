@@ -1,25 +1,65 @@
-/** Debian's smtp-source and smtp-sink as source and sink of the load. */
-import { openSync, readFileSync, readSync, statSync } from 'node:fs';
+/** Source and sink of the load: Debian's smtp-source and smtp-sink, and our own on the side where there is TLS. */
+import { openSync, readSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { program } from '../support/debian.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { freePort } from '../support/ports.ts';
 import { run, start } from '../support/processes.ts';
+import type { Certificate } from '../support/tls.ts';
 import { waitFor } from '../support/wait.ts';
+import { latencies } from './latency.ts';
+import { startTlsSink, startTlsSource } from './tls-load.ts';
 import type { Work } from './works.ts';
 
 export interface LoadSink {
   readonly port: number;
   /** Messages taken so far. */
   count(): number;
+  /** TLS handshakes so far, and those of them that resumed a session. */
+  handshakes(): { readonly all: number; readonly resumed: number };
   /** Resolves, to within some ms, when `total` messages have been taken in all. */
   reached(total: number, timeoutMs: number): Promise<void>;
   stop(): Promise<void>;
 }
 
+export interface LoadSource {
+  /**
+   * Resolves when all of them have been answered 250: with the seconds that took, and in how many connections a TLS session was resumed.
+   * Rejects if one was refused.
+   */
+  send(messages: number): Promise<{ readonly seconds: number; readonly resumed: number }>;
+  /** Sends `messages`; gives the sorted times from the final dot to its 250, in ms. */
+  latencies(messages: number): Promise<readonly number[]>;
+  stop(): Promise<void>;
+}
+
+/** @param certificate that the sink shows where mail comes to it in TLS */
+export function startLoadSink({ tls }: Pick<Work, 'tls'>, certificate: Certificate): Promise<LoadSink> {
+  return tls?.side === 'out' ? startTlsSink(certificate) : startSmtpSink();
+}
+
+/** @param certificate that the MTA has, where mail goes to it in TLS */
+export async function startLoadSource(
+  work: Work,
+  port: number,
+  manySessions: number,
+  certificate: Certificate,
+): Promise<LoadSource> {
+  const { tls, size } = work;
+  const sessions = work.single ? 1 : manySessions;
+  if (tls?.side === 'in') {
+    return startTlsSource({ ...{ port, sessions, bytes: size, certificate }, resumed: tls.resumed });
+  }
+  return {
+    send: async (messages) => ({ seconds: await smtpSource(work, port, sessions, messages), resumed: 0 }),
+    latencies: (messages) => latencies(port, sessions, messages, size),
+    stop: async () => {},
+  };
+}
+
 /** smtp-sink, whose running counters (-c) go to a file in memory: a line of `mesg=N` per message, the last one counts. */
-export async function startLoadSink(): Promise<LoadSink> {
+async function startSmtpSink(): Promise<LoadSink> {
   const port = await freePort();
   const log = join(temporaryFolder('bench-sink', memoryFolder()), 'counters');
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
@@ -39,6 +79,7 @@ export async function startLoadSink(): Promise<LoadSink> {
   return {
     port,
     count,
+    handshakes: () => ({ all: 0, resumed: 0 }),
     async reached(total, timeoutMs) {
       await waitFor(`smtp-sink to take ${total} messages`, () => count() >= total, {
         timeoutMs,
@@ -51,9 +92,9 @@ export async function startLoadSink(): Promise<LoadSink> {
   };
 }
 
-/** smtp-source; resolves with the seconds that it took to have all of them answered 250. Rejects if one was refused. */
-export async function send(work: Work, port: number, sessions: number, messages: number): Promise<number> {
-  const args = ['-l', String(work.size), '-m', String(messages), '-s', String(work.single ? 1 : sessions)];
+/** Resolves with the seconds that it took to have all of them answered 250. Rejects if one was refused. */
+async function smtpSource(work: Work, port: number, sessions: number, messages: number): Promise<number> {
+  const args = ['-l', String(work.size), '-m', String(messages), '-s', String(sessions)];
   if (work.kept) args.push('-d');
   args.push(
     '-C',
@@ -89,38 +130,4 @@ function listening(port: number): Promise<boolean> {
     });
     socket.once('error', () => resolve(false));
   });
-}
-
-/** Share of the machine's processors that was idle over a while, from `/proc/stat` (proc(5)). */
-function idleTicks(): { idle: number; all: number } {
-  const fields = readFileSync('/proc/stat', 'latin1')
-    .split('\n')[0]!
-    .trim()
-    .split(/\s+/)
-    .slice(1)
-    .map(Number);
-  return {
-    idle: (fields[3] ?? 0) + (fields[4] ?? 0),
-    all: fields.slice(0, 8).reduce((sum, value) => sum + value, 0),
-  };
-}
-
-/** Waits until the machine has been 85 % idle for half a second; gives up after `timeoutMs` and says so with false. */
-export async function idleMachine(timeoutMs = 20_000): Promise<boolean> {
-  let before = idleTicks();
-  try {
-    await waitFor(
-      'an idle machine',
-      () => {
-        const now = idleTicks();
-        const idle = (now.idle - before.idle) / Math.max(1, now.all - before.all);
-        before = now;
-        return idle >= 0.85;
-      },
-      { timeoutMs, everyMs: 500 },
-    );
-    return true;
-  } catch {
-    return false;
-  }
 }

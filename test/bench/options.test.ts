@@ -5,7 +5,11 @@ import { figure, median, table } from './table.ts';
 describe('the command line of the bench', () => {
   it('measures everything that is compared where nothing is said', () => {
     const options = parseOptions([]);
-    expect(options.works).toEqual(['4k-kept', '4k-new', '100k-kept', '4k-single']);
+    expect(options.works).toEqual([
+      ...['4k-kept', '4k-new', '100k-kept', '4k-single'],
+      ...['tls-in', 'tls-in-resumed', 'tls-out', 'tls-out-resumed'],
+    ]);
+    expect(options.key).toBe('ecdsa');
     expect(options.mtas).toEqual(['postrider', 'postfix']);
     expect([...options.sections]).toEqual(['relay', 'proof', 'workers']);
   });

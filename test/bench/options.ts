@@ -1,5 +1,6 @@
 /** Command line of the bench. Throws with a usage text for anything that it doesn't know. */
 import { parseArgs } from 'node:util';
+import type { KeyKind } from '../support/tls.ts';
 import { WORKS, type WorkName } from './works.ts';
 
 export const USAGE = `usage: npm run bench -- [relay|proof|workers|backlog|operator|all] [options]
@@ -14,6 +15,7 @@ export const USAGE = `usage: npm run bench -- [relay|proof|workers|backlog|opera
   --only A,B   works (${Object.keys(WORKS).join(', ')}) or MTAs (postrider, postfix)
   --quick      one round of a tenth of the messages
   --sessions N parallel sessions of smtp-source (50)
+  --rsa        certificates of works with TLS have an RSA key of 2048 bits (ECDSA with P-256)
   --workers N  worker processes of Postrider (2)
   --messages N      deferred messages of the backlog (1000000)
   --destinations N  of the backlog (50000)
@@ -38,6 +40,8 @@ export interface BenchOptions {
   readonly scale: number;
   readonly sessions: number;
   readonly workers: number;
+  /** Of certificates. */
+  readonly key: KeyKind;
   readonly backlogMessages: number;
   readonly destinations: number;
   readonly domains: number;
@@ -62,6 +66,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       quick: { type: 'boolean' },
       sessions: { type: 'string' },
       workers: { type: 'string' },
+      rsa: { type: 'boolean' },
       messages: { type: 'string' },
       destinations: { type: 'string' },
       domains: { type: 'string' },
@@ -97,6 +102,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     scale: quick ? 0.1 : 1,
     sessions: count('sessions', values.sessions, 50),
     workers: count('workers', values.workers, 2),
+    key: values.rsa === true ? 'rsa' : 'ecdsa',
     backlogMessages: count('messages', values.messages, quick ? 20_000 : 1_000_000),
     destinations: count('destinations', values.destinations, quick ? 1000 : 50_000),
     domains: count('domains', values.domains, quick ? 500 : 5000),

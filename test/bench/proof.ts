@@ -6,11 +6,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findProgram } from '../support/debian.ts';
 import { temporaryFolder } from '../support/folders.ts';
-import { contestants } from './contestants.ts';
+import { type ContestantOptions, contestants } from './contestants.ts';
 import { latencies } from './latency.ts';
-import { send, startLoadSink } from './load.ts';
+import { startLoadSink, startLoadSource } from './load.ts';
 import type { BenchOptions, MtaName } from './options.ts';
 import { type Acknowledgement, acknowledgements, countSyncs } from './strace.ts';
+import { certificateOf } from './tls-load.ts';
 import { WORKS, type Work, type WorkName } from './works.ts';
 
 const WARM_UP = 200;
@@ -25,13 +26,19 @@ export async function syncsPerMessage(
 ): Promise<number | undefined> {
   const work: Work = WORKS[workName];
   const messages = Math.max(100, Math.round(1000 * options.scale));
-  return underStrace(name, options, options.workers, SYNCS, async (port, log, reached) => {
-    await send(work, port, options.sessions, WARM_UP);
-    await reached(WARM_UP);
-    const before = countSyncs(log());
-    await send(work, port, options.sessions, messages);
-    await reached(WARM_UP + messages);
-    return (countSyncs(log()) - before) / messages;
+  const how = { workers: options.workers, calls: SYNCS, tls: work.tls };
+  return underStrace(name, options, how, async (port, log, reached) => {
+    const source = await startLoadSource(work, port, options.sessions, await certificateOf(options.key));
+    try {
+      await source.send(WARM_UP);
+      await reached(WARM_UP);
+      const before = countSyncs(log());
+      await source.send(messages);
+      await reached(WARM_UP + messages);
+      return (countSyncs(log()) - before) / messages;
+    } finally {
+      await source.stop();
+    }
   });
 }
 
@@ -42,7 +49,7 @@ export async function proveSyncs(
 ): Promise<Acknowledgement[] | undefined> {
   const messages = Math.max(50, Math.round(300 * options.scale));
   const calls = [...SYNCS, 'read', 'recvfrom', 'readv', 'write', 'writev', 'sendto'];
-  return underStrace(name, options, 1, calls, async (port, log, reached) => {
+  return underStrace(name, options, { workers: 1, calls, tls: undefined }, async (port, log, reached) => {
     await latencies(port, 1, messages, 200);
     await reached(messages);
     return acknowledgements(log(), port);
@@ -52,8 +59,7 @@ export async function proveSyncs(
 async function underStrace<T>(
   name: MtaName,
   options: BenchOptions,
-  workers: number,
-  calls: readonly string[],
+  { workers, calls, tls }: Pick<ContestantOptions, 'workers' | 'tls'> & { readonly calls: readonly string[] },
   body: (port: number, log: () => string, reached: (total: number) => Promise<void>) => Promise<T>,
 ): Promise<T | undefined> {
   const strace = findProgram('strace');
@@ -65,9 +71,11 @@ async function underStrace<T>(
   // -D: strace stands beside the program, not above it, where it would hold back the signal to stop.
   const wrap = [strace, '-D', '-f', '--seccomp-bpf', '-yy', '-ttt', '-T', '-s', '1024', '-o', file];
   wrap.push('-e', `trace=${calls.join(',')}`, '-e', 'signal=none');
-  const sink = await startLoadSink();
+  const certificate = await certificateOf(options.key);
+  const sink = await startLoadSink({ tls }, certificate);
   try {
-    const mta = await contestants[name]({ dir: options.dir, sinkPort: sink.port, workers, wrap });
+    const how = { dir: options.dir, sinkPort: sink.port, workers, wrap, certificate, tls };
+    const mta = await contestants[name](how);
     try {
       return await body(
         mta.port,

@@ -15,6 +15,8 @@ export interface Row {
   readonly cpuMsPerMessage: number;
   readonly peakRssMiB: number;
   readonly syncsPerMessage: number;
+  /** Of the TLS handshakes, those that resumed a session: 0 to 1. */
+  readonly resumedShare: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
 }
@@ -40,14 +42,16 @@ export async function measureAll(
     for (const work of options.works) {
       for (const mta of round % 2 === 1 ? mtas : mtas.toReversed()) {
         const pass = await measure(mta, work, options);
-        console.error(`round ${round} ${work} ${mta}: ${figure(pass.endToEndPerSecond)}/s end to end`);
+        console.error(
+          `round ${round} ${work} ${mta}: ${figure(pass.endToEndPerSecond)}/s end to end, ${figure(pass.cpuMsPerMessage)} ms of CPU`,
+        );
         const key = `${work} ${mta}`;
         passes.set(key, [...(passes.get(key) ?? []), pass]);
         const { single, size }: Work = WORKS[work];
         if (single) raw.push(await rawAppend(options.dir, size, RAW_APPENDS));
       }
       const messages = Math.max(50, Math.round(WORKS[work].messages * options.scale));
-      const ceiling = await sourceToSink(WORKS[work], options.sessions, messages);
+      const ceiling = await sourceToSink(WORKS[work], options, messages);
       ceilings.set(work, [...(ceilings.get(work) ?? []), ceiling]);
     }
   }
@@ -62,6 +66,7 @@ export async function measureAll(
       cpuMsPerMessage: of('cpuMsPerMessage'),
       peakRssMiB: of('peakRssMiB'),
       syncsPerMessage: syncs.get(`${work} ${mta}`) ?? Number.NaN,
+      resumedShare: of('resumedShare'),
       p50Ms: of('p50'),
       p99Ms: of('p99'),
     };
@@ -78,13 +83,14 @@ const NOT_MEASURED = {
   cpuMsPerMessage: Number.NaN,
   peakRssMiB: Number.NaN,
   syncsPerMessage: Number.NaN,
+  resumedShare: Number.NaN,
   p50Ms: Number.NaN,
   p99Ms: Number.NaN,
 };
 
 const HEADER = [
   ...['work', 'mta', 'accept/s', 'end to end/s', 'ratio'],
-  ...['CPU ms', 'peak MiB', 'syncs', 'p50 ms', 'p99 ms'],
+  ...['CPU ms', 'peak MiB', 'syncs', 'resumed', 'p50 ms', 'p99 ms'],
 ];
 
 /** The table, and a line on the one session where there is one. */
@@ -102,6 +108,7 @@ export function comparison({ rows, rawAppendMs }: Compared): string {
         figure(row.cpuMsPerMessage),
         figure(row.peakRssMiB),
         figure(row.syncsPerMessage),
+        figure(row.resumedShare),
         figure(row.p50Ms),
         figure(row.p99Ms),
       ];

@@ -1,5 +1,7 @@
 /** A plain SMTP client that sends what it is told to, byte for byte, and reads replies. */
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 
 export interface Reply {
   readonly code: number;
@@ -77,6 +79,17 @@ export class SmtpClient {
   command(line: string): Promise<Reply> {
     this.write(`${line}\r\n`);
     return this.reply();
+  }
+
+  /** STARTTLS and the handshake. Resolves with the client that goes on within TLS; this one is of no more use. */
+  async startTls(options: ConnectionOptions): Promise<SmtpClient> {
+    const { code, text } = await this.command('STARTTLS');
+    if (code !== 220) throw new Error(`refused: ${text}`);
+    this.socket.removeAllListeners('data');
+    const secured = connectTls({ ...options, socket: this.socket });
+    const client = new SmtpClient(secured);
+    await once(secured, 'secureConnect');
+    return client;
   }
 
   /** A whole transaction; resolves with the reply that ended it: to the final dot, or the first refusal. */

@@ -12,11 +12,19 @@ export interface Certificate {
   readonly keyFile: string;
 }
 
-export async function selfSigned(name: string): Promise<Certificate> {
+export type KeyKind = 'ecdsa' | 'rsa';
+
+const NEW_KEY: Record<KeyKind, readonly string[]> = {
+  ecdsa: ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'],
+  rsa: ['-newkey', 'rsa:2048'],
+};
+
+/** @param kind of its key: ECDSA with P-256, or RSA with 2048 bits */
+export async function selfSigned(name: string, kind: KeyKind = 'ecdsa'): Promise<Certificate> {
   const folder = temporaryFolder('tls');
   const [keyFile, certificateFile] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')];
   await runOk(program('openssl'), [
-    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
+    ...['req', '-x509', ...NEW_KEY[kind], '-nodes', '-days', '2'],
     ...[
       '-subj',
       `/CN=${name}`,
