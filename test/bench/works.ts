@@ -25,7 +25,7 @@ export interface Work {
   readonly tls?: TlsWork;
 }
 
-const HANDSHAKES = { size: 4096, single: false, messages: 4000, warmUp: 3000 } as const;
+const HANDSHAKES = { size: 4096, single: false, messages: 5000, warmUp: 1500 } as const;
 
 export const WORKS = {
   '4k-kept': { size: 4096, kept: true, single: false, messages: 20_000, warmUp: 30_000 },
