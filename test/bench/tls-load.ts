@@ -14,7 +14,7 @@ import type { LoadSink, LoadSource } from './load.ts';
 /** In the certificate, and asked for by SNI. */
 export const NAME = 'bench.test';
 
-/** Of the key exchange: all that Postfix with Debian 12's OpenSSL has in common with Node 24, which would prefer a hybrid with ML-KEM. */
+/** Of the key exchange: what Postfix with the OpenSSL of Debian 12 prefers. Node 24 would prefer a hybrid of it with ML-KEM. */
 export const GROUPS = 'X25519';
 
 const PROCESSES = 2;
