@@ -7,7 +7,8 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Clock } from '../../clock.ts';
-import { type Disk, errorCode, unlinkIfThere } from '../../queue/disk.ts';
+import { type Disk, unlinkIfThere } from '../../queue/disk.ts';
+import { readSmall, unlessMissing, writeSmall } from '../../queue/small-files.ts';
 import type { Random } from '../../random.ts';
 import { within } from '../../within.ts';
 import { LONGEST_AGE, type StsPolicy } from './policy.ts';
@@ -105,27 +106,16 @@ export class StsStore {
   }
 
   async #load(name: string): Promise<StsEntry | undefined> {
-    const text = await this.#text(name);
+    const { disk, path } = this.#deps;
+    const text = await readSmall(disk, join(path, name), MOST_BYTES);
     if (text === undefined) return undefined;
     const { success, data } = entrySchema.safeParse(parsed(text));
     if (!success || nameOf(data.domain) !== name) {
-      this.#deps.onError(new Error(`${join(this.#deps.path, name)} is damaged, and is ignored`));
+      this.#deps.onError(new Error(`${join(path, name)} is damaged, and is ignored`));
       return undefined;
     }
     const { format: _, ...entry } = data;
     return entry;
-  }
-
-  async #text(name: string): Promise<string | undefined> {
-    const { disk, path } = this.#deps;
-    const file = await unlessMissing(disk.open(join(path, name)));
-    if (file === undefined) return undefined;
-    try {
-      const bytes = Buffer.alloc(MOST_BYTES + 1);
-      return bytes.toString('utf8', 0, await file.read(bytes, 0));
-    } finally {
-      await file.close();
-    }
   }
 
   async #save(name: string, bytes: Buffer): Promise<void> {
@@ -134,19 +124,7 @@ export class StsStore {
     const target = join(path, name);
     if (!(await disk.exists(target)) && (await this.#names()).length >= this.#most) return;
     const draft = join(path, `${name.slice(0, 64)}.${random.bytes(8).toString('hex')}.new`);
-    try {
-      const file = await disk.create(draft);
-      try {
-        await file.write([bytes], 0);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await disk.rename(draft, target);
-    } catch (error) {
-      await unlinkIfThere(disk, draft).catch(() => {});
-      throw error;
-    }
+    await writeSmall(disk, draft, bytes, () => disk.rename(draft, target));
   }
 
   async #names(): Promise<string[]> {
@@ -178,14 +156,5 @@ function parsed(text: string): unknown {
     return JSON.parse(text);
   } catch {
     return undefined;
-  }
-}
-
-async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
-    throw error;
   }
 }
