@@ -194,6 +194,15 @@ export const domainSchema = z.strictObject({
   messageSize: bytes.optional(),
   /** MTA-STS (RFC 8461); not published where absent. */
   mtaSts: publishedPolicySchema.optional(),
+  /** Reports about TLS with this domain are counted (RFC 8460); absent where it asks for none. */
+  tlsRpt: z
+    .strictObject({
+      /** Local part that reports are mailed to, lower case: mail for it goes to nobody else, and it need not be listed. */
+      mailbox: z.string().min(1).optional(),
+      /** URIs that the domain's DNS record names besides. */
+      rua: z.array(z.string().min(1)),
+    })
+    .optional(),
 });
 export type Domain = z.infer<typeof domainSchema>;
 
