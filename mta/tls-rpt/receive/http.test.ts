@@ -1,0 +1,169 @@
+import { once } from 'node:events';
+import { createServer, request } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { afterEach, describe, expect, it } from 'vitest';
+import { waitFor } from '../../../test/support/wait.ts';
+import { diskError } from '../../queue/testing/memory-disk.ts';
+import { createEndpoint } from './http.ts';
+import { openIntake } from './testing/intake.ts';
+import { bytesOf, googleReport, gzipped } from './testing/reports.ts';
+
+const MiB = 1024 * 1024;
+const closing: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  await Promise.all(closing.splice(0).map((close) => close()));
+});
+
+/** A server as there may be one in front of it. */
+async function serve() {
+  const world = openIntake();
+  const errors: unknown[] = [];
+  const statuses: number[] = [];
+  let begun = 0;
+  const endpoint = createEndpoint({
+    ...{ intake: world.intake, clock: world.clock },
+    onError: (error) => void errors.push(error),
+  });
+  const server = createServer((incoming, response) => {
+    const { method = '', headers } = incoming;
+    begun += 1;
+    void endpoint({ method, contentType: headers['content-type'], body: incoming }).then(
+      ({ status, text }) => {
+        statuses.push(status);
+        if (!incoming.complete) response.setHeader('connection', 'close');
+        response.writeHead(status).end(text);
+      },
+    );
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  closing.push(() => {
+    server.closeAllConnections();
+    return new Promise((resolve) => server.close(resolve));
+  });
+  const { port } = server.address() as AddressInfo;
+  const send = (body: Buffer | undefined, type?: string, method = 'POST') =>
+    new Promise<{ status: number; text: string }>((resolve, reject) => {
+      const headers = { ...(type && { 'content-type': type }) };
+      const sent = request({ host: '127.0.0.1', port, method, headers, agent: false }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('end', () =>
+          resolve({ status: response.statusCode!, text: Buffer.concat(chunks).toString() }),
+        );
+      });
+      sent.on('error', reject);
+      sent.end(body);
+    });
+  return { ...world, port, send, errors, statuses, begun: () => begun };
+}
+
+const GZIP = 'application/tlsrpt+gzip';
+const JSON_TYPE = 'application/tlsrpt+json';
+
+describe('the endpoint for reports (RFC 8460 §5.4)', () => {
+  it('takes a report, once', async () => {
+    const { send, store } = await serve();
+    expect(await send(gzipped(googleReport()), GZIP)).toEqual({ status: 201, text: 'it was counted' });
+    expect(await send(bytesOf(googleReport()), `${JSON_TYPE}; charset=utf-8`)).toEqual({
+      ...{ status: 200, text: 'it has been counted before' },
+    });
+    expect(await store.entries(7)).toMatchObject([{ via: 'https', successful: 773 }]);
+  });
+
+  it.each(['application/json', 'Application/TLSRPT+GZIP', 'application/gzip'])('takes %s', async (type) => {
+    const { send } = await serve();
+    expect((await send(gzipped(googleReport()), type)).status).toBe(201);
+  });
+
+  it.each([
+    'text/plain',
+    'multipart/form-data; boundary=b',
+    'application/x-www-form-urlencoded',
+    undefined,
+    ';',
+  ])('takes no %s', async (type) => {
+    const { send, counted } = await serve();
+    expect((await send(gzipped(googleReport()), type)).status).toBe(415);
+    expect(counted).toEqual([]);
+  });
+
+  it.each(['GET', 'PUT', 'DELETE', 'OPTIONS'])('has no %s', async (method) => {
+    const { send } = await serve();
+    expect((await send(undefined, GZIP, method)).status).toBe(405);
+  });
+
+  it('says what is wrong with what is none', async () => {
+    const { send } = await serve();
+    expect(await send(Buffer.from('{'), JSON_TYPE)).toEqual({ status: 400, text: 'it is not JSON' });
+    expect((await send(undefined, JSON_TYPE)).status).toBe(400);
+    const foreign = JSON.parse(JSON.stringify(googleReport()).replaceAll('ours.test', 'b.test')) as unknown;
+    expect(await send(gzipped(foreign), GZIP)).toEqual({
+      ...{ status: 400, text: 'it is about no domain that asks for reports here' },
+    });
+  });
+
+  it('stops reading where a body is too large, and what it holds is', async () => {
+    const { port, send } = await serve();
+    expect((await send(gzipSync(Buffer.alloc(11 * MiB)), GZIP)).status).toBe(413);
+    // A body without an end: answered before that.
+    const socket = connect(port, '127.0.0.1');
+    closing.push(async () => socket.destroy());
+    socket.on('error', () => {});
+    socket.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Type: ${GZIP}\r\nTransfer-Encoding: chunked\r\n\r\n`);
+    let answer = '';
+    socket.on('data', (data: Buffer) => {
+      answer += data.toString();
+    });
+    const chunk = Buffer.concat([Buffer.from('100000\r\n'), Buffer.alloc(MiB), Buffer.from('\r\n')]);
+    for (let n = 0; n < 12 && answer === ''; n += 1) {
+      await new Promise<void>((resolve) => socket.write(chunk, () => resolve()));
+    }
+    await waitFor('an answer', () => answer !== '');
+    expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+  });
+
+  it('ends with a client that breaks off', async () => {
+    const { port, statuses, begun } = await serve();
+    const socket = connect(port, '127.0.0.1');
+    socket.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Type: ${GZIP}\r\nContent-Length: 100\r\n\r\nabc`);
+    await waitFor('the request to be seen', () => begun() === 1);
+    socket.destroy();
+    await waitFor('an answer', () => statuses.length > 0);
+    expect(statuses).toEqual([400]);
+  });
+
+  it('gives up a client that takes too long, and lets no more than four do so', async () => {
+    const { port, clock, statuses, send, begun } = await serve();
+    const sockets = Array.from({ length: 4 }, () => connect(port, '127.0.0.1'));
+    closing.push(async () => sockets.forEach((socket) => void socket.destroy()));
+    for (const socket of sockets) {
+      socket.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Type: ${GZIP}\r\nContent-Length: 100\r\n\r\nabc`);
+    }
+    await waitFor('four requests', () => begun() === 4);
+    expect((await send(gzipped(googleReport()), GZIP)).status).toBe(503);
+    await clock.advance(60_000);
+    await waitFor('four answers', () => statuses.filter((status) => status === 408).length === 4);
+    expect((await send(gzipped(googleReport()), GZIP)).status).toBe(201);
+  });
+
+  it('asks for another try where the volume fails, and says nothing of that', async () => {
+    const { send, disk, errors } = await serve();
+    disk.inject = (step) => (step.operation === 'sync' ? diskError('EIO', step) : undefined);
+    expect(await send(gzipped(googleReport()), GZIP)).toEqual({
+      ...{ status: 503, text: 'it could not be kept, try again later' },
+    });
+    expect(errors).toMatchObject([{ code: 'EIO' }]);
+    disk.inject = () => undefined;
+    expect((await send(gzipped(googleReport()), GZIP)).status).toBe(201);
+  });
+
+  it('refuses what is more than a day may have', async () => {
+    const { send, intake } = await serve();
+    for (let n = 0; n < 200; n += 1) {
+      await intake.take(async () => bytesOf(googleReport({ 'report-id': `${n}` })), 'https');
+    }
+    expect((await send(gzipped(googleReport()), GZIP)).status).toBe(429);
+  });
+});

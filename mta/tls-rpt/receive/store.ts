@@ -1,0 +1,181 @@
+/**
+ * What was taken of reports, on the volume: a file for each report and policy domain, which is written once and never changed. Its name
+ * says the day, the domain and the report, and exactly one writer can give it: however many workers and pods take reports, and
+ * however often one comes, it is there once, and no sum is lost. `put` resolves when it is on stable storage, and rejects with the disk's
+ * error; a file that can't be read, or isn't what we write, is as if it weren't there, and is told.
+ */
+import { hash } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import type { Clock } from '../../clock.ts';
+import { type Disk, errorCode, unlinkIfThere } from '../../queue/disk.ts';
+import { readSmall, unlessMissing, writeSmall } from '../../queue/small-files.ts';
+import type { Random } from '../../random.ts';
+import { within } from '../../within.ts';
+import { type Entry, middleOf } from './entry.ts';
+
+const entrySchema = z.strictObject({
+  format: z.literal(1),
+  domain: z.string(),
+  organization: z.string(),
+  reportId: z.string(),
+  via: z.enum(['mail', 'https']),
+  ...{ start: z.number(), end: z.number(), receivedAt: z.number() },
+  ...{ successful: z.number(), failed: z.number() },
+  failures: z.array(
+    z.strictObject({
+      resultType: z.string(),
+      host: z.string().exactOptional(),
+      reason: z.string().exactOptional(),
+      sessions: z.number(),
+    }),
+  ),
+});
+
+export interface StoreDeps {
+  /** Folder; made when the first report is kept. */
+  readonly path: string;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly onError: (error: unknown) => void;
+}
+
+export const DAY_MS = 86_400_000;
+/** Of reports whose range is longer ago nothing is kept. */
+export const KEPT_DAYS = 30;
+/** Of one domain and one day: whoever floods us with forged ones spoils that day of that domain, and nothing else. */
+const MOST_A_DAY = 200;
+const MOST = 20_000;
+/** Twenty failures, each with a long name and a long reason in characters of four octets. */
+const MOST_BYTES = 32 * 1024;
+/** A volume that doesn't answer in this time is not waited for. */
+const PATIENCE_MS = 10_000;
+
+const FILE = /^(\d{5})\.([0-9a-f]{32})\.([0-9a-f]{64})\.json$/;
+const DRAFT = /^\d{5}\.[0-9a-f]{32}\.[0-9a-f]{64}\.[0-9a-f]{16}\.new$/;
+
+interface Named {
+  readonly file: string;
+  /** Since the epoch. */
+  readonly day: number;
+  readonly domain: string;
+  readonly identity: string;
+}
+
+const dayOf = (time: number): number => Math.floor(time / DAY_MS);
+const hashOf = (domain: string): string => hash('sha256', domain).slice(0, 32);
+
+export class ReportStore {
+  readonly #deps: StoreDeps;
+  /** By file, as none of them ever changes. */
+  #read = new Map<string, Entry | undefined>();
+  /** Drafts that were there at the last sweep: whoever wrote them is gone. */
+  #drafts = new Set<string>();
+  #isMade = false;
+
+  constructor(deps: StoreDeps) {
+    this.#deps = deps;
+  }
+
+  /** @param identity as `identityOf` has it */
+  async put(entry: Entry, identity: string): Promise<'kept' | 'duplicate' | 'tooMany'> {
+    let result: 'kept' | 'duplicate' | 'tooMany' = 'tooMany';
+    const done = this.#put(entry, identity).then((value) => {
+      result = value;
+    });
+    if (await within(this.#deps.clock, PATIENCE_MS, done)) return result;
+    done.catch(() => {});
+    throw new Error('the volume does not answer');
+  }
+
+  /** All whose range has its middle in one of the last so many days, today among them. What was read before is remembered. */
+  async entries(days: number): Promise<Entry[]> {
+    const first = dayOf(this.#deps.clock.now()) - days + 1;
+    const named = (await this.#named()).filter(({ day }) => day >= first);
+    const read = new Map<string, Entry | undefined>();
+    for (const { file } of named) {
+      read.set(file, this.#read.has(file) ? this.#read.get(file) : await this.#load(file));
+    }
+    this.#read = read;
+    return [...read.values()].filter((entry) => entry !== undefined);
+  }
+
+  /** Removes what is too old, drafts of who is gone, and the oldest where there are too many. */
+  async sweep(): Promise<void> {
+    const { disk, path, clock } = this.#deps;
+    const names = (await unlessMissing(disk.list(path))) ?? [];
+    const drafts = new Set(names.filter((name) => DRAFT.test(name)));
+    const files = names.flatMap(namedBy).sort((one, other) => other.day - one.day);
+    const first = dayOf(clock.now()) - KEPT_DAYS + 1;
+    const over = files.filter(({ day }, place) => day < first || place >= MOST).map(({ file }) => file);
+    for (const name of [...over, ...[...drafts].filter((each) => this.#drafts.has(each))]) {
+      await unlinkIfThere(disk, join(path, name));
+    }
+    this.#drafts = drafts;
+  }
+
+  async #put(entry: Entry, identity: string): Promise<'kept' | 'duplicate' | 'tooMany'> {
+    const { disk, path, random } = this.#deps;
+    const [day, domain] = [dayOf(middleOf(entry)), hashOf(entry.domain)];
+    const named = await this.#named();
+    if (named.some((each) => each.identity === identity && each.domain === domain)) return 'duplicate';
+    if (named.filter((each) => each.day === day && each.domain === domain).length >= MOST_A_DAY) {
+      return 'tooMany';
+    }
+    const name = `${String(day).padStart(5, '0')}.${domain}.${identity}`;
+    const draft = join(path, `${name}.${random.bytes(8).toString('hex')}.new`);
+    const bytes = Buffer.from(JSON.stringify({ format: 1, ...entry }));
+    await this.#makeFolder();
+    try {
+      await writeSmall(disk, draft, bytes, () => disk.link(draft, join(path, `${name}.json`)));
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST') throw error;
+      return 'duplicate';
+    }
+    await disk.syncDirectory(path);
+    // It counts already; what stays of it is removed by a sweep.
+    await unlinkIfThere(disk, draft).catch((error) => this.#deps.onError(error));
+    return 'kept';
+  }
+
+  async #makeFolder(): Promise<void> {
+    if (this.#isMade) return;
+    const { disk, path } = this.#deps;
+    await disk.makeDirectory(path);
+    await disk.syncDirectory(dirname(path));
+    this.#isMade = true;
+  }
+
+  async #named(): Promise<Named[]> {
+    const { disk, path } = this.#deps;
+    return ((await unlessMissing(disk.list(path))) ?? []).flatMap(namedBy);
+  }
+
+  /** Undefined where it has gone meanwhile, or is none of ours. */
+  async #load(file: string): Promise<Entry | undefined> {
+    const { disk, path, onError } = this.#deps;
+    const text = await readSmall(disk, join(path, file), MOST_BYTES);
+    if (text === undefined) return undefined;
+    const { success, data } = entrySchema.safeParse(parsed(text));
+    if (success && hashOf(data.domain) === FILE.exec(file)![2]) {
+      const { format: _, ...entry } = data;
+      return entry;
+    }
+    onError(new Error(`${join(path, file)} is damaged, and is ignored`));
+    return undefined;
+  }
+}
+
+function namedBy(file: string): Named[] {
+  const [, day, domain, identity] = FILE.exec(file) ?? [];
+  return identity === undefined ? [] : [{ file, day: Number(day), domain: domain!, identity }];
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
