@@ -57,6 +57,7 @@ export interface FlowDeps {
   readonly sessions: Sessions;
   /** Looks up where a destination's mail may be handed over; in the order to try. */
   readonly hops: OfferDeps['hops'];
+  readonly reports: OfferDeps['reports'];
   readonly log: MailLog;
   readonly metrics: WorkerMetrics;
   readonly clock: Clock;
@@ -333,9 +334,9 @@ export class Flow implements Acceptor {
     const { clock, random, metrics, onDefect } = this.#deps;
     const { id, envelope } = message;
     const now = clock.now();
-    const { hop, notifies = false, deliversBy = false } = seen;
-    const answered = { isStore: isStore(hop), notifies, deliversBy };
-    const recipients = toReport(envelope, decision, answered, now, hop !== undefined);
+    const { hop, endsHere = false, notifies = false, deliversBy = false } = seen;
+    const answered = { isStore: endsHere || isStore(hop), notifies, deliversBy };
+    const recipients = toReport(envelope, decision, answered, now, endsHere || hop !== undefined);
     if (recipients.length === 0) return undefined;
     const { hostname, postmaster } = this.#config.fleet;
     // What ends must end, whether or not it can be read: a report without its original is better than none.

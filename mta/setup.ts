@@ -9,6 +9,7 @@ import { compileHeld, type HeldDomains } from './pick-up/hold.ts';
 import { compilePolicy, type Policy } from './policy/policy.ts';
 import type { Verifier } from './policy/verifier.ts';
 import { compileRoutes, type Routes } from './route/destination.ts';
+import { type AskedDomains, compileAsked } from './tls-rpt/receive/asked.ts';
 
 /** A config and what was compiled from it: replaced as a whole when a new one is loaded. */
 export interface Setup {
@@ -16,6 +17,8 @@ export interface Setup {
   readonly policy: Policy;
   readonly routes: Routes;
   readonly held: HeldDomains;
+  /** Domains of ours whose TLS reports are counted. */
+  readonly asked: AskedDomains;
 }
 
 /** Throws `PostriderError` ConfigInvalid or ConfigVersionUnsupported; the message names the fields at fault. */
@@ -47,6 +50,7 @@ export function createSetup(config: MtaConfig, verifier: Verifier): Setup {
     policy: compilePolicy(config, verifier),
     routes: compileRoutes(config),
     held: compileHeld(config),
+    asked: compileAsked(config),
   };
 }
 

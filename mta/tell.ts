@@ -10,6 +10,8 @@ import type { Decision } from './settle.ts';
 export interface Seen {
   readonly hop?: NextHop | undefined;
   readonly tls?: string | undefined;
+  /** It has gone to nobody: this is the end of its way. */
+  readonly endsHere?: boolean;
   /** Whether that tells the sender itself what becomes of what it has taken (RFC 3461). */
   readonly notifies?: boolean;
   /** Whether the time to deliver by has gone on with it (RFC 2852). */

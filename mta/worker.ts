@@ -40,6 +40,8 @@ import type { DestinationNews } from './schedule/types.ts';
 import { createSetup, type Setup } from './setup.ts';
 import type { Place, SupervisorCalls, WorkerCalls } from './supervise/calls.ts';
 import { Web } from './web/web.ts';
+import { createMailbox } from './tls-rpt/receive/mailbox.ts';
+import { openReports } from './tls-rpt/receive/open.ts';
 import { within } from './within.ts';
 
 /** What exists once a worker has started. */
@@ -149,6 +151,13 @@ export function createWorker(
         logger.warn({ err: error }, 'history could not be written');
       },
     });
+    const reports = openReports({
+      ...{ queuePath: config.queue.path, disk: nodeDisk, clock, random: systemRandom, log: logger },
+      asked: () => loaded.setup.asked,
+      counts: metrics.tlsReports,
+    });
+    // One of the pod's workers is enough.
+    if (loaded.place.index === 0) reports.start();
     const sessions = createSessions({
       config: () => loaded.setup.config,
       clock,
@@ -171,6 +180,7 @@ export function createWorker(
       queue,
       sessions,
       hops: (...asked) => loaded.hops(...asked),
+      reports: createMailbox(reports.intake),
       log,
       metrics,
       clock,

@@ -9,6 +9,8 @@ import type { TlsFault } from '../deliver/tls-failure.ts';
 import type { Outcome } from '../queue/types.ts';
 import type { StsFault } from '../route/sts/failure.ts';
 import type { Sts } from '../route/types.ts';
+import type { ReportCounts } from '../tls-rpt/receive/intake.ts';
+import { RESULT_TYPES } from '../tls-rpt/receive/result-types.ts';
 
 /** What `registry.getMetricsAsJSON()` gives, and IPC carries from worker to supervisor. */
 export type MetricsJson = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
@@ -53,6 +55,8 @@ export interface WorkerMetrics {
   stsFailed(mode: Sts['mode'], fault: TlsFault): void;
   /** A request at the web port was answered. */
   webAnswered(code: number): void;
+  /** TLS reports of others on domains of ours. */
+  readonly tlsReports: ReportCounts;
   /** A group of `records` was made durable in `seconds`. */
   synced(seconds: number, records: number): void;
   /** A new config was refused. */
@@ -151,6 +155,15 @@ export function workerMetrics(): WorkerMetrics {
     ...['mode', 'fault'],
   ]);
   const webAnswers = counter('web_requests_total', 'Requests at the web port', ['code']);
+  const tlsReports = counter('tls_reports_received_total', 'TLS reports by what became of them', [
+    ...['via', 'result'],
+  ]);
+  const reportSessions = counter('tls_report_sessions_total', 'Sessions that TLS reports tell of', [
+    'result',
+  ]);
+  const reportFailures = counter('tls_report_failures_total', 'Failed sessions that TLS reports tell of', [
+    'type',
+  ]);
   const refusedConfigs = counter('config_refused_total', 'Configs that were refused');
   const historyErrors = counter('history_errors_total', 'Failed writes of the history, and lost records');
   newSum(
@@ -217,6 +230,14 @@ export function workerMetrics(): WorkerMetrics {
     stsFetched: (result) => stsFetches.add(result, () => ({ result })),
     stsFailed: (mode, fault) => stsFailures.add(`${mode} ${fault}`, () => ({ mode, fault })),
     webAnswered: (code) => webAnswers.add(String(code), () => ({ code: String(code) })),
+    tlsReports: {
+      received: (via, result) => tlsReports.add(`${via} ${result}`, () => ({ via, result })),
+      sessions: (result, sessions) => reportSessions.add(result, () => ({ result }), sessions),
+      failures(resultType, sessions) {
+        const type = RESULT_TYPES.has(resultType) ? resultType : 'other';
+        reportFailures.add(type, () => ({ type }), sessions);
+      },
+    },
     synced(seconds, records) {
       sync.observe(seconds);
       group.observe(records);

@@ -1,17 +1,18 @@
 /**
  * Offers a message to the next hops of its destination, in their order, until one of them answers for it; or to one that
  * is at hand. What none of them answered for is a failure of all its recipients, and says what it tells of the
- * destination.
+ * destination. The mailbox for TLS reports is here, and has no next hop.
  */
 
 import type { WorkerMetrics } from '../control/metrics.ts';
 import { type SmtpError, smtpError } from '../errors.ts';
 import type { Job, Queue, StoredMessage, StoredReply } from '../queue/types.ts';
-import { type Destination, isStore, type NextHop } from '../route/types.ts';
+import { type Destination, isStore, type NextHop, type OutwardDestination } from '../route/types.ts';
 import { type TlsWish, wishFor, wishOf } from '../route/wish.ts';
 import type { AttemptReport } from '../schedule/types.ts';
 import { forAll, storedReply } from '../settle.ts';
 import type { Seen } from '../tell.ts';
+import type { ReportMailbox } from '../tls-rpt/receive/mailbox.ts';
 import { converse } from './converse.ts';
 import { rewriteFor } from './rewrite.ts';
 import type { RecipientResult, Session, Sessions } from './types.ts';
@@ -20,7 +21,9 @@ export interface OfferDeps {
   readonly queue: Pick<Queue, 'owns'>;
   readonly sessions: Sessions;
   /** Looks up where a destination's mail may be handed over; in the order to try. */
-  readonly hops: (destination: Destination, wish?: TlsWish) => Promise<readonly NextHop[]>;
+  readonly hops: (destination: OutwardDestination, wish?: TlsWish) => Promise<readonly NextHop[]>;
+  /** Takes what is for a domain's mailbox for TLS reports. */
+  readonly reports: ReportMailbox;
   readonly metrics: Pick<WorkerMetrics, 'outbound'>;
   /** What isn't an `SmtpError` is a defect of ours: it is told, and becomes a local error. */
   readonly failure: (error: unknown) => SmtpError;
@@ -46,6 +49,10 @@ export interface Offered {
 /** Route, session, transaction. */
 export async function offer(offered: Offered, deps: OfferDeps): Promise<Outcome> {
   const { job, destination, message } = offered;
+  if (destination.kind === 'tlsRpt') {
+    const results = forAll(job, await deps.reports.deliver(message));
+    return { destination: 'answered', results, endsHere: true };
+  }
   const wish = wishOf(message.envelope);
   let hops: readonly NextHop[];
   try {

@@ -4,12 +4,14 @@ import type { Domain } from '../config.ts';
 /** Whether a domain takes mail for a local part; made once per config, asked for every RCPT. */
 export type RecipientCheck = (localPart: string) => boolean;
 
-export function compileRecipients({ recipients }: Domain): RecipientCheck {
+export function compileRecipients(domain: Domain): RecipientCheck {
+  const { recipients } = domain;
   if (recipients.mode === 'any') return () => true;
   const { subaddressDelimiter } = recipients;
   const known = new Set(recipients.list.map(comparable));
   // RFC 5321 §4.5.1
   known.add('postmaster');
+  if (domain.tlsRpt?.mailbox !== undefined) known.add(domain.tlsRpt.mailbox);
   return (localPart) => {
     const mailbox = comparable(localPart);
     if (known.has(mailbox)) return true;

@@ -4,7 +4,7 @@ import type { TlsaRecord } from './dns-answer.ts';
 import { resolveHops } from './hops.ts';
 import { testConfig, testDomain, testPolicy, testRelay } from './testing/config.ts';
 import { context, literalOf, mxOf, noShuffle, type Zone } from './testing/zone.ts';
-import type { Dane, Destination } from './types.ts';
+import type { Dane, OutwardDestination } from './types.ts';
 
 const record: TlsaRecord = { usage: 3, selector: 1, matchingType: 1, data: 'ab' };
 const tlsa = { tlsa: [record], secure: true };
@@ -18,7 +18,7 @@ const dane = (change: Partial<MtaConfig> = trusted): Partial<MtaConfig> => ({
 });
 
 async function found(
-  destination: Destination,
+  destination: OutwardDestination,
   zone: Zone,
   change = dane(),
   hosts = '',
@@ -183,7 +183,7 @@ describe('of other hosts', () => {
     expect(await found(mxOf('d.test'), alias)).toEqual(at('real.test', 'd.test'));
   });
 
-  const relay = (lookupMx: boolean): Destination => ({
+  const relay = (lookupMx: boolean): OutwardDestination => ({
     kind: 'relay',
     key: 'relay:r',
     relay: testRelay({ hosts: [{ host: 'Relay.test', port: 587, weight: 1, lookupMx }] }),
@@ -203,7 +203,7 @@ describe('of other hosts', () => {
 
   it('the target of a domain has them, too', async () => {
     const target = { type: 'lmtp' as const, hosts: [{ host: 'inbox.test', port: 24 }] };
-    const destination: Destination = {
+    const destination: OutwardDestination = {
       kind: 'domain',
       key: 'domain:ours.test',
       domain: testDomain({ target }),

@@ -1,10 +1,11 @@
 /**
- * Which destination a recipient has, by config alone: our own domains, then relays in the order of config, then the
+ * Which destination a recipient has, by config alone: our own domains (and their mailboxes for reports), then relays in the order of config, then the
  * address literal or the domain's MX. Pure and total: every address has a destination, and what can't be reached is
  * found out when its hosts are looked up (`hops.ts`).
  */
 import type { Domain, MtaConfig, Relay } from '../config.ts';
-import { domainOf } from '../envelope.ts';
+import { domainOf, localPartOf } from '../envelope.ts';
+import { reportMailbox } from '../tls-rpt/receive/asked.ts';
 import { matchesAny, normalizeDomain } from './patterns.ts';
 import type { Destination, DestinationKey } from './types.ts';
 
@@ -34,13 +35,20 @@ interface RelayRule {
 const INTERNED = 65_536;
 
 export function compileRoutes(config: MtaConfig): Routes {
-  const domains = new Map<string, Destination>();
+  const domains = new Map<string, (localPart: string) => Destination>();
   const byKey = new Map<DestinationKey, Destination>();
   for (const domain of config.domains) {
     const destination = domainDestination(domain);
+    const reports: Destination = {
+      ...{ kind: 'tlsRpt', key: `tls-rpt:${normalizeDomain(domain.domain)}`, domain },
+    };
+    const isForReports = reportMailbox(domain);
     byKey.set(destination.key, destination);
+    if (isForReports !== undefined) byKey.set(reports.key, reports);
     for (const name of [domain.domain, ...domain.aliases]) {
-      domains.set(normalizeDomain(name), destination);
+      domains.set(normalizeDomain(name), (localPart) =>
+        isForReports?.(localPart) === true ? reports : destination,
+      );
     }
   }
   const rules = config.relays.map((relay) => {
@@ -70,7 +78,9 @@ export function compileRoutes(config: MtaConfig): Routes {
     destinationFor(context, recipient) {
       // RFC 5321 §4.1.1.3: `postmaster` may come without a domain.
       const domain = normalizeDomain(domainOf(recipient) ?? postmasterDomain);
-      return domains.get(domain) ?? relayFor(rules, context, domain) ?? elsewhere(domain);
+      const own = domains.get(domain);
+      if (own !== undefined) return own(localPartOf(recipient));
+      return relayFor(rules, context, domain) ?? elsewhere(domain);
     },
     destination(key) {
       const known = byKey.get(key);

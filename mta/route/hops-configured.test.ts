@@ -6,10 +6,10 @@ import { compileRoutes } from './destination.ts';
 import { resolveHops } from './hops.ts';
 import { testConfig, testDomain, testPolicy, testRelay } from './testing/config.ts';
 import { addresses, context, failure, listener, mxOf, noShuffle, type Zone } from './testing/zone.ts';
-import type { Destination } from './types.ts';
+import type { OutwardDestination } from './types.ts';
 
 describe('relays', () => {
-  const relay = (change = {}): Destination => ({
+  const relay = (change = {}): OutwardDestination => ({
     kind: 'relay',
     key: 'relay:mail/out',
     relay: testRelay(change),
@@ -184,7 +184,7 @@ describe('the TLS policy', () => {
     const routes = compileRoutes(testConfig());
     const found = await Promise.all(
       names.map(async (name) => {
-        const destination = routes.destinationFor({ from: '' }, `x@${name}`);
+        const destination = routes.destinationFor({ from: '' }, `x@${name}`) as OutwardDestination;
         return (await resolveHops(destination, context(zone, { tlsPolicies })))[0]!.tls.name;
       }),
     );

@@ -3,7 +3,7 @@ import { resolveHops } from './hops.ts';
 import type { StsPolicy } from './sts/policy.ts';
 import { testDomain, testPolicy, testRelay } from './testing/config.ts';
 import { context, literalOf, mxOf, noShuffle, type Zone } from './testing/zone.ts';
-import type { Destination } from './types.ts';
+import type { OutwardDestination } from './types.ts';
 
 const zone: Zone = {
   'd.test': {
@@ -20,7 +20,7 @@ const zone: Zone = {
 
 /** Which domains were asked for their policy, and what became of the hosts. */
 async function found(
-  destination: Destination,
+  destination: OutwardDestination,
   policy: Partial<StsPolicy> | undefined,
   tls = testPolicy({ mode: 'mtaSts' }),
 ) {

@@ -3,11 +3,11 @@ import type { MtaConfig, WebhookTarget } from '../config.ts';
 import { resolveHops } from './hops.ts';
 import { testDomain, testPolicy } from './testing/config.ts';
 import { context, failure, listener, type Zone } from './testing/zone.ts';
-import type { Destination } from './types.ts';
+import type { OutwardDestination } from './types.ts';
 
 const secrets = { keys: 'whsec_x' };
 
-function webhook(url: string, change: Partial<WebhookTarget> = {}, trusted = true): Destination {
+function webhook(url: string, change: Partial<WebhookTarget> = {}, trusted = true): OutwardDestination {
   const domain = testDomain({ target: { type: 'webhook', url, signingKeys: 'keys', ...change }, trusted });
   return { kind: 'domain', key: 'domain:ours.test', domain };
 }
@@ -53,7 +53,7 @@ describe('a webhook', () => {
     expect(await tls({ tls: 'p' })).toMatchObject({ name: 'p', ca: 'ca' });
   });
 
-  it.each<[string, Destination, Partial<MtaConfig>, object]>([
+  it.each<[string, OutwardDestination, Partial<MtaConfig>, object]>([
     ['a key that is missing', webhook('https://192.0.2.1/'), {}, { code: 451, enhanced: '4.3.5' }],
     [
       'a key that can’t be used',

@@ -17,7 +17,7 @@ import type { Resolver } from './resolver.ts';
 import { stsOf } from './sts/applied.ts';
 import type { StsPolicies } from './sts/policies.ts';
 import { compileTlsPolicies, type TlsPolicies } from './tls-policy.ts';
-import type { Dane, Destination, NextHop, Sts } from './types.ts';
+import type { Dane, NextHop, OutwardDestination, Sts } from './types.ts';
 import { webhookParts } from './webhook.ts';
 import type { TlsWish } from './wish.ts';
 
@@ -57,7 +57,7 @@ export function compileHops(
 }
 
 /** At least one next hop; rejects with an `SmtpError` from the catalogue otherwise. */
-export function resolveHops(destination: Destination, context: HopContext): Promise<NextHop[]> {
+export function resolveHops(destination: OutwardDestination, context: HopContext): Promise<NextHop[]> {
   switch (destination.kind) {
     case 'mx':
       return mxHops(destination.domain, context);

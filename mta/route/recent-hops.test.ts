@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { recentHops } from './recent-hops.ts';
-import type { Destination, NextHop } from './types.ts';
+import type { NextHop, OutwardDestination } from './types.ts';
 
-const to = (key: string): Destination => ({ kind: 'mx', key, domain: key });
+const to = (key: string): OutwardDestination => ({ kind: 'mx', key, domain: key });
 const hop = (address: string) => ({ host: address, address, port: 25 }) as NextHop;
 
 function setup(answers: Record<string, NextHop[] | Error>) {

@@ -4,9 +4,9 @@
  * preferences ask (RFC 5321 §5.1). Failures are not remembered.
  */
 import type { Clock } from '../clock.ts';
-import type { Destination, DestinationKey, NextHop } from './types.ts';
+import type { DestinationKey, NextHop, OutwardDestination } from './types.ts';
 
-type Resolve = (destination: Destination) => Promise<readonly NextHop[]>;
+type Resolve = (destination: OutwardDestination) => Promise<readonly NextHop[]>;
 
 const REMEMBERED_MS = 1000;
 /** Then all are forgotten, which costs a lookup each. */

@@ -3,14 +3,19 @@ import type { Domain, Relay, TlsPolicy } from '../config.ts';
 import type { TlsaRecord } from './dns-answer.ts';
 import type { TlsWish } from './wish.ts';
 
-/** `mx:example.org`, `literal:[192.0.2.1]`, `relay:namespace/name`, `domain:example.test`. */
+/** `mx:example.org`, `literal:[192.0.2.1]`, `relay:namespace/name`, `domain:example.test`, `tls-rpt:example.test`. */
 export type DestinationKey = string;
 
 export type Destination =
   | { readonly kind: 'mx'; readonly key: DestinationKey; readonly domain: string }
   | { readonly kind: 'literal'; readonly key: DestinationKey; readonly address: string }
   | { readonly kind: 'relay'; readonly key: DestinationKey; readonly relay: Relay }
-  | { readonly kind: 'domain'; readonly key: DestinationKey; readonly domain: Domain };
+  | { readonly kind: 'domain'; readonly key: DestinationKey; readonly domain: Domain }
+  /** The mailbox for TLS reports of a domain of ours: it ends here. */
+  | { readonly kind: 'tlsRpt'; readonly key: DestinationKey; readonly domain: Domain };
+
+/** One with hosts. */
+export type OutwardDestination = Exclude<Destination, { kind: 'tlsRpt' }>;
 
 /** What a webhook is asked for, besides where it is. */
 export interface Webhook {

@@ -23,11 +23,13 @@ import { openQueue } from '../queue/queue.ts';
 import type { Outcome, QueueId, StoredMessage } from '../queue/types.ts';
 import { systemRandom } from '../random.ts';
 import { testDomain } from '../route/testing/config.ts';
-import type { Destination, NextHop } from '../route/types.ts';
+import type { NextHop, OutwardDestination } from '../route/types.ts';
 import { ClockWatch } from '../schedule/clock-watch.ts';
 import { Scheduler } from '../schedule/scheduler.ts';
 import { createSetup } from '../setup.ts';
 import { PodPickUp } from '../supervise/pick-up.ts';
+import { createMailbox } from '../tls-rpt/receive/mailbox.ts';
+import { openReports } from '../tls-rpt/receive/open.ts';
 
 export type Ended = AttemptEvent & { outcome: Outcome };
 
@@ -66,7 +68,9 @@ export interface Sent {
 
 export interface WorldOptions {
   /** Next hops by key of the destination, or the failure of their lookup. */
-  readonly hops: (destination: Destination) => readonly NextHop[] | SmtpError | Promise<readonly NextHop[]>;
+  readonly hops: (
+    destination: OutwardDestination,
+  ) => readonly NextHop[] | SmtpError | Promise<readonly NextHop[]>;
   readonly config?: Partial<MtaConfig>;
   readonly delivery?: Partial<MtaConfig['delivery']>;
   readonly seconds?: number;
@@ -136,6 +140,12 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     hostname: () => setup.config.fleet.hostname,
     ...{ clock: systemClock, random: systemRandom, log: silent, onDefect },
   });
+  const metrics = workerMetrics();
+  const { intake } = openReports({
+    ...{ queuePath: config.queue.path, disk: nodeDisk, clock, random: systemRandom, log: silent },
+    asked: () => setup.asked,
+    counts: metrics.tlsReports,
+  });
   const flow = new Flow({
     setup: () => setup,
     queue,
@@ -145,8 +155,8 @@ export async function openWorld(options: WorldOptions): Promise<World> {
       if (found instanceof Error) throw found;
       return found;
     },
-    log,
-    metrics: workerMetrics(),
+    reports: createMailbox(intake),
+    ...{ log, metrics },
     clock,
     random: systemRandom,
     clockWatch: new ClockWatch(systemClock, () => {}),

@@ -11,12 +11,12 @@ import { compileHops, resolveHops } from '../../mta/route/hops.ts';
 import { createResolver } from '../../mta/route/resolver.ts';
 import { testConfig, testPolicy } from '../../mta/route/testing/config.ts';
 import { type Query, RCODE, type Said, startDnsServer } from '../../mta/route/testing/dns-server.ts';
-import type { Destination, NextHop } from '../../mta/route/types.ts';
+import type { NextHop, OutwardDestination } from '../../mta/route/types.ts';
 
 export interface MailHosts {
   /** That all of them have. */
   readonly port: number;
-  hops(destination: Destination): Promise<readonly NextHop[]>;
+  hops(destination: OutwardDestination): Promise<readonly NextHop[]>;
   /** What was asked: `MX peer.test`. */
   asked(): string[];
   /** By address. */

@@ -8,7 +8,7 @@ import { compileHops, resolveHops } from '../hops.ts';
 import { parseHosts } from '../hosts.ts';
 import type { Resolver } from '../resolver.ts';
 import type { StsPolicies } from '../sts/policies.ts';
-import type { Destination } from '../types.ts';
+import type { OutwardDestination } from '../types.ts';
 import { testConfig } from './config.ts';
 
 export interface Entry {
@@ -77,22 +77,22 @@ export function context(
   });
 }
 
-export const mxOf = (domain: string): Destination => ({ kind: 'mx', key: `mx:${domain}`, domain });
-export const literalOf = (address: string): Destination => ({
+export const mxOf = (domain: string): OutwardDestination => ({ kind: 'mx', key: `mx:${domain}`, domain });
+export const literalOf = (address: string): OutwardDestination => ({
   kind: 'literal',
   key: `literal:${address}`,
   address,
 });
 
 export async function addresses(
-  destination: Destination,
+  destination: OutwardDestination,
   ...args: Parameters<typeof context>
 ): Promise<string[]> {
   return (await resolveHops(destination, context(...args))).map(({ address }) => address);
 }
 
 export async function failure(
-  destination: Destination,
+  destination: OutwardDestination,
   ...args: Parameters<typeof context>
 ): Promise<SmtpError> {
   return resolveHops(destination, context(...args)).then(

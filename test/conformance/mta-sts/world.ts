@@ -21,7 +21,7 @@ import {
   type Said,
   startDnsServer,
 } from '../../../mta/route/testing/dns-server.ts';
-import type { Destination, NextHop } from '../../../mta/route/types.ts';
+import type { NextHop, OutwardDestination } from '../../../mta/route/types.ts';
 import { temporaryFolder } from '../../support/folders.ts';
 
 export const DOMAIN = 'd.test';
@@ -50,7 +50,7 @@ export interface StsWorld {
   readonly fetches: FetchEvent['result'][];
   readonly warnings: object[];
   readonly asked: () => readonly string[];
-  hops(destination: Destination): Promise<readonly NextHop[]>;
+  hops(destination: OutwardDestination): Promise<readonly NextHop[]>;
   /** Another worker that sees the same volume, with nothing in its memory. */
   worker(): KeptPolicies;
 }
