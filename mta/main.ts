@@ -33,6 +33,7 @@ import { LeavingMark } from './supervise/leaving-mark.ts';
 import { type Channel, remote, serve } from './supervise/rpc.ts';
 import { Supervisor } from './supervise/supervisor.ts';
 import type { WorkerProcess } from './supervise/worker-process.ts';
+import { openStore } from './tls-rpt/receive/open.ts';
 import { createWorker } from './worker.ts';
 
 /** How long a process that has drained may take to end, and a worker without a supervisor. */
@@ -92,7 +93,12 @@ async function supervise({ config: file, name, identity: folder }: Flags): Promi
     name,
     mark: new LeavingMark(nodeDisk, config.queue.path, name),
   });
-  const backend = controlBackend(supervisor, { fleet, drain, clock: systemClock, random: systemRandom });
+  const surroundings = { clock: systemClock, random: systemRandom };
+  const reports = openStore({
+    ...surroundings,
+    ...{ queuePath: config.queue.path, disk: nodeDisk, log: logger },
+  });
+  const backend = controlBackend(supervisor, { fleet, drain, reports, ...surroundings });
   const health = createHealthServer(backend);
   const control = createControlServer(backend, { access: accessOf(supervisor, identity), onDefect });
 

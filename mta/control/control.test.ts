@@ -52,6 +52,7 @@ const backend: ControlBackend = {
     ...{ messages: 7, bytes: 700, oldestSeconds: 5, oldestAt: '2026-11-22T14:00:00.000Z', lanes: 1 },
     ...{ damaged: 0, full: false, recipients: { due: 1, active: 2, deferred: 3, held: 4 }, isPartial: false },
   }),
+  tlsReports: async (days) => ({ days, domains: [] }),
   messages: async (filter) => note('messages', filter, [message]),
   message: async (id) => (id === message.id ? message : undefined),
   content: async (id, limit) =>
@@ -131,6 +132,16 @@ describe('who may ask', () => {
   it('needs a Host that means this machine', async () => {
     expect(await askAs(`evil.example:${port}`)).toBe(421);
     expect(await askAs(`localhost:${port}`)).toBe(200);
+  });
+});
+
+describe('TLS reports', () => {
+  it('are those of a week, or of as many days as are kept', async () => {
+    expect((await ask('GET', '/v1/tls-reports')).body).toEqual({ days: 7, domains: [] });
+    expect((await ask('GET', '/v1/tls-reports?days=30')).body).toEqual({ days: 30, domains: [] });
+    for (const query of ['days=31', 'days=0', 'days=x', 'domain=a']) {
+      expect((await ask('GET', `/v1/tls-reports?${query}`)).status).toBe(400);
+    }
   });
 });
 

@@ -9,7 +9,16 @@ import { type ControlAccess, guardOf, keepIdentity, tlsOf } from './access.ts';
 import { drainRoutes } from './drain.ts';
 import { type HttpServer, httpServer } from './http.ts';
 import { PROBLEM_TYPE, problemOf } from './problem.ts';
-import { action, contentQuery, historyQuery, listQuery, noQuery, parse, selection } from './requests.ts';
+import {
+  action,
+  contentQuery,
+  historyQuery,
+  listQuery,
+  noQuery,
+  parse,
+  reportsQuery,
+  selection,
+} from './requests.ts';
 import type { ControlBackend, QueueAction } from './types.ts';
 
 export interface ControlOptions {
@@ -90,6 +99,7 @@ function queueRoutes(app: FastifyInstance, backend: ControlBackend): void {
     parse(noQuery, request.query);
     return backend.totals();
   });
+  app.get('/v1/tls-reports', async (request) => backend.tlsReports(parse(reportsQuery, request.query).days));
   app.get('/v1/messages', async (request) => ({
     messages: await backend.messages(defined(parse(listQuery, request.query))),
   }));

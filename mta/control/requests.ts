@@ -1,6 +1,7 @@
 /** What may be asked of the control port: each parameter is known, or the request is refused with `UsageError`. */
 import { z } from 'zod';
 import { PostriderError } from '../errors.ts';
+import { KEPT_DAYS } from '../tls-rpt/receive/store.ts';
 import type { QueueAction } from './types.ts';
 
 const LONGEST_LIST = 10_000;
@@ -42,6 +43,10 @@ export const historyQuery = z.strictObject({
   since: z.iso.datetime({ offset: true }).optional(),
   until: z.iso.datetime({ offset: true }).optional(),
   limit: count(100),
+});
+
+export const reportsQuery = z.strictObject({
+  days: count(7).refine((days) => days <= KEPT_DAYS, { error: `must be at most ${KEPT_DAYS}` }),
 });
 
 export const noQuery = z.strictObject({});

@@ -2,6 +2,7 @@
 import type { MemberView } from '../fleet/types.ts';
 import type { HistoryQuery, HistoryRecord } from '../log/types.ts';
 import type { QueueId } from '../queue/types.ts';
+import type { TlsReports } from '../tls-rpt/receive/view.ts';
 import type { DrainControl } from './drain-types.ts';
 
 /** Counts alone: what it costs doesn't grow with the queue. */
@@ -105,6 +106,8 @@ export interface ControlBackend {
   queue(): Promise<QueueSummary>;
   /** `isPartial` where a worker has not answered, so that its share is missing. */
   totals(): Promise<QueueTotals & { readonly isPartial: boolean }>;
+  /** Of the last `days` days, as the volume has them. Rejects as that does. */
+  tlsReports(days: number): Promise<TlsReports>;
   messages(filter: MessageFilter): Promise<readonly MessageSummary[]>;
   message(id: QueueId): Promise<MessageSummary | undefined>;
   /** Raw content, headers first, at most `limit` bytes. */

@@ -60,11 +60,16 @@ describe('mergeSummaries', () => {
 });
 
 describe('controlBackend', () => {
+  const deps = {
+    ...{ fleet: undefined, drain: {} as DrainControl, reports: { entries: async () => [] } },
+    ...{ clock: systemClock, random: systemRandom },
+  };
+
   it('says of its totals when a worker is not among them', async () => {
     const answers = [worker({}), worker({})];
     const backend = controlBackend(
       { all: async () => answers, config: { workers: 2 } } as unknown as Supervisor,
-      { fleet: undefined, drain: {} as DrainControl, clock: systemClock, random: systemRandom },
+      deps,
     );
     expect(await backend.totals()).toMatchObject({ messages: 2, isPartial: false });
     answers.pop();
@@ -82,12 +87,7 @@ describe('controlBackend', () => {
     }));
     const all = (ask: (calls: WorkerCalls) => Promise<unknown>) =>
       Promise.all(workers.map((calls) => ask(calls as unknown as WorkerCalls)));
-    const backend = controlBackend({ all } as unknown as Supervisor, {
-      fleet: undefined,
-      drain: {} as DrainControl,
-      clock: systemClock,
-      random: systemRandom,
-    });
+    const backend = controlBackend({ all } as unknown as Supervisor, deps);
     expect(await backend.act('remove', { filter: { limit: 4 } })).toBe(4);
     expect(queues).toEqual([0, 2, 3]);
     expect(await backend.act('remove', { filter: { limit: Number.MAX_SAFE_INTEGER } })).toBe(5);
@@ -108,12 +108,7 @@ describe('controlBackend', () => {
       },
     } as unknown as WorkerCalls;
     const all = (ask: (calls: WorkerCalls) => Promise<unknown>) => Promise.all([ask(worker), ask(worker)]);
-    const backend = controlBackend({ all } as unknown as Supervisor, {
-      fleet: undefined,
-      drain: {} as DrainControl,
-      clock: systemClock,
-      random: systemRandom,
-    });
+    const backend = controlBackend({ all } as unknown as Supervisor, deps);
     expect(await backend.act('retry', { filter: { limit: Number.MAX_SAFE_INTEGER } })).toBe(6);
   });
 });

@@ -12,6 +12,8 @@ import { searchHistory } from '../log/search.ts';
 import type { HistoryRecord } from '../log/types.ts';
 import type { Random } from '../random.ts';
 import { parseConfig } from '../setup.ts';
+import type { ReportStore } from '../tls-rpt/receive/store.ts';
+import { tlsReportsOf } from '../tls-rpt/receive/view.ts';
 import type { JoinedFleet } from './fleet.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -19,7 +21,13 @@ const MOST_DESTINATIONS = 1000;
 
 export function controlBackend(
   supervisor: Supervisor,
-  deps: { fleet: JoinedFleet | undefined; drain: DrainControl; clock: Clock; random: Random },
+  deps: {
+    readonly fleet: JoinedFleet | undefined;
+    readonly drain: DrainControl;
+    readonly reports: Pick<ReportStore, 'entries'>;
+    readonly clock: Clock;
+    readonly random: Random;
+  },
 ): ControlBackend {
   const metricsSum = new MetricsSum();
   return {
@@ -57,6 +65,7 @@ export function controlBackend(
         isPartial: answers.length < supervisor.config.workers,
       };
     },
+    tlsReports: (days) => tlsReportsOf(deps.reports, supervisor.config, days),
     async messages(filter) {
       const found = await supervisor.all((worker) => worker.messages(filter));
       return found
