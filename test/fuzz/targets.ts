@@ -25,6 +25,7 @@ import { readRecords } from '../../mta/route/sts/record.ts';
 import { HeaderCompletion } from '../../mta/submission.ts';
 import { scanHeader } from '../../mta/trace.ts';
 import { decodeUnitext, decodeXtext } from '../../mta/xtext.ts';
+import { tlsReports } from './tls-reports.ts';
 
 /** What a listener may offer to MAIL. */
 const EVERYTHING = {
@@ -310,6 +311,7 @@ export const targets: Readonly<Record<string, Target>> = {
       }
     },
   },
+  tlsReports,
   header: {
     corpus: [
       MESSAGE,
