@@ -185,6 +185,59 @@ const reportAddresses = () =>
     16,
   ).describe('URIs that reports go to, mailto: or https:.');
 
+const tlsRpt = withRules(
+  z.strictObject({
+    receive: withRules(
+      z.strictObject({
+        localPart: z
+          .string()
+          .min(1)
+          .max(64)
+          .regex(/^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/, {
+            error: 'must be a local part in lower case, of letters, digits, - and _ with dots between them',
+          })
+          .default('tls-reports')
+          .describe(
+            'Mail for it, at this domain and its aliases, goes neither to target nor to anybody else. It need not stand in recipients.list.',
+          ),
+      }),
+      [
+        {
+          rule: "self.localPart != 'postmaster'",
+          message: 'postmaster is for people (RFC 5321): choose another local part',
+          fieldPath: '.localPart',
+          holds: (self) => self.localPart !== 'postmaster',
+        },
+      ],
+    )
+      .optional()
+      .describe(
+        'Take reports by mail, check and count them: what they say is in the status, in metrics and in the log.',
+      ),
+    rua: setList(
+      z
+        .string()
+        .min(1)
+        .max(255)
+        .regex(/^(mailto:[^\s,;!@?]+@[^\s,;!@?]+|https:\/\/[^\s,;!]+)$/, {
+          error:
+            'must be a URI such as mailto:reports@example.org or https://example.org/reports, with , ; and ! as %2C, %3B and %21',
+        }),
+      8,
+    )
+      .default([])
+      .describe('Where else reports go: URIs, mailto: or https:.'),
+  }),
+  [
+    {
+      rule: 'has(self.receive) || size(self.rua) > 0',
+      message: 'nobody would get the reports: set receive, or name somebody in rua',
+      fieldPath: '.receive',
+      holds: (self) => self.receive !== undefined || self.rua.length > 0,
+    },
+  ],
+);
+
 const spec = z.strictObject({
   mtaRefs: mtaRefs(),
   domain: domainName().describe('The domain, such as example.org. Letters beyond ASCII are welcome.'),
@@ -229,10 +282,11 @@ const spec = z.strictObject({
     .describe(
       'Publish that mail for this domain has to come in over verified TLS (RFC 8461): the pods answer for mta-sts.<domain>, at the web port of the MTA. What is to be in DNS is in status.fleets[].records. To end it, publish mode None until maxAge of the policy before is over.',
     ),
-  tlsRpt: z
-    .strictObject({ rua: reportAddresses() })
+  tlsRpt: tlsRpt
     .optional()
-    .describe('Ask senders for reports about TLS (RFC 8460). Not yet supported.'),
+    .describe(
+      'Ask senders for reports about TLS (RFC 8460). The DNS records that ask them are in the status, to be published by you.',
+    ),
   dmarc: z
     .strictObject({
       policy: z

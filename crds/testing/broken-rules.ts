@@ -157,6 +157,8 @@ const rows: readonly (readonly [kind: string, message: string, spec: Readonly<Re
   ['MailDomain', 'must be an IP network', domain({ target: { type: 'Hold', hold: { etrnFrom: ['10/8'] } } })],
   ['MailDomain', 'maxAge must not be longer', domain({ mtaSts: { mode: 'Testing', maxAge: '8767h' } })],
   ['MailDomain', 'mx names hosts', domain({ mtaSts: { mode: 'Testing', mx: ['*'] } })],
+  ['MailDomain', 'nobody would get the reports', domain({ tlsRpt: {} })],
+  ['MailDomain', 'postmaster is for people', domain({ tlsRpt: { receive: { localPart: 'postmaster' } } })],
   ['MailDomain', 'list has no use', domain({ recipients: { list: ['a'] } })],
   ['MailDomain', 'subaddressDelimiter has no use', domain({ recipients: { subaddressDelimiter: '+' } })],
   ['MailRelay', 'say which mail goes here', { mtaRefs, match: {}, hosts: [{ host: 'a' }] }],

@@ -105,7 +105,12 @@ function build(
     },
     ...(spec.limits.messageSize !== undefined && { messageSize: parseQuantity(spec.limits.messageSize) }),
     ...(mtaSts && { mtaSts }),
+    ...(spec.tlsRpt !== undefined && { tlsRpt: buildTlsRpt(spec.tlsRpt) }),
   };
+}
+
+function buildTlsRpt({ receive, rua }: NonNullable<MailDomainSpec['tlsRpt']>): Domain['tlsRpt'] {
+  return { ...(receive !== undefined && { mailbox: receive.localPart }), rua };
 }
 
 /** Domains whose mail is held, with users that there are: none of another tenant, who may have taken the name. */

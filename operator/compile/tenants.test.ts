@@ -85,12 +85,12 @@ describe('a name that is another namespace’s', () => {
   const victim = (more: object = {}, names = ['victim.test']) => domain('victim', '02', names, more);
 
   it('stays its when that asks for what isn’t supported yet', () => {
-    const refused = victim({ tlsRpt: { rua: ['mailto:a@victim.test'] } });
+    const refused = victim({ dmarc: { policy: 'None' } });
     const first = run([mta(all), victim(), squatter]);
     expect(owners(first)).toEqual({ 'victim.test': 'victim' });
     const second = run([mta(all), refused, squatter], first.config);
     expect(owners(second)).toEqual({});
-    expect(wrong(second.diagnostics)).toEqual(['Conflicted spec.domain', 'NotYetSupported spec.tlsRpt']);
+    expect(wrong(second.diagnostics)).toEqual(['Conflicted spec.domain', 'NotYetSupported spec.dmarc']);
     // The config that is programmed then no longer says who had it.
     expect(owners(run([mta(all), refused, squatter], second.config))).toEqual({});
   });
@@ -172,7 +172,7 @@ it('comes out the same in whatever order resources are listed, and every name ha
     namespace: fc.constantFrom('mail', 'one', 'two'),
     created: fc.constantFrom('01', '02'),
     names: fc.uniqueArray(fc.constantFrom(...names), { minLength: 1, maxLength: 3 }),
-    more: fc.constantFrom({}, { tlsRpt: { rua: ['mailto:a@a.test'] } }),
+    more: fc.constantFrom({}, { dmarc: { policy: 'None' } }),
   });
   const lists = fc.array(claim, { minLength: 1, maxLength: 6 }).chain((claims) => {
     const manifests = claims.map(({ namespace, created, names: own, more }, index) => {

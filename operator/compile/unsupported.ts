@@ -14,7 +14,6 @@ interface Row {
 
 export const unsupported: readonly Row[] = [
   { kind: 'MailDomain', field: 'dkim', instead: 'leave it out, and let a smart host sign' },
-  { kind: 'MailDomain', field: 'tlsRpt', instead: 'leave it out, and publish the DNS record yourself' },
   { kind: 'MailDomain', field: 'dmarc', instead: 'leave it out, and publish the DNS record yourself' },
   { kind: 'MailUser', field: 'serviceAccount', instead: 'use password, with generate: true if you like' },
   { kind: 'MailUser', field: 'limits.rate', instead: 'leave it out' },

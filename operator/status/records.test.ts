@@ -1,4 +1,6 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { mailDomain } from '../../crds/mail-domain.ts';
+import type { Domain } from '../../mta/config.ts';
 import { lmtpDomain, testConfig } from '../../test/support/config.ts';
 import { recordsOf } from './records.ts';
 
@@ -47,4 +49,61 @@ it('are none for a domain that publishes nothing', () => {
 it('have an id of their policy, and another one for another', () => {
   expect(id(POLICY)).toBe(id(POLICY));
   expect(id(POLICY.replace('testing', 'enforce'))).not.toBe(id(POLICY));
+});
+
+describe('the record that asks for TLS reports (RFC 8460 §3)', () => {
+  const asking = (tlsRpt: Domain['tlsRpt'], aliases: string[] = []) => {
+    const domain = lmtpDomain('example.test', 24, { aliases, ...(tlsRpt && { tlsRpt }) });
+    const found = recordsOf(testConfig('/tmp', PORTS, { domains: [domain] }), { hostname: 'mx.test' });
+    return (found.get(domain.resource) ?? []).map(({ name, type, value }) => `${name} ${type} ${value}`);
+  };
+
+  it('names the mailbox that is here, and whoever else is to have them', () => {
+    const rua = ['https://reports.example.net/tls?a=b', 'mailto:tls@example.net'];
+    expect(asking({ mailbox: 'tls-reports', rua })).toEqual([
+      '_smtp._tls.example.test TXT v=TLSRPTv1; rua=mailto:tls-reports@example.test,https://reports.example.net/tls?a=b,mailto:tls@example.net',
+    ]);
+  });
+
+  it('is there for each name of the domain, with the mailbox of that name', () => {
+    expect(asking({ mailbox: 'tls', rua: [] }, ['xn--bcher-kva.example'])).toEqual([
+      '_smtp._tls.example.test TXT v=TLSRPTv1; rua=mailto:tls@example.test',
+      '_smtp._tls.xn--bcher-kva.example TXT v=TLSRPTv1; rua=mailto:tls@xn--bcher-kva.example',
+    ]);
+  });
+
+  it('may name others alone, and nobody twice', () => {
+    const mailto = ['mailto:tls-reports@example.test'];
+    const record = `_smtp._tls.example.test TXT v=TLSRPTv1; rua=${mailto[0]}`;
+    expect(asking({ rua: mailto })).toEqual([record]);
+    expect(asking({ mailbox: 'tls-reports', rua: mailto })).toEqual([record]);
+  });
+
+  it('is not there where nobody asks', () => {
+    expect(asking(undefined)).toEqual([]);
+  });
+
+  const parses = (tlsRpt: unknown): boolean => mailDomain.spec.shape.tlsRpt.safeParse(tlsRpt).success;
+
+  it('has no URI that would make it another record', () => {
+    expect(parses({ rua: ['https://reports.example.net/tls?a=b', 'mailto:tls@example.net'] })).toBe(true);
+    for (const uri of [
+      ...[
+        'mailto:a@b.test,mailto:c@d.test',
+        'mailto:a@b.test;v=x',
+        'mailto:a@b.test!10m',
+        'mailto:a b@c.test',
+      ],
+      ...['http://a.test/', 'https://', 'mailto:a', 'ftp://a.test', 'https://a.test/\n'],
+    ]) {
+      expect(parses({ rua: [uri] }), uri).toBe(false);
+    }
+  });
+
+  it.each(['Tls', 'a b', 'a@b', '.a', 'a..b', 'a+b', '', 'x'.repeat(65)])(
+    'has no mailbox %s',
+    (localPart) => {
+      expect(parses({ receive: { localPart } })).toBe(false);
+    },
+  );
 });

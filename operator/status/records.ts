@@ -20,13 +20,27 @@ export function recordsOf(config: MtaConfig, spec: Pick<MtaSpec, 'hostname' | 'w
   );
 }
 
-function domainRecords({ domain, aliases, mtaSts }: Domain, webHost: string): DnsRecord[] {
-  if (mtaSts === undefined) return [];
-  const id = policyId(mtaSts.policy);
-  return [domain, ...aliases].flatMap((name): DnsRecord[] => [
-    { name: policyHost(name), type: 'CNAME', value: `${webHost}.` },
-    { name: `_mta-sts.${name}`, type: 'TXT', value: `v=STSv1; id=${id};` },
+function domainRecords(domain: Domain, webHost: string): DnsRecord[] {
+  return [domain.domain, ...domain.aliases].flatMap((name) => [
+    ...mtaStsRecords(name, domain, webHost),
+    ...tlsRptRecords(name, domain),
   ]);
+}
+
+function mtaStsRecords(name: string, { mtaSts }: Domain, webHost: string): DnsRecord[] {
+  if (mtaSts === undefined) return [];
+  return [
+    { name: policyHost(name), type: 'CNAME', value: `${webHost}.` },
+    { name: `_mta-sts.${name}`, type: 'TXT', value: `v=STSv1; id=${policyId(mtaSts.policy)};` },
+  ];
+}
+
+/** RFC 8460 §3 */
+function tlsRptRecords(name: string, { tlsRpt }: Domain): DnsRecord[] {
+  if (tlsRpt === undefined) return [];
+  const mailboxes = tlsRpt.mailbox === undefined ? [] : [`mailto:${tlsRpt.mailbox}@${name}`];
+  const uris = new Set([...mailboxes, ...tlsRpt.rua]);
+  return [{ name: `_smtp._tls.${name}`, type: 'TXT', value: `v=TLSRPTv1; rua=${[...uris].join(',')}` }];
 }
 
 /** RFC 8461 §3.1: 1 to 32 letters and digits, others where the policy is another. */

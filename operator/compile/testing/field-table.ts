@@ -259,7 +259,16 @@ export const fieldTable: Record<string, Record<string, Row>> = {
       { mtaSts: { mode: 'Testing', certificateRef: { name: 'absent' } } },
       { mtaSts: { mode: 'Testing' } },
     ],
-    'tlsRpt.rua[]': ['notYet', { tlsRpt: { rua: ['mailto:a@example.test'] } }],
+    'tlsRpt.receive.localPart': [
+      'config',
+      { tlsRpt: { receive: { localPart: 'a' } } },
+      { tlsRpt: { receive: {} } },
+    ],
+    'tlsRpt.rua[]': [
+      'config',
+      { tlsRpt: { rua: ['mailto:a@example.test'] } },
+      { tlsRpt: { rua: ['mailto:b@example.test'] } },
+    ],
     'dmarc.policy': ['notYet', { dmarc: { policy: 'None' } }],
     'dmarc.rua[]': ['notYet', { dmarc: { policy: 'None', rua: ['mailto:a@example.test'] } }],
   },
