@@ -15,7 +15,7 @@ import {
 import { attachedColumns, type Kind } from './kind.ts';
 import { mtaSts } from './mail-domain-sts.ts';
 import { atomicList, mapList, setList, withRules } from './rules.ts';
-import { attachedStatus, dnsRecords } from './status.ts';
+import { attachedStatus, dnsRecords, tlsReports } from './status.ts';
 
 const hostAndPort = (defaultPort: number) =>
   z.strictObject({
@@ -308,6 +308,9 @@ export const mailDomain = {
   status: attachedStatus({
     records: dnsRecords(
       'What is to be in DNS for what the domain publishes. A record is here as soon as every serving pod keeps to it: put it into the zone then, not before.',
+    ),
+    tlsReports: tlsReports(
+      'What others report of TLS with this domain, added up. Anybody can send a report: these are hints, and no proof.',
     ),
   }),
   columns: [

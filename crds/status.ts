@@ -53,6 +53,34 @@ export type DnsRecord = z.output<typeof dnsRecord>;
 export const dnsRecords = (description: string) =>
   atomicList(dnsRecord, MOST_RECORDS).optional().describe(description);
 
+const sessions = (description: string) => z.int().nonnegative().describe(description);
+
+/** What others report of TLS with a domain (RFC 8460). */
+export const tlsReports = (description: string) =>
+  z
+    .strictObject({
+      lastReceived: dateTime().describe('When the last report came.'),
+      window: z
+        .string()
+        .max(16)
+        .describe('Of how long the figures are, such as 7d: of reports for the last seven days.'),
+      successfulSessions: sessions('Sessions that had TLS as they should.'),
+      failedSessions: sessions('Sessions that had not.'),
+      failures: atomicList(
+        z.strictObject({
+          resultType: z
+            .string()
+            .max(64)
+            .describe('What failed, such as certificate-expired (RFC 8460, section 4.3).'),
+          host: z.string().max(253).optional().describe('The mail host of the domain, where it was said.'),
+          sessions: sessions('Sessions that failed so, or were said to.'),
+        }),
+        10,
+      ).describe('What failed, the most first.'),
+    })
+    .optional()
+    .describe(description);
+
 /** Status of MailDomain, MailRelay, MailTLSPolicy and MailUser. @param more what is said of it besides, by each fleet */
 export const attachedStatus = (more: z.core.$ZodLooseShape = {}) =>
   z.strictObject({

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Diagnostic } from '../compile/types.ts';
 import type { Fragment } from '../status/fragments.ts';
 import { affected, keepSame } from './affected.ts';
-import type { FleetState } from './fleet-controller.ts';
+import type { FleetState } from './fleet-state.ts';
 
 const fragment = (revision: number): Fragment => ({ generation: 1, digest: 'd', revision });
 const base = {
@@ -39,6 +39,16 @@ describe('whose status may be another', () => {
       new Map([['MailDomain/a/two', [{ name: 'a.test', type: 'TXT' as const, value }]]]);
     expect(of({ ...base, records: records('1') }, { ...base, records: records('2') })).toEqual(['two']);
     expect(of({ ...base, records: records('1') }, { ...base, records: records('1') })).toEqual([]);
+    const reports = {
+      lastReceived: '',
+      window: '7d',
+      successfulSessions: 1,
+      failedSessions: 0,
+      failures: [],
+    } as const;
+    const reported = { ...base, tlsReports: new Map([['MailDomain/a/two', reports]]) };
+    expect(of(base, reported)).toEqual(['two']);
+    expect(of(reported, { ...base, tlsReports: new Map(reported.tlsReports) })).toEqual([]);
   });
 
   it('are all, where the fleet was not known before, or is not any more', () => {

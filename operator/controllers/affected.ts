@@ -1,7 +1,7 @@
 /** Of thousands of resources, those whose status may be another after something has happened to their fleet. Pure. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Diagnostic } from '../compile/types.ts';
-import type { FleetState } from './fleet-controller.ts';
+import type { FleetState } from './fleet-state.ts';
 
 type Findings = FleetState['findings'];
 
@@ -24,6 +24,7 @@ function isSame(id: string, before: FleetState, after: FleetState): boolean {
     before.specs.get(id) === after.specs.get(id) &&
     before.findings.get(id) === after.findings.get(id) &&
     before.fragments.get(id) === after.fragments.get(id) &&
+    before.tlsReports?.get(id) === after.tlsReports?.get(id) &&
     isDeepStrictEqual(before.records.get(id), after.records.get(id)) &&
     standing(id, before) === standing(id, after)
   );

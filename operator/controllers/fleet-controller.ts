@@ -8,9 +8,8 @@ import type { Clock } from '../../mta/clock.ts';
 import type { MtaConfig } from '../../mta/config.ts';
 import type { Random } from '../../mta/random.ts';
 import { compile } from '../compile/compile.ts';
-import type { Tlsa } from '../compile/key-rollover.ts';
 import { idOf } from '../compile/report.ts';
-import type { CompileResult, Diagnostic } from '../compile/types.ts';
+import type { CompileResult } from '../compile/types.ts';
 import { makeVerifier } from '../compile/verifier.ts';
 import { podEnvironment } from '../fleet/environment.ts';
 import { FleetConfig } from '../fleet/fleet-config.ts';
@@ -28,16 +27,16 @@ import { ConfigPush } from '../pods/config-push.ts';
 import { ControlClient, type PodAddress } from '../pods/control-client.ts';
 import { Drains } from '../pods/drains.ts';
 import { QueuePoll } from '../pods/queue-poll.ts';
+import { TlsReportsPoll } from '../pods/tls-reports-poll.ts';
 import { listedIn } from '../status/dane.ts';
-import type { FleetQueue } from '../status/fleet-queue.ts';
-import type { Fragments } from '../status/fragments.ts';
-import { isServing, type Trouble } from '../status/pod-trouble.ts';
-import { type Records, recordsOf } from '../status/records.ts';
+import { isServing } from '../status/pod-trouble.ts';
+import { recordsOf } from '../status/records.ts';
 import { keepSame } from './affected.ts';
 import { Applier } from './applier.ts';
 import { credentialsOf } from './credentials.ts';
 import { FINALIZER, FleetLife, isPaused } from './fleet-life.ts';
 import { podAddress, seenPods, taken, wishesOf } from './fleet-pods.ts';
+import type { FleetState } from './fleet-state.ts';
 import { type Observed, observe, specsOf } from './observe.ts';
 import { StoredConfig } from './stored-config.ts';
 import type { PodObject, Watched } from './watched.ts';
@@ -61,37 +60,12 @@ export interface FleetControllerDeps {
   readonly onProgrammed?: (seconds: number) => void;
 }
 
-/** What is known of a fleet, for those who write statuses. */
-export interface FleetState {
-  /** Which spec of each resource it was looked at with. */
-  readonly specs: ReadonlyMap<string, string>;
-  /** By resource. */
-  readonly findings: ReadonlyMap<string, readonly Diagnostic[]>;
-  readonly fragments: Fragments;
-  /** What each domain is to have in DNS, by the config that there is to be. */
-  readonly records: Records;
-  /** Lowest revision that serving pods have loaded; undefined where none serves. */
-  readonly loaded: number | undefined;
-  /** A serving pod has not been asked yet: what was found out before still holds, as far as is known. */
-  readonly isAsking: boolean;
-  readonly refusal: { readonly pod: string; readonly revision: number; readonly reason: string } | undefined;
-  /** Undefined before it has been looked at. */
-  readonly life: LifeState | undefined;
-  /** All that there are. */
-  readonly pods: readonly PodObject[];
-  /** Objects of the fleet that could not be made. */
-  readonly refused: readonly Trouble[];
-  /** Undefined while it is not known. */
-  readonly queue: FleetQueue | undefined;
-  /** Undefined where there is no config. */
-  readonly tlsa: Tlsa | undefined;
-}
-
 interface Running {
   readonly config: FleetConfig;
   readonly push: ConfigPush;
   readonly drains: Drains;
   readonly queue: QueuePoll;
+  readonly tlsReports: TlsReportsPoll;
   readonly applier: Applier;
   readonly programming: Programming;
   readonly verifiers: KeptVerifiers;
@@ -105,7 +79,7 @@ interface Running {
   findings: FleetState['findings'];
   /** To be issued for Policy Hosts. */
   certificates: CompileResult['certificates'];
-  records: Records;
+  records: FleetState['records'];
   /** As it was worked out last, until something of it is another. */
   state: FleetState | undefined;
 }
@@ -158,6 +132,9 @@ export class FleetController {
     const addresses = this.#addressesOf(pods);
     running.push.name(addresses);
     running.queue.name(addresses);
+    const { domains = [], queue } = running.config.current ?? {};
+    const isAsked = domains.some(({ tlsRpt }) => tlsRpt !== undefined);
+    running.tlsReports.name(isAsked ? addresses : [], queue?.mode === 'Shared');
     running.drains.want(wishesOf(fleet, plan, addresses));
     applier.end();
     this.#changed(key);
@@ -194,6 +171,7 @@ export class FleetController {
       running.push.identify(credentials.operator, client);
       running.drains.identify(client);
       running.queue.use(client);
+      running.tlsReports.use(client);
     }
     const looked = this.#look(fleet, running);
     // Not where nothing comes of it, as in a fleet that is paused: what is listed is of what is shown.
@@ -242,7 +220,7 @@ export class FleetController {
   }
 
   #stateOf(key: string, running: Running): FleetState {
-    const { config, push, queue, applier, findings, records, specs, life, tlsa } = running;
+    const { config, push, queue, tlsReports, applier, findings, records, specs, life, tlsa } = running;
     const { namespace = '', name } = nameOf(key);
     const pods = this.#pods({ namespace, name });
     const serving = pods.filter(isServing);
@@ -263,7 +241,7 @@ export class FleetController {
       refusal:
         refusing === undefined ? undefined : { pod: refusing, ...push.reports.get(refusing)!.refusal! },
       life,
-      ...{ pods, refused: applier.refused, queue: queue.shown, tlsa },
+      ...{ pods, refused: applier.refused, queue: queue.shown, tlsReports: tlsReports.shown, tlsa },
     };
   }
 
@@ -313,6 +291,12 @@ export class FleetController {
           onMta(key);
         },
       }),
+      tlsReports: new TlsReportsPoll({
+        ...{ clock, random },
+        onFailure: (error, pod) =>
+          logger.debug({ fleet: key, pod, err: error }, 'TLS reports could not be asked for'),
+        onChange: () => this.#changed(key),
+      }),
       applier: new Applier(client, watched),
       programming: new Programming(clock, (seconds) => onProgrammed?.(seconds)),
       verifiers: new KeptVerifiers({
@@ -338,7 +322,9 @@ export class FleetController {
     if (running === undefined) return;
     this.#running.delete(key);
     await Promise.all(
-      [running.push, running.drains, running.queue, running.verifiers].map((each) => each.stop()),
+      [running.push, running.drains, running.queue, running.tlsReports, running.verifiers].map((each) =>
+        each.stop(),
+      ),
     );
     this.#deps.onState(key);
   }

@@ -1,9 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { mailDomain } from '../../crds/mail-domain.ts';
 import { TestClock } from '../../mta/testing/test-clock.ts';
 import { Cache } from '../kube/cache.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { ResourceType } from '../kube/resource.ts';
-import type { FleetState } from './fleet-controller.ts';
+import type { TlsReportStatus } from '../status/tls-reports.ts';
+import type { FleetState } from './fleet-state.ts';
 import { StatusController } from './status-controller.ts';
 import type { OwnObject, Watched } from './watched.ts';
 
@@ -17,6 +19,7 @@ const domain = (resourceVersion: string, more: Partial<OwnObject> = {}): OwnObje
   ...more,
 });
 const RECORD = { name: '_mta-sts.one.test', type: 'TXT', value: 'v=STSv1; id=2;' } as const;
+let tlsReports: FleetState['tlsReports'];
 const state = (loaded: number): FleetState => ({
   specs: new Map([[KEY, 'u 1']]),
   findings: new Map([[KEY, [found('Accepted'), found('ResolvedRefs')]]]),
@@ -29,6 +32,7 @@ const state = (loaded: number): FleetState => ({
     pods: [],
     refused: [],
     queue: undefined,
+    tlsReports,
     life: undefined,
     tlsa: undefined,
   },
@@ -44,7 +48,7 @@ let controller: StatusController;
 beforeEach(() => {
   clock = new TestClock();
   cache = new Cache();
-  [written, told, loaded] = [[], [], 1];
+  [written, told, loaded, tlsReports] = [[], [], 1, undefined];
   const client = {
     async apply(_type: ResourceType, { status }: OwnObject): Promise<OwnObject> {
       written.push(status!);
@@ -100,6 +104,25 @@ describe('the status of a resource', () => {
     cache.put(domain('5', { metadata: { ...domain('5').metadata, uid: 'another' } }));
     await controller.reconcile(KEY);
     expect(written).toEqual([]);
+  });
+
+  it('has what others report of TLS, and keeps it until pods have been asked again', async () => {
+    const reports: TlsReportStatus = {
+      ...{ lastReceived: '2026-11-30T12:00:00Z', window: '7d', successfulSessions: 7, failedSessions: 1 },
+      failures: [{ resultType: 'certificate-expired', host: 'mx.a.test', sessions: 1 }],
+    };
+    tlsReports = new Map([[KEY, reports]]);
+    cache.put(domain('1'));
+    await controller.reconcile(KEY);
+    expect(written[0]).toMatchObject({ fleets: [{ tlsReports: reports }] });
+    expect(mailDomain.status.safeParse(written[0]).error).toBeUndefined();
+    tlsReports = undefined;
+    await controller.reconcile(KEY);
+    expect(written).toHaveLength(1);
+    tlsReports = new Map();
+    await controller.reconcile(KEY);
+    expect(written).toHaveLength(2);
+    expect((written[1] as { fleets: object[] }).fleets[0]).not.toHaveProperty('tlsReports');
   });
 
   it('that somebody else has changed is mended', async () => {

@@ -19,7 +19,8 @@ import {
 import { timeOf } from '../status/mta-rules.ts';
 import { invalidMtaStatus, mtaStatus, pausedStatus } from '../status/mta-status.ts';
 import { conditionsOf } from '../status/rules.ts';
-import type { FleetState } from './fleet-controller.ts';
+import type { TlsReportStatus } from '../status/tls-reports.ts';
+import type { FleetState } from './fleet-state.ts';
 import { specVersion } from './observe.ts';
 import { fleetsOf, type OwnObject, type Watched } from './watched.ts';
 
@@ -97,7 +98,11 @@ export class StatusController {
     const before = (object.status ?? {}) as {
       conditions?: Condition[];
       programmedGeneration?: number;
-      fleets?: (Ref & { conditions?: Condition[]; records?: DnsRecord[] })[];
+      fleets?: (Ref & {
+        conditions?: Condition[];
+        records?: DnsRecord[];
+        tlsReports?: TlsReportStatus;
+      })[];
     };
     const sum = fleets.size > 0 ? sumOf(fleets) : withoutFleet(named);
     const programmed = programmedIn(sum, generation, before.programmedGeneration);
@@ -116,10 +121,14 @@ export class StatusController {
             this.#deps.stateOf(fleet)?.records.get(id) ?? [],
             old?.records,
           );
+          // Until pods have been asked, what there is stays.
+          const { tlsReports: reported } = this.#deps.stateOf(fleet) ?? {};
+          const tlsReports = reported === undefined ? old?.tlsReports : reported.get(id);
           return {
             ...ref,
             conditions: this.#conditions(verdicts, generation, old?.conditions),
             ...(records !== undefined && records.length > 0 && { records }),
+            ...(tlsReports !== undefined && { tlsReports }),
           };
         }),
       }),

@@ -8,6 +8,7 @@ import { type FleetName, memberHost } from '../../mta/fleet/hosts.ts';
 import { withDeadline } from '../kube/deadline.ts';
 import type { Claim } from '../life/plan.ts';
 import type { PodQueue } from '../status/fleet-queue.ts';
+import type { ReportedTls } from '../status/tls-reports.ts';
 
 export interface PodAddress {
   /** Of the pod, and of the member. */
@@ -109,6 +110,11 @@ export class ControlClient {
 
   queue(pod: PodAddress): Promise<ReportedQueue> {
     return this.#ask(pod, 'GET', '/v1/queue/totals') as Promise<ReportedQueue>;
+  }
+
+  /** Of the last seven days. */
+  tlsReports(pod: PodAddress): Promise<ReportedTls> {
+    return this.#ask(pod, 'GET', '/v1/tls-reports?days=7') as Promise<ReportedTls>;
   }
 
   /** Calls under way end with an error. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { mta } from '../../crds/mta.ts';
 import type { Diagnostic, ObjectRef } from '../compile/types.ts';
-import type { FleetState } from '../controllers/fleet-controller.ts';
+import type { FleetState } from '../controllers/fleet-state.ts';
 import type { OwnObject, PodObject } from '../controllers/watched.ts';
 import { invalidMtaStatus, mtaStatus, pausedStatus, type Surroundings } from './mta-status.ts';
 
@@ -37,7 +37,7 @@ const state: FleetState = {
   records: new Map(),
   fragments: new Map([[idOf(self), fragment]]),
   ...{ loaded: 1, isAsking: false, refusal: undefined, pods: ['mta-0', 'mta-1'].map(pod), refused: [] },
-  ...{ life: undefined, tlsa: undefined },
+  ...{ life: undefined, tlsReports: undefined, tlsa: undefined },
   queue: {
     ...{ messages: 7, deferred: 3, held: 0, oldest: NOW - 3_600_000 },
     ...{ damaged: 0, full: [], silent: [] },
