@@ -128,6 +128,38 @@ describeWithControlPlane('statuses', () => {
     });
   });
 
+  it('of a MailDomain have the DNS records that it asks for, and what others report of TLS', async () => {
+    const resource = 'MailDomain/mail/told';
+    const failures = [{ resultType: 'certificate-expired', host: 'mx.told.example.test', sessions: 1 }];
+    const last = { receivedAt: '2026-11-30T12:00:00.123Z' };
+    const sums = { resource, successfulSessions: 7, failedSessions: 1, failures, last };
+    for (const pod of pods) pod.tlsReports = { domains: [sums] };
+    const tlsRpt = { receive: {}, rua: ['https://reports.example.net/'] };
+    await own.apply('MailDomain', 'told', domain({ domain: 'told.example.test', tlsRpt }));
+    const fleet = await waitFor('reports in its status', async () => {
+      const { fleets } = ((await own.get('MailDomain', 'told'))?.status ?? {}) as {
+        fleets?: { tlsReports?: object; records?: object }[];
+      };
+      return fleets?.[0]?.tlsReports && fleets[0];
+    });
+    expect(fleet).toMatchObject({
+      records: [
+        {
+          ...{ name: '_smtp._tls.told.example.test', type: 'TXT' },
+          value: 'v=TLSRPTv1; rua=mailto:tls-reports@told.example.test,https://reports.example.net/',
+        },
+      ],
+      tlsReports: {
+        ...{ lastReceived: '2026-11-30T12:00:00Z', window: '7d' },
+        ...{ successfulSessions: 7, failedSessions: 1, failures },
+      },
+    });
+    const other = (await own.get('MailDomain', 'one'))!.status as { fleets: object[] };
+    expect(other.fleets[0]).not.toHaveProperty('tlsReports');
+    expect(other.fleets[0]).not.toHaveProperty('records');
+    await own.delete('MailDomain', 'told');
+  });
+
   it('are such that kstatus takes what is ready for ready', async () => {
     for (const [kind, name] of [
       ['MTA', 'mta'],

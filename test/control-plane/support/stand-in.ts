@@ -19,6 +19,7 @@ import type { KubeObject } from '../../../operator/kube/resource.ts';
 import { PODS, SECRETS } from '../../../operator/kube/resources.ts';
 import type { PodAddress } from '../../../operator/pods/control-client.ts';
 import type { PodQueue } from '../../../operator/status/fleet-queue.ts';
+import type { ReportedTls } from '../../../operator/status/tls-reports.ts';
 import { waitFor } from '../../support/wait.ts';
 
 /** Admitted where the Pod Security Standard `restricted` is enforced. */
@@ -45,6 +46,8 @@ export class StandIn {
   config: MtaConfig | undefined;
   /** What it says of its queue. */
   queue: PodQueue = { messages: 0, damaged: 0, full: false, recipients: { deferred: 0, held: 0 } };
+  /** What it says of reports about TLS. */
+  tlsReports: ReportedTls = { domains: [] };
   /** How often it was asked what it has loaded. */
   asked = 0;
   /** Why it refuses every config, if it does. */
@@ -82,6 +85,7 @@ export class StandIn {
       load: async (document: unknown) => this.load(document),
       drain: this.drain,
       totals: async () => ({ ...this.queue, isPartial: false }),
+      tlsReports: async (days: number) => ({ days, ...this.tlsReports }),
     } as unknown as ControlBackend;
     this.#server = createControlServer(backend, {
       access: { by: 'certificate', identity: kept, fleet: this.#fleet },
