@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { waitFor } from '../../../test/support/wait.ts';
 import { diskError } from '../../queue/testing/memory-disk.ts';
 import { openIntake } from './testing/intake.ts';
 import { bytesOf, googleReport, gzipped, microsoftReport } from './testing/reports.ts';
@@ -120,6 +121,26 @@ describe('a report that comes', () => {
     disk.inject = () => undefined;
     expect((await intake.take(async () => gzipped(googleReport()), 'mail')).result).toBe('counted');
     expect(await store.entries(7)).toHaveLength(1);
+  });
+
+  it('is read after a pause, as long as the one before it took', async () => {
+    const { intake, clock } = openIntake();
+    const begun: number[] = [];
+    const slow = async () => {
+      begun.push(clock.monotonic());
+      await clock.advance(300);
+      return gzipped(googleReport());
+    };
+    const both = Promise.all([intake.take(slow, 'mail'), intake.take(slow, 'mail')]);
+    await waitFor('the first', () => begun.length === 1);
+    await clock.advance(299);
+    expect(begun).toHaveLength(1);
+    await waitFor('the second', async () => {
+      await clock.advance(1);
+      return begun.length === 2;
+    });
+    await both;
+    expect(begun[1]! - begun[0]!).toBeGreaterThanOrEqual(599);
   });
 
   it('is read when it is its turn', async () => {

@@ -1,7 +1,8 @@
 /**
  * Takes what came as a report, from whichever side: reads it, keeps what it says of domains of ours that ask for it, counts it and tells the
  * log. Whatever was sent is answered with what became of it; only a volume that fails rejects, with the disk's error: the same report
- * may come again. One is read after the other, so that a flood of them needs the memory of one.
+ * may come again. One is read after the other, with a pause as long as it took, so that a flood of them needs the memory of one, and
+ * half of a processor at most.
  */
 import type { Clock } from '../../clock.ts';
 import { sanitize } from '../../deliver/reply.ts';
@@ -48,6 +49,8 @@ export interface IntakeDeps {
 
 /** Clocks differ, and days end earlier elsewhere. */
 const AHEAD_MS = DAY_MS;
+/** What takes longer waits for the volume, not for a processor. */
+const LONGEST_PAUSE_MS = 1000;
 /** What counts of a report with several policy domains: the first of these. */
 const RANKED: readonly TakenResult[] = ['counted', 'duplicate', 'tooMany', 'outOfRange', 'foreign'];
 /** In a line of the log. */
@@ -56,6 +59,7 @@ const MOST_DOMAINS = 10;
 export class ReportIntake {
   readonly #deps: IntakeDeps;
   #turn: Promise<unknown> = Promise.resolve();
+  #pause: Promise<void> = Promise.resolve();
 
   constructor(deps: IntakeDeps) {
     this.#deps = deps;
@@ -63,8 +67,17 @@ export class ReportIntake {
 
   /** @param source asked for its bytes when it is its turn; may reject with a `ReportRefusal` */
   take(source: () => Promise<Buffer>, via: Entry['via']): Promise<Taken> {
-    const taken = this.#turn.then(() => this.#take(source, via));
-    this.#turn = taken.catch(() => {});
+    const taken = this.#turn.then(async () => {
+      const { clock } = this.#deps;
+      const began = clock.monotonic();
+      try {
+        return await this.#take(source, via);
+      } finally {
+        const spent = Math.min(clock.monotonic() - began, LONGEST_PAUSE_MS);
+        if (spent > 0) this.#pause = new Promise((resolve) => void clock.after(spent, resolve));
+      }
+    });
+    this.#turn = taken.catch(() => {}).then(() => this.#pause);
     return taken;
   }
 

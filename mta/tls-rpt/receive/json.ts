@@ -11,9 +11,13 @@ const DEEPEST = 20;
 /** Members and elements: a report with twenty thousand failures has fewer. */
 const MOST_VALUES = 250_000;
 
-const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
-const OPEN = new Set([0x5b, 0x7b]);
-const CLOSE = new Set([0x5d, 0x7d]);
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const OPEN_LIST = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_LIST = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
 
 export function parseJson(bytes: Buffer): unknown {
   // RFC 7493 §2.1
@@ -31,15 +35,25 @@ function measure(bytes: Buffer): void {
   let depth = 0;
   let values = 0;
   for (let at = 0; at < bytes.length; at += 1) {
-    const byte = bytes[at]!;
-    if (byte === QUOTE) at = endOfString(bytes, at);
-    else if (byte === COMMA) values += 1;
-    else if (OPEN.has(byte)) {
-      depth += 1;
-      values += 1;
-    } else if (CLOSE.has(byte)) depth -= 1;
-    if (depth > DEEPEST) throw new ReportRefusal('invalid', 'its JSON nests too deep');
-    if (values > MOST_VALUES) throw new ReportRefusal('tooLarge', 'its JSON holds too many values');
+    switch (bytes[at]) {
+      case QUOTE:
+        at = endOfString(bytes, at);
+        break;
+      case OPEN_LIST:
+      case OPEN_OBJECT:
+        depth += 1;
+        values += 1;
+        if (depth > DEEPEST) throw new ReportRefusal('invalid', 'its JSON nests too deep');
+        break;
+      case COMMA:
+        values += 1;
+        if (values > MOST_VALUES) throw new ReportRefusal('tooLarge', 'its JSON holds too many values');
+        break;
+      case CLOSE_LIST:
+      case CLOSE_OBJECT:
+        depth -= 1;
+        break;
+    }
   }
 }
 
