@@ -8,6 +8,7 @@
  */
 import { z } from 'zod';
 import { listenerTlsSchema, secretId, tlsVersion } from './config-tls.ts';
+import { tlsRptSchema } from './config-tls-rpt.ts';
 import { publishedPolicySchema, webSchema } from './config-web.ts';
 
 /** The version of this document that this program writes, and the newest that it reads. */
@@ -195,14 +196,7 @@ export const domainSchema = z.strictObject({
   /** MTA-STS (RFC 8461); not published where absent. */
   mtaSts: publishedPolicySchema.optional(),
   /** Reports about TLS with this domain are counted (RFC 8460); absent where it asks for none. */
-  tlsRpt: z
-    .strictObject({
-      /** Local part that reports are mailed to, lower case: mail for it goes to nobody else, and it need not be listed. */
-      mailbox: z.string().min(1).optional(),
-      /** URIs that the domain's DNS record names besides. */
-      rua: z.array(z.string().min(1)),
-    })
-    .optional(),
+  tlsRpt: tlsRptSchema.optional(),
 });
 export type Domain = z.infer<typeof domainSchema>;
 

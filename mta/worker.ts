@@ -39,9 +39,9 @@ import { Scheduler } from './schedule/scheduler.ts';
 import type { DestinationNews } from './schedule/types.ts';
 import { createSetup, type Setup } from './setup.ts';
 import type { Place, SupervisorCalls, WorkerCalls } from './supervise/calls.ts';
-import { Web } from './web/web.ts';
 import { createMailbox } from './tls-rpt/receive/mailbox.ts';
 import { openReports } from './tls-rpt/receive/open.ts';
+import { Web } from './web/web.ts';
 import { within } from './within.ts';
 
 /** What exists once a worker has started. */
