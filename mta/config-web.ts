@@ -19,5 +19,8 @@ export const publishedPolicySchema = z.strictObject({
 });
 export type PublishedPolicy = z.infer<typeof publishedPolicySchema>;
 
+/** Where a Policy Host of a domain that asks for TLS reports takes them (RFC 8460 §5.4). */
+export const REPORTS_PATH = '/tls-reports';
+
 /** The Policy Host of a domain (RFC 8461 §3.2). */
 export const policyHost = (domain: string): string => `mta-sts.${domain}`;

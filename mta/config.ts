@@ -397,4 +397,4 @@ export const mtaConfigSchema = z.strictObject({
   secrets: z.record(secretId, z.string()),
 });
 export type MtaConfig = z.infer<typeof mtaConfigSchema>;
-export { type PublishedPolicy, policyHost, type WebPlace } from './config-web.ts';
+export { type PublishedPolicy, policyHost, REPORTS_PATH, type WebPlace } from './config-web.ts';

@@ -39,7 +39,6 @@ import { Scheduler } from './schedule/scheduler.ts';
 import type { DestinationNews } from './schedule/types.ts';
 import { createSetup, type Setup } from './setup.ts';
 import type { Place, SupervisorCalls, WorkerCalls } from './supervise/calls.ts';
-import { createMailbox } from './tls-rpt/receive/mailbox.ts';
 import { openReports } from './tls-rpt/receive/open.ts';
 import { Web } from './web/web.ts';
 import { within } from './within.ts';
@@ -180,7 +179,7 @@ export function createWorker(
       queue,
       sessions,
       hops: (...asked) => loaded.hops(...asked),
-      reports: createMailbox(reports.intake),
+      reports: reports.mailbox,
       log,
       metrics,
       clock,
@@ -222,7 +221,11 @@ export function createWorker(
       scheduler,
       operations: new Operations({ queue, scheduler, log, clock }),
       listeners,
-      web: new Web({ onAnswer: (code) => metrics.webAnswered(code), onDefect }),
+      web: new Web({
+        onAnswer: (code) => metrics.webAnswered(code),
+        onDefect,
+        report: reports.endpoint,
+      }),
       moving:
         config.queue.mode === 'PerReplica'
           ? createMoving({

@@ -28,7 +28,6 @@ import { ClockWatch } from '../schedule/clock-watch.ts';
 import { Scheduler } from '../schedule/scheduler.ts';
 import { createSetup } from '../setup.ts';
 import { PodPickUp } from '../supervise/pick-up.ts';
-import { createMailbox } from '../tls-rpt/receive/mailbox.ts';
 import { openReports } from '../tls-rpt/receive/open.ts';
 
 export type Ended = AttemptEvent & { outcome: Outcome };
@@ -141,7 +140,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     ...{ clock: systemClock, random: systemRandom, log: silent, onDefect },
   });
   const metrics = workerMetrics();
-  const { intake } = openReports({
+  const { mailbox } = openReports({
     ...{ queuePath: config.queue.path, disk: nodeDisk, clock, random: systemRandom, log: silent },
     asked: () => setup.asked,
     counts: metrics.tlsReports,
@@ -155,7 +154,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
       if (found instanceof Error) throw found;
       return found;
     },
-    reports: createMailbox(intake),
+    reports: mailbox,
     ...{ log, metrics },
     clock,
     random: systemRandom,

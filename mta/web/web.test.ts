@@ -8,7 +8,11 @@ import { testConfig } from '../../test/support/config.ts';
 import { temporaryFolder } from '../../test/support/folders.ts';
 import { issuer } from '../../test/support/issuer.ts';
 import { freePort } from '../../test/support/ports.ts';
+import { waitFor } from '../../test/support/wait.ts';
 import type { Domain, MtaConfig } from '../config.ts';
+import { createEndpoint } from '../tls-rpt/receive/http.ts';
+import { openIntake } from '../tls-rpt/receive/testing/intake.ts';
+import { googleReport, gzipped } from '../tls-rpt/receive/testing/reports.ts';
 import { Web } from './web.ts';
 
 const authority = issuer('policy hosts');
@@ -30,11 +34,18 @@ afterEach(() => Promise.all(running.splice(0).map((web) => web.stop())));
 
 async function start(domains: readonly Domain[] = [domain('one', ['alias.test']), domain('two')]) {
   const answers: number[] = [];
+  const { intake, clock, counted } = openIntake();
   const web = new Web({
     onAnswer: (code) => answers.push(code),
     onDefect: (error) => {
       throw error;
     },
+    report: createEndpoint({
+      ...{ intake, clock },
+      onError: (error) => {
+        throw error;
+      },
+    }),
   });
   running.push(web);
   const port = await freePort();
@@ -44,7 +55,7 @@ async function start(domains: readonly Domain[] = [domain('one', ['alias.test'])
       ...{ web: { address: '127.0.0.1', port }, domains: [...domains], secrets, ...more },
     });
   await web.load(config());
-  return { web, port, answers, config };
+  return { web, port, answers, config, counted };
 }
 
 interface Asked {
@@ -52,15 +63,22 @@ interface Asked {
   readonly host?: string;
   readonly path?: string;
   readonly method?: string;
+  readonly type?: string;
+  readonly body?: Buffer;
 }
 
-async function ask(port: number, { name = 'mta-sts.one.test', host = name, path, method }: Asked = {}) {
+async function ask(
+  port: number,
+  { name = 'mta-sts.one.test', host = name, path, method, type, body }: Asked = {},
+) {
   const asking = request({
     ...{ host: '127.0.0.1', port, servername: name, ca: authority.certificate, agent: false, method },
     path: path ?? '/.well-known/mta-sts.txt',
-    headers: { host },
+    headers: { host, ...(type && { 'content-type': type }) },
   });
-  asking.end();
+  // It may end while there is still something to send.
+  asking.on('error', () => {});
+  asking.end(body);
   const [response] = (await once(asking, 'response')) as [IncomingMessage];
   const { statusCode: code, headers } = response;
   return { code, type: headers['content-type'], text: (await response.toArray()).join('') };
@@ -148,4 +166,36 @@ it('cuts connections when it is stopped', async () => {
   socket.resume();
   await web.stop();
   await closed;
+});
+
+it('takes TLS reports at a Policy Host, of any domain that asks for them (RFC 8460 §5.4)', async () => {
+  const { port, counted, answers } = await start();
+  const post = { path: '/tls-reports', method: 'POST', type: 'application/tlsrpt+gzip' };
+  const body = gzipped(googleReport());
+  expect(await ask(port, { ...post, body })).toEqual({
+    ...{ code: 201, type: 'text/plain; charset=utf-8', text: 'it was counted\n' },
+  });
+  expect((await ask(port, { ...post, body, type: 'application/json', name: 'mta-sts.two.test' })).code).toBe(
+    200,
+  );
+  expect((await ask(port, { ...post, body: body.subarray(0, 40) })).code).toBe(400);
+  expect((await ask(port, { ...post, body, type: 'text/plain' })).code).toBe(415);
+  expect((await ask(port, { path: post.path })).code).toBe(405);
+  expect((await ask(port, { ...post, body, host: 'mta-sts.two.test' })).code).toBe(421);
+  expect(counted.filter((what) => what.startsWith('received'))).toEqual([
+    ...['received https counted', 'received https duplicate', 'received https invalid'],
+  ]);
+  expect(answers).toEqual([201, 200, 400, 415, 405, 421]);
+});
+
+it('reads no more of a report than one may have', async () => {
+  const { port, answers } = await start();
+  const large = { path: '/tls-reports', method: 'POST', type: 'application/tlsrpt+json' };
+  const answer = await ask(port, { ...large, body: Buffer.alloc(30 * 1024 * 1024, ' ') }).catch(
+    () => undefined,
+  );
+  // Whoever still sends when it is answered may see the connection end first.
+  expect(answer?.code ?? 413).toBe(413);
+  await waitFor('an answer', () => answers.length === 1);
+  expect(answers).toEqual([413]);
 });

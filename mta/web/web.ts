@@ -1,20 +1,24 @@
 /**
- * The web port: answers for the Policy Hosts of our domains with their MTA-STS policies (RFC 8461 §3.3). One port for all of them: a client
+ * The web port: answers for the Policy Hosts of our domains with their MTA-STS policies (RFC 8461 §3.3), and takes TLS reports there
+ * (RFC 8460 §5.4). One port for all of them: a client
  * is shown the certificate of the host that it asks for (SNI), and a handshake without one of ours fails. A new config counts from the next
  * handshake and the next request on. Fails to load as a listener does, with `PortInUse`; then everything is as it was.
  */
 import { createServer, type Server } from 'node:https';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { bindError } from '../bind-error.ts';
-import type { MtaConfig, WebPlace } from '../config.ts';
+import { type MtaConfig, REPORTS_PATH, type WebPlace } from '../config.ts';
+import type { ReportEndpoint } from '../tls-rpt/receive/http.ts';
 import { PolicyHosts } from './policy-hosts.ts';
 
 export interface WebDeps {
   /** A request was answered. */
   readonly onAnswer: (code: number) => void;
   readonly onDefect: (error: unknown) => void;
+  /** What becomes of a TLS report. */
+  readonly report: ReportEndpoint;
 }
 
 interface Running {
@@ -77,12 +81,25 @@ export class Web {
       },
       bodyLimit: 1024,
     });
+    // A body is read by who is to have it, as far as that wants it: no other route has one.
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser('*', (_request, body, done) => done(null, body));
+    app.all(REPORTS_PATH, async (request, reply) => {
+      const host = hostOf(request);
+      if (host === undefined || this.#hosts.policy(host) === undefined) return misdirected(reply);
+      const { status, text } = await this.#deps.report({
+        method: request.method,
+        contentType: request.headers['content-type'],
+        body: request.raw,
+      });
+      // What is left of the body is not read.
+      if (!request.raw.complete) void reply.header('connection', 'close');
+      return reply.code(status).type(TEXT).send(`${text}\n`);
+    });
     app.get('/.well-known/mta-sts.txt', async (request, reply) => {
       const host = hostOf(request);
       const policy = host === undefined ? undefined : this.#hosts.policy(host);
-      // RFC 9110 §15.5.20: of a name that this connection was not made for.
-      if (policy === undefined)
-        return reply.code(421).type(TEXT).send('not a Policy Host of this connection\n');
+      if (policy === undefined) return misdirected(reply);
       return reply.type('text/plain').send(policy);
     });
     app.setNotFoundHandler((_request, reply) =>
@@ -128,6 +145,10 @@ export class Web {
     }
   }
 }
+
+/** RFC 9110 §15.5.20: of a name that this connection was not made for. */
+const misdirected = (reply: FastifyReply): FastifyReply =>
+  reply.code(421).type(TEXT).send('not a Policy Host of this connection\n');
 
 /** The host of a request, where it is the one that the certificate is of. */
 function hostOf({ headers, socket }: FastifyRequest): string | undefined {

@@ -52,8 +52,8 @@ it('have an id of their policy, and another one for another', () => {
 });
 
 describe('the record that asks for TLS reports (RFC 8460 §3)', () => {
-  const asking = (tlsRpt: Domain['tlsRpt'], aliases: string[] = []) => {
-    const domain = lmtpDomain('example.test', 24, { aliases, ...(tlsRpt && { tlsRpt }) });
+  const asking = (tlsRpt: Domain['tlsRpt'], aliases: string[] = [], more: Partial<Domain> = {}) => {
+    const domain = lmtpDomain('example.test', 24, { aliases, ...(tlsRpt && { tlsRpt }), ...more });
     const found = recordsOf(testConfig('/tmp', PORTS, { domains: [domain] }), { hostname: 'mx.test' });
     return (found.get(domain.resource) ?? []).map(({ name, type, value }) => `${name} ${type} ${value}`);
   };
@@ -70,6 +70,14 @@ describe('the record that asks for TLS reports (RFC 8460 §3)', () => {
       '_smtp._tls.example.test TXT v=TLSRPTv1; rua=mailto:tls@example.test',
       '_smtp._tls.xn--bcher-kva.example TXT v=TLSRPTv1; rua=mailto:tls@xn--bcher-kva.example',
     ]);
+  });
+
+  it('names the Policy Host, too, where there is one and reports are taken here', () => {
+    const more = { mtaSts: published(POLICY) };
+    expect(asking({ mailbox: 'tls', rua: [] }, [], more).at(-1)).toBe(
+      '_smtp._tls.example.test TXT v=TLSRPTv1; rua=mailto:tls@example.test,https://mta-sts.example.test/tls-reports',
+    );
+    expect(asking({ rua: ['mailto:a@b.test'] }, [], more).at(-1)).toMatch(/rua=mailto:a@b\.test$/);
   });
 
   it('may name others alone, and nobody twice', () => {

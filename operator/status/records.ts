@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto';
 import type { MtaSpec } from '../../crds/mta.ts';
 import type { DnsRecord } from '../../crds/status.ts';
-import { type Domain, type MtaConfig, policyHost } from '../../mta/config.ts';
+import { type Domain, type MtaConfig, policyHost, REPORTS_PATH } from '../../mta/config.ts';
 import { domainName } from '../compile/names.ts';
 
 /** By resource: `MailDomain/mail/example`. */
@@ -36,10 +36,12 @@ function mtaStsRecords(name: string, { mtaSts }: Domain, webHost: string): DnsRe
 }
 
 /** RFC 8460 §3 */
-function tlsRptRecords(name: string, { tlsRpt }: Domain): DnsRecord[] {
+function tlsRptRecords(name: string, { tlsRpt, mtaSts }: Domain): DnsRecord[] {
   if (tlsRpt === undefined) return [];
-  const mailboxes = tlsRpt.mailbox === undefined ? [] : [`mailto:${tlsRpt.mailbox}@${name}`];
-  const uris = new Set([...mailboxes, ...tlsRpt.rua]);
+  const { mailbox, rua } = tlsRpt;
+  const ours = mailbox === undefined ? [] : [`mailto:${mailbox}@${name}`];
+  if (mailbox !== undefined && mtaSts !== undefined) ours.push(`https://${policyHost(name)}${REPORTS_PATH}`);
+  const uris = new Set([...ours, ...rua]);
   return [{ name: `_smtp._tls.${name}`, type: 'TXT', value: `v=TLSRPTv1; rua=${[...uris].join(',')}` }];
 }
 

@@ -45,11 +45,9 @@ const STATUS: Readonly<Record<TakenResult, number>> = {
   tooMany: 429,
 };
 
-export function createEndpoint({
-  intake,
-  clock,
-  onError,
-}: EndpointDeps): (request: ReportRequest) => Promise<ReportAnswer> {
+export type ReportEndpoint = (request: ReportRequest) => Promise<ReportAnswer>;
+
+export function createEndpoint({ intake, clock, onError }: EndpointDeps): ReportEndpoint {
   let underWay = 0;
 
   async function taken(body: AsyncIterable<Buffer>): Promise<ReportAnswer> {

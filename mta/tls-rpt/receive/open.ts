@@ -2,8 +2,9 @@
 import type { Clock } from '../../clock.ts';
 import type { Disk } from '../../queue/disk.ts';
 import type { Random } from '../../random.ts';
-import type { IntakeDeps } from './intake.ts';
-import { ReportIntake } from './intake.ts';
+import { createEndpoint, type ReportEndpoint } from './http.ts';
+import { type IntakeDeps, ReportIntake } from './intake.ts';
+import { createMailbox, type ReportMailbox } from './mailbox.ts';
 import { ReportStore } from './store.ts';
 
 export interface OpenReportsOptions extends Pick<IntakeDeps, 'asked' | 'counts'> {
@@ -29,7 +30,8 @@ export function openStore({
 }
 
 export interface OpenReports {
-  readonly intake: ReportIntake;
+  readonly mailbox: ReportMailbox;
+  readonly endpoint: ReportEndpoint;
   /** From now on, what is over is removed once an hour: for one worker of a pod. */
   start(): void;
 }
@@ -45,7 +47,9 @@ export function openReports(options: OpenReportsOptions): OpenReports {
         .finally(start);
     });
   };
-  return { intake: new ReportIntake({ asked, counts, clock, log, store }), start };
+  const intake = new ReportIntake({ asked, counts, clock, log, store });
+  const onError = (error: unknown) => log.warn({ err: error }, 'a TLS report could not be kept');
+  return { mailbox: createMailbox(intake), endpoint: createEndpoint({ intake, clock, onError }), start };
 }
 
 const SWEEP_MS = 3_600_000;
