@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { Clock } from '../../clock.ts';
 import { type Disk, unlinkIfThere } from '../../queue/disk.ts';
-import { readSmall, unlessMissing, writeSmall } from '../../queue/small-files.ts';
 import type { Random } from '../../random.ts';
+import { DRAFT, namesIn, parsedJson, readSmall, replaceFile } from '../../small-files.ts';
 import { within } from '../../within.ts';
 import { LONGEST_AGE, type StsPolicy } from './policy.ts';
 
@@ -54,7 +54,6 @@ const MOST_BYTES = 8192;
 const PATIENCE_MS = 5000;
 
 const FILE = /^[0-9a-f]{64}\.json$/;
-const DRAFT = /^[0-9a-f]{64}\.[0-9a-f]{16}\.new$/;
 
 export class StsStore {
   readonly #deps: StoreDeps;
@@ -109,7 +108,7 @@ export class StsStore {
     const { disk, path } = this.#deps;
     const text = await readSmall(disk, join(path, name), MOST_BYTES);
     if (text === undefined) return undefined;
-    const { success, data } = entrySchema.safeParse(parsed(text));
+    const { success, data } = entrySchema.safeParse(parsedJson(text));
     if (!success || nameOf(data.domain) !== name) {
       this.#deps.onError(new Error(`${join(path, name)} is damaged, and is ignored`));
       return undefined;
@@ -123,12 +122,11 @@ export class StsStore {
     await disk.makeDirectory(path);
     const target = join(path, name);
     if (!(await disk.exists(target)) && (await this.#names()).length >= this.#most) return;
-    const draft = join(path, `${name.slice(0, 64)}.${random.bytes(8).toString('hex')}.new`);
-    await writeSmall(disk, draft, bytes, () => disk.rename(draft, target));
+    await replaceFile(target, bytes, { disk, random });
   }
 
-  async #names(): Promise<string[]> {
-    return (await unlessMissing(this.#deps.disk.list(this.#deps.path))) ?? [];
+  #names(): Promise<string[]> {
+    return namesIn(this.#deps.disk, this.#deps.path);
   }
 
   /** Undefined where the volume fails, or takes too long. */
@@ -150,11 +148,3 @@ export class StsStore {
 
 /** A domain may be longer than the name of a file. */
 const nameOf = (domain: string): string => `${createHash('sha256').update(domain).digest('hex')}.json`;
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}

@@ -9,8 +9,8 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { Clock } from '../../clock.ts';
 import { type Disk, errorCode, unlinkIfThere } from '../../queue/disk.ts';
-import { readSmall, unlessMissing, writeSmall } from '../../queue/small-files.ts';
 import type { Random } from '../../random.ts';
+import { namesIn, parsedJson, readSmall, writeSmall } from '../../small-files.ts';
 import { within } from '../../within.ts';
 import { type Entry, middleOf } from './entry.ts';
 
@@ -104,7 +104,7 @@ export class ReportStore {
   /** Removes what is too old, drafts of who is gone, and the oldest where there are too many. */
   async sweep(): Promise<void> {
     const { disk, path, clock } = this.#deps;
-    const names = (await unlessMissing(disk.list(path))) ?? [];
+    const names = await namesIn(disk, path);
     const drafts = new Set(names.filter((name) => DRAFT.test(name)));
     const files = names.flatMap(namedBy).sort((one, other) => other.day - one.day);
     const first = dayOf(clock.now()) - KEPT_DAYS + 1;
@@ -149,7 +149,7 @@ export class ReportStore {
 
   async #named(): Promise<Named[]> {
     const { disk, path } = this.#deps;
-    return ((await unlessMissing(disk.list(path))) ?? []).flatMap(namedBy);
+    return (await namesIn(disk, path)).flatMap(namedBy);
   }
 
   /** Undefined where it has gone meanwhile, or is none of ours. */
@@ -157,7 +157,7 @@ export class ReportStore {
     const { disk, path, onError } = this.#deps;
     const text = await readSmall(disk, join(path, file), MOST_BYTES);
     if (text === undefined) return undefined;
-    const { success, data } = entrySchema.safeParse(parsed(text));
+    const { success, data } = entrySchema.safeParse(parsedJson(text));
     if (success && hashOf(data.domain) === FILE.exec(file)![2]) {
       const { format: _, ...entry } = data;
       return entry;
@@ -170,12 +170,4 @@ export class ReportStore {
 function namedBy(file: string): Named[] {
   const [, day, domain, identity] = FILE.exec(file) ?? [];
   return identity === undefined ? [] : [{ file, day: Number(day), domain: domain!, identity }];
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
