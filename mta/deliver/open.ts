@@ -17,6 +17,7 @@ import { SmtpSession } from './session.ts';
 import { sourceAddress } from './source.ts';
 import { byPolicy, type StsFailureListener, testedFailure } from './sts.ts';
 import { TlsFailure } from './tls-failure.ts';
+import { sessionFailure, type TlsListener } from './tls-session.ts';
 import type { PooledSession } from './types.ts';
 import { openWebhook } from './webhook/open.ts';
 
@@ -30,6 +31,12 @@ export interface OpenDeps {
   /** Addresses of this machine, asked for where config chooses among them. */
   readonly interfaces: () => readonly string[];
   readonly onStsFailure: StsFailureListener;
+  readonly onTls: TlsListener;
+}
+
+/** Ours of the connection, as soon as there is one. */
+interface Ends {
+  from: string | undefined;
 }
 
 export type Open = (hop: NextHop) => Promise<PooledSession>;
@@ -43,9 +50,11 @@ export function sessionOpener(deps: OpenDeps): Open {
     const socket = await deps.dial(hop, config.delivery.timeouts.connect, source);
     return { socket, secureContext, delivery: config.delivery };
   };
-  const greet = async (hop: NextHop, demand: Demand): Promise<Greeted> => {
+  const greet = async (hop: NextHop, demand: Demand, ends: Ends): Promise<Greeted> => {
     if (demand.asks === 'tooMuch') throw new TlsFailure(demand.fault, demand.why);
     const { socket, secureContext, delivery } = await dialled(hop);
+    // It is forgotten with the socket.
+    ends.from = socket.localAddress;
     return handshake(socket, {
       hop,
       demand,
@@ -62,20 +71,27 @@ export function sessionOpener(deps: OpenDeps): Open {
     }
     const demand = demandOf(hop);
     let failed: TlsFailure | undefined;
-    const greeted = await greet(hop, demand)
+    const ends: Ends = { from: undefined };
+    const tell = (failure: TlsFailure | undefined) => deps.onTls({ hop, demand, failure, from: ends.from });
+    const greeted = await greet(hop, demand, ends)
       .catch((error) => {
         if (error instanceof TlsFailure && demand.asks === 'whatIsOffered' && demand.orClear) {
           failed = error;
-          return greet(hop, { asks: 'clearText' });
+          return greet(hop, { asks: 'clearText' }, ends);
         }
         throw error;
       })
       .catch((error) => {
-        if (!(error instanceof TlsFailure)) throw error;
+        if (!(error instanceof TlsFailure)) {
+          if (failed !== undefined) tell(failed);
+          throw error;
+        }
+        tell(error);
         if (hop.sts !== undefined) deps.onStsFailure(hop.sts, hop.host, error);
         throw withoutTls(hop, error);
       });
     const tested = testedFailure(greeted.socket, hop, failed, deps.clock.now());
+    tell(tested ?? failed ?? sessionFailure(greeted.tls, demand));
     if (hop.sts !== undefined && tested !== undefined) deps.onStsFailure(hop.sts, hop.host, tested);
     if (hop.wish === 'required' && !greeted.extensions.has('REQUIRETLS')) {
       greeted.socket.destroy();

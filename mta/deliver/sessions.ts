@@ -14,6 +14,7 @@ import { demandOf, serverNameOf } from './demand.ts';
 import { type Dial, tcpDial } from './dial.ts';
 import { sessionOpener } from './open.ts';
 import type { StsFailureListener } from './sts.ts';
+import type { TlsListener } from './tls-session.ts';
 import type { PooledSession, Session, Sessions } from './types.ts';
 
 export interface SessionsDeps {
@@ -29,6 +30,8 @@ export interface SessionsDeps {
   readonly most?: (destination: DestinationKey) => number;
   /** Told of each session that an MTA-STS policy was not kept in. */
   readonly onStsFailure?: StsFailureListener;
+  /** Told once of each new session with a host, or attempt at one, that TLS came to something in. */
+  readonly onTls?: TlsListener;
   /** Told when a connection to a destination has been closed. */
   readonly onClosed?: (destination: DestinationKey) => void;
 }
@@ -51,6 +54,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
     hostname: deps.hostname ?? (() => deps.config().fleet.hostname),
     interfaces: deps.interfaces ?? systemInterfaces,
     onStsFailure: deps.onStsFailure ?? (() => {}),
+    onTls: deps.onTls ?? (() => {}),
   });
   /** Idle sessions by key, the latest last: what is not needed can then go. */
   const idle = new Map<string, Idle[]>();

@@ -5,6 +5,7 @@ import type { NextHop, Sts } from '../route/types.ts';
 import { unlisted } from './demand.ts';
 import { checkPeer } from './peer-identity.ts';
 import { TlsFailure } from './tls-failure.ts';
+import { NOT_OFFERED } from './tls-session.ts';
 
 export type StsFailureListener = (sts: Sts, host: string, failure: TlsFailure) => void;
 
@@ -22,7 +23,7 @@ export function testedFailure(
   if (sts?.mode !== 'testing') return undefined;
   if (!sts.lists) return new TlsFailure('validation-failure', unlisted(sts));
   if (failed !== undefined) return failed;
-  if (!(socket instanceof TLSSocket)) return new TlsFailure('starttls-not-supported', 'it is not offered');
+  if (!(socket instanceof TLSSocket)) return new TlsFailure('starttls-not-supported', NOT_OFFERED);
   try {
     checkPeer(socket, host, { asks: 'authority' }, now);
     return undefined;

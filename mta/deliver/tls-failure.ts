@@ -16,9 +16,11 @@ export type TlsFault =
 export class TlsFailure extends Error {
   override readonly name = 'TlsFailure';
   readonly fault: TlsFault;
+  readonly why: string;
 
   constructor(fault: TlsFault, why: string, options?: ErrorOptions) {
     super(`${fault}: ${why}`, options);
     this.fault = fault;
+    this.why = why;
   }
 }

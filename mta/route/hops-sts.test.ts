@@ -36,16 +36,18 @@ async function found(
       },
     }),
   );
-  return { asked, hops: hops.map(({ host, tls: { mode }, sts }) => ({ host, mode, sts })) };
+  return { asked, hops: hops.map(({ host, tls: { mode }, sts }) => ({ host, mode, sts })), all: hops };
 }
 
 const sts = (lists: boolean, mode: string, domain = 'd.test') => ({ domain, mode, lists });
+
+const stsOnly = ({ hops, asked }: Awaited<ReturnType<typeof found>>) => ({ hops, asked });
 
 describe('hosts of a domain with an MTA-STS policy', () => {
   it.each(['enforce', 'testing'] as const)(
     '%s: are what it says of them, in the order of their preference',
     async (mode) => {
-      expect(await found(mxOf('d.test'), { mode })).toEqual({
+      expect(stsOnly(await found(mxOf('d.test'), { mode }))).toEqual({
         asked: ['d.test'],
         hops: [
           { host: 'mx1.d.test', mode: 'mtaSts', sts: sts(true, mode) },
@@ -91,5 +93,40 @@ describe('hosts of a domain with an MTA-STS policy', () => {
       { host: 'mx1.d.test', mode: 'mtaSts', sts: sts(true, 'enforce', 'mx1.d.test') },
       { host: '192.0.2.9', mode: 'mtaSts', sts: undefined },
     ]);
+  });
+
+  it('bring the whole policy, for reports', async () => {
+    const policy = { mode: 'testing', maxAge: 60, mx: ['mx1.d.test'] } as const;
+    const { all } = await found(mxOf('d.test'), policy);
+    expect(all.map(({ stsPolicy }) => stsPolicy)).toEqual([policy, policy]);
+  });
+});
+
+describe('whose reports a host is for (RFC 8460 §3)', () => {
+  const domain = (change = {}): Destination => ({
+    ...{ kind: 'domain', key: 'domain:ours.test' },
+    domain: testDomain(change),
+  });
+  const held = { type: 'hold', maxAgeSeconds: 1, etrnFrom: [], users: [], hosts: [] } as const;
+  const relay: Destination = {
+    ...{ kind: 'relay', key: 'relay:mail/out' },
+    relay: testRelay({ hosts: [{ host: 'd.test', port: 25, weight: 1, lookupMx: true }] }),
+  };
+
+  it.each<[string, Destination, (string | undefined)[]]>([
+    ["the recipients' domain", mxOf('d.test'), ['d.test', 'd.test']],
+    ['by A-labels', mxOf('bücher.test'), ['xn--bcher-kva.test']],
+    ['without MX records too', mxOf('alone.test'), ['alone.test']],
+    ['nobody, of a literal', literalOf('[192.0.2.1]'), [undefined]],
+    ['nobody, of a smart host', relay, [undefined, undefined]],
+    ['nobody, of a target of ours', domain(), [undefined]],
+    [
+      'nobody, of mail that we hold for its owner, whose MX hosts get it',
+      domain({ domain: 'd.test', target: held }),
+      [undefined, undefined],
+    ],
+  ])('%s', async (_what, destination, expected) => {
+    const { all } = await found(destination, undefined);
+    expect(all.map(({ mxOf: of }) => of)).toEqual(expected);
   });
 });

@@ -13,9 +13,11 @@ import { compileEgress, type EgressCheck } from './egress.ts';
 import type { Hosts } from './hosts.ts';
 import { lookupMx, type MailHost, type MxRecords } from './mx.ts';
 import { compileOurselves, type Ourselves } from './ourselves.ts';
+import { normalizeDomain } from './patterns.ts';
 import type { Resolver } from './resolver.ts';
 import { stsOf } from './sts/applied.ts';
 import type { StsPolicies } from './sts/policies.ts';
+import type { StsPolicy } from './sts/policy.ts';
 import { compileTlsPolicies, type TlsPolicies } from './tls-policy.ts';
 import type { Dane, NextHop, OutwardDestination, Sts } from './types.ts';
 import { webhookParts } from './webhook.ts';
@@ -60,7 +62,7 @@ export function compileHops(
 export function resolveHops(destination: OutwardDestination, context: HopContext): Promise<NextHop[]> {
   switch (destination.kind) {
     case 'mx':
-      return mxHops(destination.domain, context);
+      return mxHops(destination.domain, context, normalizeDomain(destination.domain));
     case 'literal':
       return literalHops(destination.address, context);
     case 'relay':
@@ -70,7 +72,8 @@ export function resolveHops(destination: OutwardDestination, context: HopContext
   }
 }
 
-async function mxHops(domain: string, context: HopContext): Promise<NextHop[]> {
+/** @param mxOf the domain, where it is somebody else's */
+async function mxHops(domain: string, context: HopContext, mxOf?: string): Promise<NextHop[]> {
   const { config, ourselves } = context;
   const port = config.delivery.mxPort;
   const mailHosts = await lookupMx(domain, context.resolver, context.random);
@@ -91,7 +94,8 @@ async function mxHops(domain: string, context: HopContext): Promise<NextHop[]> {
   const tls = context.policies.forDomain(domain);
   const sts = await stsOf(tls, domain, context);
   const endpoints = addresses.map((each) => ({ ...each, port, ...sts(each.host) }));
-  return (await withDane(endpoints, tls, context)).map((each) => smtpHop(each, tls));
+  const hops = await withDane(endpoints, tls, context);
+  return hops.map((each) => ({ ...smtpHop(each, tls), ...(mxOf !== undefined && { mxOf }) }));
 }
 
 // MX hosts are named by the world, so the host table is not asked for them.
@@ -268,12 +272,14 @@ interface Reached extends Endpoint {
   readonly address: string;
   readonly dane?: Dane;
   readonly sts?: Sts;
+  readonly stsPolicy?: StsPolicy;
 }
 
-function smtpHop({ host, address, port, dane, sts }: Reached, tls: TlsPolicy): NextHop {
+function smtpHop({ host, address, port, dane, sts, stsPolicy }: Reached, tls: TlsPolicy): NextHop {
   return {
     ...{ host, address, port, protocol: 'smtp', implicitTls: false, tls },
     ...(dane !== undefined && { dane }),
     ...(sts !== undefined && { sts }),
+    ...(stsPolicy !== undefined && { stsPolicy }),
   };
 }

@@ -1,6 +1,7 @@
 /** Where mail goes: a destination is decided from config alone, its hosts are looked up when an attempt is due. */
 import type { Domain, Relay, TlsPolicy } from '../config.ts';
 import type { TlsaRecord } from './dns-answer.ts';
+import type { StsPolicy } from './sts/policy.ts';
 import type { TlsWish } from './wish.ts';
 
 /** `mx:example.org`, `literal:[192.0.2.1]`, `relay:namespace/name`, `domain:example.test`, `tls-rpt:example.test`. */
@@ -71,6 +72,10 @@ export interface NextHop {
   readonly wish?: TlsWish;
   /** Of a host of a domain with an MTA-STS policy that is enforced or tested, where `tls` asks for it. */
   readonly sts?: Sts;
+  /** The whole of it, for reports; where there is `sts`. */
+  readonly stsPolicy?: StsPolicy;
+  /** Domain whose MX records name the host, in A-labels and lower case: who may ask for reports of TLS with it (RFC 8460 §3). */
+  readonly mxOf?: string;
   /** Where `tls` asks for it. What that, `sts` and `tls` come to is `demandOf`'s to say. */
   readonly dane?: Dane;
   readonly auth?: { readonly username: string; readonly password: string };

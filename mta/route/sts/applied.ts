@@ -15,7 +15,7 @@ export async function stsOf(
   tls: TlsPolicy,
   domain: string,
   { sts, wish }: { readonly sts: StsPolicies; readonly wish?: TlsWish },
-): Promise<(host: string) => Pick<NextHop, 'sts'>> {
+): Promise<(host: string) => Pick<NextHop, 'sts' | 'stsPolicy'>> {
   const { mode, requireTls } = tls;
   const asks = mode === 'mtaSts' || mode === 'daneOrMtaSts' || wish === 'required' || requireTls === true;
   if (!asks || isIP(domain) !== 0) return () => ({});
@@ -23,5 +23,5 @@ export async function stsOf(
   const policy = await sts.policyOf(name);
   if (policy === undefined || policy.mode === 'none') return () => ({});
   const found = { domain: name, mode: policy.mode };
-  return (host) => ({ sts: { ...found, lists: allows(policy, host) } });
+  return (host) => ({ sts: { ...found, lists: allows(policy, host) }, stsPolicy: policy });
 }
