@@ -1,0 +1,113 @@
+import { once } from 'node:events';
+import type { IncomingMessage, RequestListener } from 'node:http';
+import { createServer } from 'node:https';
+import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import { afterEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../clock.ts';
+import { peerCertificate, peerKey } from '../deliver/testing/certificate.ts';
+import { compileEgress } from '../route/egress.ts';
+import { TestClock } from '../testing/test-clock.ts';
+import { LONGEST_MS, postReport } from './post.ts';
+
+const servers: Server[] = [];
+afterEach(async () => {
+  for (const server of servers.splice(0)) {
+    server.close();
+    (server as { closeAllConnections?: () => void }).closeAllConnections?.();
+  }
+});
+
+async function listen(server: Server): Promise<number> {
+  servers.push(server);
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
+interface Seen extends Pick<IncomingMessage, 'method' | 'url' | 'headers'> {
+  readonly body: string;
+}
+
+async function server(answer: RequestListener) {
+  const seen: Seen[] = [];
+  const port = await listen(
+    createServer({ key: peerKey, cert: peerCertificate }, async (request, response) => {
+      const { method, url, headers } = request;
+      seen.push({ method, url, headers, body: (await buffer(request)).toString() });
+      answer(request, response);
+    }),
+  );
+  return { port, seen };
+}
+
+const status =
+  (code: number, headers = {}): RequestListener =>
+  (_request, response) =>
+    void response.writeHead(code, headers).end('thank you');
+
+const GZIP = Buffer.from('as it were compressed');
+
+function post(uri: string, addresses = ['127.0.0.1'], allow = ['127.0.0.0/8'], clock = systemClock) {
+  const lookup = async (host: string) => ({ host, addresses, failure: undefined });
+  return postReport(uri, GZIP, { addresses: lookup, egress: compileEgress(allow), clock });
+}
+
+describe('a report by HTTPS (RFC 8460 §5.4)', () => {
+  it('is one POST, whatever certificate is shown', async () => {
+    const { port, seen } = await server(status(201));
+    await post(`https://reports.d.test:${port}/v1/tlsrpt?from=us`);
+    expect(seen).toMatchObject([{ method: 'POST', url: '/v1/tlsrpt?from=us', body: GZIP.toString() }]);
+    expect(seen[0]!.headers).toMatchObject({
+      host: `reports.d.test:${port}`,
+      'content-type': 'application/tlsrpt+gzip',
+      'content-length': String(GZIP.length),
+    });
+  });
+
+  it.each([200, 202, 204])('is sent where the answer is %i', async (code) => {
+    const { port } = await server(status(code));
+    await expect(post(`https://d.test:${port}/`)).resolves.toBeUndefined();
+  });
+
+  it.each([301, 307, 400, 404, 429, 500, 503])(
+    'is not sent where the answer is %i, and goes nowhere else',
+    async (code) => {
+      const other = await server(status(200));
+      const { port, seen } = await server(status(code, { location: `https://d.test:${other.port}/` }));
+      await expect(post(`https://d.test:${port}/`)).rejects.toThrow(`d.test:${port} answered ${code}`);
+      expect([seen.length, other.seen.length]).toEqual([1, 0]);
+    },
+  );
+
+  it('goes to no address that egress does not allow', async () => {
+    const { port, seen } = await server(status(200));
+    await expect(post(`https://d.test:${port}/`, undefined, [])).rejects.toThrow(
+      'd.test[127.0.0.1] is an address that egress.allow does not list',
+    );
+    await expect(post(`https://127.0.0.1:${port}/`, undefined, [])).rejects.toThrow('egress.allow');
+    expect(seen).toEqual([]);
+  });
+
+  it('goes to the next address where nobody is at the first', async () => {
+    const { port, seen } = await server(status(200));
+    await post(`https://d.test:${port}/`, ['127.0.0.77', '127.0.0.1']);
+    expect(seen).toHaveLength(1);
+  });
+
+  it('fails where there is no address, or nobody at it, or no TLS', async () => {
+    const port = await listen(createTcpServer((socket) => void socket.on('error', () => {}).end('hello')));
+    await expect(post('https://d.test/', [])).rejects.toThrow('d.test has no address');
+    await expect(post('https://d.test:1/')).rejects.toThrow('d.test:1[127.0.0.1]: ECONNREFUSED');
+    await expect(post(`https://d.test:${port}/`)).rejects.toThrow(`d.test:${port}[127.0.0.1]: `);
+  });
+
+  it('has an end, where the answer has none', async () => {
+    const clock = new TestClock();
+    const { port, seen } = await server(() => {});
+    const posted = post(`https://d.test:${port}/`, undefined, undefined, clock);
+    const failed = expect(posted).rejects.toThrow('it took longer than 60 s');
+    await expect.poll(() => seen.length).toBe(1);
+    await clock.advance(LONGEST_MS);
+    await failed;
+  });
+});

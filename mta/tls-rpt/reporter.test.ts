@@ -1,0 +1,238 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { MemoryDisk } from '../queue/testing/memory-disk.ts';
+import { systemRandom } from '../random.ts';
+import type { DnsResult } from '../route/dns-answer.ts';
+import { TestClock } from '../testing/test-clock.ts';
+import { Claims } from './claims.ts';
+import { Days } from './days.ts';
+import type { Report } from './report.ts';
+import { DAY_MS, dayOf, startOf } from './report.ts';
+import { FIRST_MS, KEPT_MS, Reporter, type SentEvent, SPREAD_MS, TRIED_MS } from './reporter.ts';
+import { Tally } from './tally.ts';
+
+const WRITER = '0123456789abcdef';
+const HOUR = 3_600_000;
+const found = (...records: string[]): DnsResult<'TXT'> => ({
+  ...{ status: 'found', records, ttl: 60, authenticated: false, name: '' },
+});
+const NONE: DnsResult<'TXT'> = { status: 'noData', ttl: 60, authenticated: false, name: '' };
+const FAILED: DnsResult<'TXT'> = { status: 'failed', reason: 'SERVFAIL' };
+const rua = (...uris: string[]) => found(`v=TLSRPTv1; rua=${uris.join(',')}`);
+const [MAIL, HTTPS] = ['mailto:tls@d.test', 'https://d.test/tls'];
+
+interface Sent {
+  readonly at: number;
+  readonly who: string;
+  readonly report: Report;
+  readonly uri: string;
+}
+
+/** A volume that several processes see, and a world of domains. */
+function world(records: Readonly<Record<string, () => DnsResult<'TXT'>>>) {
+  const clock = new TestClock();
+  const disk = new MemoryDisk();
+  const sent: Sent[] = [];
+  const events: SentEvent[] = [];
+  const errors: unknown[] = [];
+  const asked: string[] = [];
+  const running: Reporter[] = [];
+  const state = { reports: true, fails: (_uri: string): boolean => false };
+  const onError = (error: unknown) => void errors.push(error);
+  const days = new Days({ path: '/q.tls-rpt', disk, clock, random: systemRandom, onError });
+  const process = (name: string): Reporter => {
+    const reporter = new Reporter({
+      ...{ days, clock, random: systemRandom, onError },
+      claims: new Claims(days, clock, name),
+      who: () =>
+        state.reports
+          ? { organization: 'Ours', contact: 'tls@ours.test', hostname: 'mx.ours.test', source: 'mail/mta' }
+          : undefined,
+      async texts(asks) {
+        asked.push(asks);
+        return records[asks.replace('_smtp._tls.', '')]?.() ?? NONE;
+      },
+      async send(report, { uri }) {
+        if (state.fails(uri)) throw new Error('not now');
+        sent.push({ at: clock.now(), who: name, report, uri });
+      },
+      onSent: (event) => void events.push(event),
+      onUncounted: () => {},
+    });
+    reporter.start();
+    running.push(reporter);
+    return reporter;
+  };
+  return {
+    ...{ clock, disk, days, sent, events, errors, asked, running, process, state },
+    /** Counts of today, as one process has written them. */
+    async count(...domains: string[]): Promise<string> {
+      const tally = new Tally();
+      for (const domain of domains) {
+        tally.count(domain, { type: 'no-policy-found', domain, strings: [], mxHosts: [] }, 1, []);
+      }
+      const day = dayOf(clock.now());
+      await days.write(day, WRITER, tally);
+      return day;
+    },
+    /** To a time after the end of a day. */
+    until: (day: string, ms: number) => clock.advance(startOf(day) + DAY_MS + ms - clock.now()),
+  };
+}
+
+const worlds: ReturnType<typeof world>[] = [];
+const open = (records: Parameters<typeof world>[0]) => {
+  const opened = world(records);
+  worlds.push(opened);
+  return opened;
+};
+afterEach(async () => {
+  for (const { running } of worlds.splice(0)) await Promise.all(running.map((each) => each.stop()));
+});
+
+describe('reports of a day', () => {
+  it('go to each domain that asks for them, once, within hours of the end of the day', async () => {
+    const names = Array.from({ length: 40 }, (_, i) => `d${i}.test`);
+    const w = open({ ...Object.fromEntries(names.map((name) => [name, () => rua(`mailto:tls@${name}`)])) });
+    const day = await w.count(...names, 'silent.test');
+    w.process('a');
+    await w.until(day, FIRST_MS - 1000);
+    expect([w.sent, w.asked]).toEqual([[], []]);
+    await w.until(day, FIRST_MS + SPREAD_MS + 120_000);
+    expect(w.sent.map(({ report }) => report.domain).sort()).toEqual([...names].sort());
+    const delays = w.sent.map(({ at }) => at - startOf(day) - DAY_MS);
+    expect(Math.max(...delays) - Math.min(...delays)).toBeGreaterThan(SPREAD_MS / 2);
+    await w.until(day, 2 * DAY_MS);
+    expect(w.sent).toHaveLength(40);
+    expect(w.asked).toHaveLength(41);
+    expect(JSON.parse(w.sent[0]!.report.json)).toMatchObject({ 'contact-info': 'tls@ours.test' });
+    expect(w.errors).toEqual([]);
+  });
+
+  it('are not those of today', async () => {
+    const w = open({ 'd.test': () => rua(MAIL) });
+    const day = await w.count('d.test');
+    w.process('a');
+    await w.until(day, -1000);
+    expect(w.sent).toEqual([]);
+    expect(await w.days.list()).toEqual([day]);
+  });
+
+  it('go to every place of the record, and each of them is tried by itself', async () => {
+    const w = open({ 'd.test': () => rua(MAIL, HTTPS) });
+    const day = await w.count('d.test');
+    w.state.fails = (uri) => uri === HTTPS && w.clock.now() < startOf(day) + DAY_MS + 8 * HOUR;
+    w.process('a');
+    await w.until(day, 2 * DAY_MS);
+    expect(w.sent.map(({ uri }) => uri)).toEqual([MAIL, HTTPS]);
+    expect(w.sent[0]!.report.id).toBe(w.sent[1]!.report.id);
+    expect(new Set(w.events.map(({ uri, result }) => `${uri} ${result}`))).toEqual(
+      new Set([`${MAIL} sent`, `${HTTPS} later`, `${HTTPS} sent`]),
+    );
+  });
+
+  it('RFC 8460 §5.5: are tried less and less often for a day, and are given up then', async () => {
+    const w = open({ 'd.test': () => rua(HTTPS) });
+    const day = await w.count('d.test');
+    const tries: number[] = [];
+    w.state.fails = () => {
+      tries.push(w.clock.now());
+      return true;
+    };
+    w.process('a');
+    await w.until(day, 3 * DAY_MS - 1000);
+    const [first = 0] = tries;
+    expect(tries.at(-1)! - first).toBeLessThanOrEqual(TRIED_MS + 120_000);
+    expect(tries.at(-1)! - first).toBeGreaterThan(TRIED_MS / 2);
+    expect(tries.length).toBeGreaterThan(5);
+    expect(tries.length).toBeLessThan(15);
+    const pauses = tries.slice(1).map((at, i) => at - tries[i]!);
+    expect(pauses[3]!).toBeGreaterThan(2 * pauses[0]!);
+    expect(w.events.at(-1)).toMatchObject({ result: 'failed', why: 'not now' });
+    expect(await w.days.isFinished(day)).toBe(true);
+  });
+
+  it('wait for a resolver that can not say, and not for ever', async () => {
+    let answer: DnsResult<'TXT'> = FAILED;
+    const w = open({ 'd.test': () => answer, 'e.test': () => FAILED });
+    const day = await w.count('d.test', 'e.test');
+    w.process('a');
+    await w.until(day, 8 * HOUR);
+    answer = rua(MAIL);
+    await w.until(day, 2 * DAY_MS);
+    expect(w.sent.map(({ report }) => report.domain)).toEqual(['d.test']);
+    expect(await w.days.isFinished(day)).toBe(true);
+  });
+
+  it('are sent by one of all processes, also where that stops, or dies, in the middle', async () => {
+    const names = Array.from({ length: 60 }, (_, i) => `d${i}.test`);
+    const w = open({ ...Object.fromEntries(names.map((name) => [name, () => rua(`mailto:tls@${name}`)])) });
+    const day = await w.count(...names);
+    const all = { a: w.process('a'), b: w.process('b'), c: w.process('c') };
+    await w.until(day, FIRST_MS + SPREAD_MS / 3);
+    const [{ who: first }] = w.sent as [Sent];
+    expect(new Set(w.sent.map(({ who }) => who))).toEqual(new Set([first]));
+    await all[first as 'a'].stop();
+    await w.until(day, FIRST_MS + (2 * SPREAD_MS) / 3);
+    const { who: second } = w.sent.at(-1)!;
+    expect(second).not.toBe(first);
+    // It is as if its process were stuck.
+    all[second as 'a'].tick = () => new Promise(() => {});
+    await w.until(day, 2 * DAY_MS);
+    expect(new Set(w.sent.map(({ who }) => who))).toEqual(new Set(['a', 'b', 'c']));
+    expect(w.sent.map(({ report }) => report.domain).sort()).toEqual([...names].sort());
+    w.running.splice(w.running.indexOf(all[second as 'a']), 1);
+  });
+
+  it('that were sent are not sent again after a restart, and those that were not are', async () => {
+    const w = open({ 'd.test': () => rua(MAIL, HTTPS) });
+    const day = await w.count('d.test');
+    w.state.fails = (uri) => uri === HTTPS;
+    await w.process('a').stop();
+    w.process('b');
+    await w.until(day, FIRST_MS + SPREAD_MS + HOUR);
+    await w.running[1]!.stop();
+    w.state.fails = () => false;
+    w.process('c');
+    await w.until(day, DAY_MS);
+    expect(w.sent.map(({ uri, who }) => `${uri} ${who}`)).toEqual([`${MAIL} b`, `${HTTPS} c`]);
+  });
+
+  it('that the fleet was away for go out late, and not at all after days', async () => {
+    const w = open({ 'd.test': () => rua(MAIL) });
+    const old = await w.count('d.test');
+    await w.clock.advance(DAY_MS);
+    const late = await w.count('d.test');
+    await w.until(old, KEPT_MS + HOUR);
+    w.process('a');
+    await w.clock.advance(HOUR);
+    expect(w.sent.map(({ report }) => report.day)).toEqual([late]);
+    expect(await w.days.list()).toEqual([late]);
+    await w.until(late, KEPT_MS + HOUR);
+    expect(await w.days.list()).toEqual([]);
+  });
+
+  it('are not sent where nobody wants to report, and what was counted goes in time', async () => {
+    const w = open({ 'd.test': () => rua(MAIL) });
+    w.state.reports = false;
+    const day = await w.count('d.test');
+    w.process('a');
+    await w.until(day, KEPT_MS - HOUR);
+    expect(await w.days.list()).toEqual([day]);
+    await w.until(day, KEPT_MS + HOUR);
+    expect([w.sent, w.asked, await w.days.list()]).toEqual([[], [], []]);
+  });
+
+  it('go on when a volume that failed is back, and none is sent twice', async () => {
+    const w = open({ 'd.test': () => rua(MAIL, HTTPS) });
+    const day = await w.count('d.test');
+    w.process('a');
+    await w.until(day, FIRST_MS - HOUR / 10);
+    w.disk.inject = ({ operation }) =>
+      operation === 'sync' ? Object.assign(new Error('EIO'), { code: 'EIO' }) : undefined;
+    await w.until(day, FIRST_MS + SPREAD_MS + HOUR);
+    expect(w.errors.length).toBeGreaterThan(0);
+    w.disk.inject = () => undefined;
+    await w.until(day, DAY_MS);
+    expect(w.sent.map(({ uri }) => uri).sort()).toEqual([HTTPS, MAIL]);
+  });
+});

@@ -1,0 +1,241 @@
+/**
+ * Sends the reports of days that are over: to each domain at a time of its own within some hours (RFC 8460 §4.1), and for a day again where it
+ * could not be had, less and less often (§5.5). How far each one has come is on the volume, so that a restart sends none twice and forgets
+ * none. What fails is told, and tried later; a report that can't be sent is given up, and with it no mail.
+ */
+import { createHash } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import type { Random } from '../random.ts';
+import type { DnsResult } from '../route/dns-answer.ts';
+import type { Claims } from './claims.ts';
+import type { Days, Progress, Stage } from './days.ts';
+import { type Destination, destinationOf, readRecords } from './record.ts';
+import { buildReport, DAY_MS, type Report, startOf, type Reporter as Who } from './report.ts';
+import type { Tally } from './tally.ts';
+
+/** What became of one report, at one place that it was for. */
+export interface SentEvent {
+  readonly domain: string;
+  readonly day: string;
+  readonly kind: Destination['kind'];
+  readonly uri: string;
+  readonly result: 'sent' | 'later' | 'failed';
+  readonly why?: string;
+}
+
+export interface ReporterDeps {
+  readonly days: Days;
+  readonly claims: Claims;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Who reports, by today's config; undefined where nobody does. */
+  readonly who: () => Who | undefined;
+  /** TXT records of a name. */
+  readonly texts: (name: string) => Promise<DnsResult<'TXT'>>;
+  /** Resolves when somebody else answers for it. */
+  readonly send: (report: Report, to: Destination) => Promise<void>;
+  readonly onSent: (event: SentEvent) => void;
+  /** Told once of sessions of a day that reports leave out. */
+  readonly onUncounted: (day: string, sessions: number) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/** After the end of a day: for the last counts to come in, and clocks that differ. */
+export const FIRST_MS = 15 * 60_000;
+/** Within which reports go out (RFC 8460 §4.1). */
+export const SPREAD_MS = 4 * 3_600_000;
+/** For which one is tried (§5.5). */
+export const TRIED_MS = DAY_MS;
+/** After the end of a day, all of it is removed. */
+export const KEPT_MS = 3 * DAY_MS;
+const FIRST_PAUSE_MS = 5 * 60_000;
+const LONGEST_PAUSE_MS = 6 * 3_600_000;
+const TICK_MS = 60_000;
+const SOON_MS = 100;
+/** Between two beats of a claim, which would be missed after `SILENCE_MS`: what is at ten places that are silent takes ten minutes. */
+const BATCH = 400;
+const BATCH_MS = 4 * 60_000;
+const AT_A_TIME = 8;
+
+/** A domain whose report isn't out yet. */
+interface Waiting {
+  dueAt: number;
+  /** When its record was asked for first, and how often nobody could say. */
+  askedAt?: number;
+  unanswered: number;
+  progress?: Progress;
+}
+
+interface OpenDay {
+  readonly tally: Tally;
+  readonly waiting: Map<string, Waiting>;
+}
+
+export class Reporter {
+  readonly #deps: ReporterDeps;
+  readonly #open = new Map<string, OpenDay>();
+  #cancel: (() => void) | undefined;
+  #working: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(deps: ReporterDeps) {
+    this.#deps = deps;
+  }
+
+  start(): void {
+    this.#next(SOON_MS);
+  }
+
+  /** Resolves when nothing is under way any more; what wasn't sent is for others, or for later. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancel?.();
+    await this.#working;
+    await this.#deps.claims.giveUp().catch(this.#deps.onError);
+  }
+
+  #next(ms: number): void {
+    this.#cancel = this.#deps.clock.after(ms, () => {
+      this.#working = this.tick()
+        .catch((error: unknown) => {
+          this.#deps.onError(error);
+          return false;
+        })
+        .then((isMore) => {
+          if (this.#stopped) return;
+          this.#next(isMore ? SOON_MS : TICK_MS * (0.75 + this.#deps.random.fraction() / 2));
+        });
+    });
+  }
+
+  /** Resolves with whether there is more to do at once. */
+  async tick(): Promise<boolean> {
+    const { days, claims, clock } = this.#deps;
+    let isMore = false;
+    for (const day of await days.list()) {
+      const over = startOf(day) + DAY_MS;
+      if (this.#stopped) return false;
+      if (clock.now() >= over + KEPT_MS) {
+        await days.remove(day);
+        this.#forget(day);
+      } else if (clock.now() >= over + FIRST_MS && this.#deps.who() !== undefined) {
+        if (await days.isFinished(day)) this.#forget(day);
+        else if (await claims.hold(day)) isMore = (await this.#work(day)) || isMore;
+        else this.#open.delete(day);
+      }
+    }
+    return isMore;
+  }
+
+  #forget(day: string): void {
+    this.#open.delete(day);
+    this.#deps.claims.forget(day);
+  }
+
+  async #work(day: string): Promise<boolean> {
+    const { days, clock, onUncounted } = this.#deps;
+    let open = this.#open.get(day);
+    if (open === undefined) {
+      const tally = await days.collect(day);
+      const waiting = tally
+        .domains()
+        .map((domain): [string, Waiting] => [domain, { dueAt: dueAt(day, domain), unanswered: 0 }]);
+      open = { tally, waiting: new Map(waiting) };
+      if (tally.uncounted > 0) onUncounted(day, tally.uncounted);
+      this.#open.set(day, open);
+    }
+    const { tally, waiting } = open;
+    const isDue = ([, each]: [string, Waiting]) => each.dueAt <= clock.now();
+    const due = [...waiting].filter(isDue).slice(0, BATCH);
+    const until = clock.monotonic() + BATCH_MS;
+    const goesOn = () => !this.#stopped && clock.monotonic() < until;
+    for (let at = 0; at < due.length && goesOn(); at += AT_A_TIME) {
+      await Promise.all(
+        due.slice(at, at + AT_A_TIME).map(async ([domain, each]) => {
+          if (await this.#isDone(day, domain, tally, each)) waiting.delete(domain);
+        }),
+      );
+    }
+    if (waiting.size > 0) return [...waiting].some(isDue);
+    await days.finish(day);
+    this.#forget(day);
+    return false;
+  }
+
+  /** One attempt at all places that are due. */
+  async #isDone(day: string, domain: string, tally: Tally, waiting: Waiting): Promise<boolean> {
+    const { days, clock, onError } = this.#deps;
+    const who = this.#deps.who();
+    if (who === undefined) return false;
+    try {
+      waiting.progress ??= (await days.progress(day, domain)) ?? (await this.#begin(domain, waiting));
+      const { progress } = waiting;
+      if (progress === undefined) return waiting.dueAt === Number.POSITIVE_INFINITY;
+      const report = buildReport(who, day, domain, tally.policiesOf(domain));
+      for (const [at, stage] of progress.stages.entries()) {
+        if (stage.done !== undefined || stage.nextAt > clock.now()) continue;
+        progress.stages[at] = await this.#attempt(report, stage, progress.firstAt);
+        await days.keepProgress(day, progress);
+      }
+      waiting.dueAt = nextOf(progress);
+    } catch (error) {
+      // The volume's: what has been sent is known to this process at least.
+      onError(error);
+      waiting.dueAt = clock.now() + FIRST_PAUSE_MS;
+    }
+    return waiting.dueAt === Number.POSITIVE_INFINITY;
+  }
+
+  /** Undefined where the domain wants no report, for which it is due never, or where nobody can say, for which it is due later. */
+  async #begin(domain: string, waiting: Waiting): Promise<Progress | undefined> {
+    const { clock, texts } = this.#deps;
+    const answer = await texts(`_smtp._tls.${domain}`);
+    const now = clock.now();
+    waiting.askedAt ??= now;
+    if (answer.status === 'failed') {
+      waiting.unanswered += 1;
+      const next = now + this.#pause(waiting.unanswered);
+      waiting.dueAt = next - waiting.askedAt > TRIED_MS ? Number.POSITIVE_INFINITY : next;
+      return undefined;
+    }
+    waiting.dueAt = Number.POSITIVE_INFINITY;
+    const places = (answer.status === 'found' ? readRecords(answer.records) : undefined) ?? [];
+    if (places.length === 0) return undefined;
+    return { domain, firstAt: now, stages: places.map(({ uri }) => ({ uri, attempts: 0, nextAt: now })) };
+  }
+
+  async #attempt(report: Report, stage: Stage, firstAt: number): Promise<Stage> {
+    const { clock, send, onSent } = this.#deps;
+    const { domain, day } = report;
+    const { uri } = stage;
+    const to = destinationOf(uri);
+    // Written by another version.
+    if (to === undefined) return { ...stage, done: 'failed' };
+    const told = { domain, day, uri, kind: to.kind };
+    try {
+      await send(report, to);
+      onSent({ ...told, result: 'sent' });
+      return { ...stage, done: 'sent' };
+    } catch (error) {
+      const attempts = stage.attempts + 1;
+      const nextAt = clock.now() + this.#pause(attempts);
+      const isOver = nextAt > firstAt + TRIED_MS;
+      onSent({ ...told, result: isOver ? 'failed' : 'later', why: (error as Error).message });
+      return isOver ? { ...stage, attempts, done: 'failed' } : { ...stage, attempts, nextAt };
+    }
+  }
+
+  #pause(attempts: number): number {
+    const pause = Math.min(FIRST_PAUSE_MS * 2 ** (attempts - 1), LONGEST_PAUSE_MS);
+    return pause * (0.8 + 0.4 * this.#deps.random.fraction());
+  }
+}
+
+/** By what they are called, so that it is the same after a restart, and another one each day. */
+function dueAt(day: string, domain: string): number {
+  const digest = createHash('sha256').update(`${day} ${domain}`).digest();
+  return startOf(day) + DAY_MS + FIRST_MS + (digest.readUInt32BE() / 2 ** 32) * SPREAD_MS;
+}
+
+const nextOf = ({ stages }: Progress): number =>
+  Math.min(...stages.map(({ done, nextAt }) => (done === undefined ? nextAt : Number.POSITIVE_INFINITY)));
