@@ -303,3 +303,35 @@ it('leaves to the next owner what it may no longer send', async () => {
   expect(attempted).toHaveLength(1);
   expect(ended[0]!.attempts).toBe(1);
 });
+
+describe('messages of our own', () => {
+  const own = (to: string) => ({
+    envelope: {
+      ...{ from: '', recipients: [{ address: to }], arrivedAt: Date.now(), bodyType: '7BIT' as const },
+      origin: { listener: 'report', protocol: 'LOCAL' },
+    },
+    content: Buffer.from('Subject: a report\r\n\r\nhello\r\n'),
+  });
+
+  it('are in the queue when that is said, and go where their recipient is', async () => {
+    const { flow, queue, peer, ended } = await withPeer({
+      answers: { MAIL: inTurn('451 4.3.0 Not now', '250 Ok') },
+    });
+    const id = await flow.originate(own('bob@peer.test'));
+    expect(queue.entry(id)?.jobs).toMatchObject([{ destination: 'mx:peer.test' }]);
+    await until(() => expect(ended).toHaveLength(1));
+    expect(ended[0]).toMatchObject({ id, to: 'bob@peer.test', outcome: 'delivered', attempts: 2 });
+    expect(peer.lines.join('\n')).toContain('MAIL FROM:<>');
+    expect(text(peer)).toBe('Subject: a report\r\n\r\nhello\r\n.\r\n');
+  });
+
+  it('are refused while the volume is short of space, which is for the mail of others', async () => {
+    const { flow, queue } = await withPeer({}, { minFreeBytes: Number.MAX_SAFE_INTEGER });
+    await until(() => expect(queue.counts().full).toBe(true));
+    await expect(flow.originate(own('bob@peer.test'))).rejects.toMatchObject({
+      code: 452,
+      enhanced: '4.3.1',
+    });
+    expect(queue.counts().messages).toBe(0);
+  });
+});

@@ -39,7 +39,7 @@ import type { Random } from './random.ts';
 import { readOriginal } from './reports/original.ts';
 import { buildReport, gravest } from './reports/report.ts';
 import { toReport } from './reports/select.ts';
-import type { Original } from './reports/types.ts';
+import type { Original, Report } from './reports/types.ts';
 import { type Destination, isStore } from './route/types.ts';
 import { expiryOf, retryDelay } from './schedule/backoff.ts';
 import type { ClockWatch } from './schedule/clock-watch.ts';
@@ -193,6 +193,15 @@ export class Flow implements Acceptor {
       if (domain === undefined) return job;
       return { ...job, dueAt: Math.min(heldUntil(domain, sentAt(envelope)), job.deliverBy ?? Infinity) };
     });
+  }
+
+  /** Takes a message of our own making. It has no DKIM signature: here is where it would get one. Rejects with an `SmtpError`. */
+  async originate({ envelope, content }: Report): Promise<QueueId> {
+    const { queue, log } = this.#deps;
+    if (queue.counts().full) throw smtpError('insufficientStorage');
+    const id = await queue.enqueue({ envelope, content, jobs: this.#plan(envelope, envelope.arrivedAt) });
+    log.accepted({ id, envelope, size: content.length });
+    return id;
   }
 
   // ---- attempt ----------------------------------------------------------------------------------------------------
