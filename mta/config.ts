@@ -7,8 +7,9 @@
  * two halves in different places (a ConfigMap and a Secret).
  */
 import { z } from 'zod';
+import { peersSchema } from './config-peers.ts';
 import { listenerTlsSchema, secretId, tlsVersion } from './config-tls.ts';
-import { tlsRptSchema } from './config-tls-rpt.ts';
+import { tlsReportsSchema, tlsRptSchema } from './config-tls-rpt.ts';
 import { publishedPolicySchema, webSchema } from './config-web.ts';
 
 /** The version of this document that this program writes, and the newest that it reads. */
@@ -311,29 +312,6 @@ export const logSchema = z.strictObject({
   historyDays: z.number().nonnegative(),
 });
 
-/** A member of a fleet: one DNS label in lower case, as its certificate bears it. */
-export const memberName = z
-  .string()
-  .max(63)
-  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/);
-
-/** How pods reach each other (docs/fleet.md). Which of the members a process is, it is told by `--name`. */
-export const peersSchema = z.strictObject({
-  /** Where each listens. */
-  address: z.union([z.ipv4(), z.ipv6()]),
-  port,
-  members: z.discriminatedUnion('source', [
-    z.strictObject({
-      source: z.literal('list'),
-      /** All of them, oneself too; `host` is a name or an address. */
-      list: z.array(z.strictObject({ name: memberName, host: z.string().min(1), port })).min(1),
-    }),
-    /** A name whose addresses are those of all members, as a headless Service has it; all on the same `port`. */
-    z.strictObject({ source: z.literal('dns'), name: z.string().min(1), port }),
-  ]),
-});
-export type Peers = z.infer<typeof peersSchema>;
-
 export const mtaConfigSchema = z.strictObject({
   version: z.literal(CONFIG_VERSION),
   /** Monotonic; what a pod reports as loaded. */
@@ -392,9 +370,12 @@ export const mtaConfigSchema = z.strictObject({
   /** In the order in which they are asked; the first that matches takes the recipient. */
   relays: z.array(relaySchema),
   tlsPolicies: z.array(tlsPolicySchema),
+  /** Nothing is counted or sent where absent. */
+  tlsReports: tlsReportsSchema.optional(),
   users: z.array(userSchema),
   /** Key material by id: PEM, passwords for relays, verifiers of users, tokens. */
   secrets: z.record(secretId, z.string()),
 });
 export type MtaConfig = z.infer<typeof mtaConfigSchema>;
+export { memberName, type Peers, peersSchema } from './config-peers.ts';
 export { type PublishedPolicy, policyHost, REPORTS_PATH, type WebPlace } from './config-web.ts';

@@ -11,20 +11,19 @@ import { type WorkerMetrics, workerMetrics } from './control/metrics.ts';
 import { Operations } from './control/operations.ts';
 import type { MessageFilter, QueueAction } from './control/types.ts';
 import { createSessions } from './deliver/sessions.ts';
-import type { Sessions } from './deliver/types.ts';
 import { PostriderError } from './errors.ts';
 import type { Grant } from './fleet/fair-split.ts';
 import { WorkerRoom } from './fleet/worker-room.ts';
-import { Flow, type FlowDeps } from './flow.ts';
+import { Flow } from './flow.ts';
 import { heloName } from './helo.ts';
 import { Listeners } from './listeners.ts';
 import type { LogDestination } from './log/destination.ts';
-import { type OpenMailLog, openMailLog } from './log/open.ts';
-import { createMoving, type Moving } from './moving.ts';
+import { openMailLog } from './log/open.ts';
+import { createMoving } from './moving.ts';
 import { reholdChanged, WorkerPickUp } from './pick-up/pick-up.ts';
 import { createVerifier } from './policy/verifier.ts';
 import { nodeDisk } from './queue/disk.ts';
-import { type LaneQueue, openQueue } from './queue/queue.ts';
+import { openQueue } from './queue/queue.ts';
 import { isOnVolume } from './queue/transfer/on-volume.ts';
 import type { Receptions } from './queue/transfer/receptions.ts';
 import type { LaneRelease, QueueId, WorkerId } from './queue/types.ts';
@@ -39,31 +38,12 @@ import { Scheduler } from './schedule/scheduler.ts';
 import type { DestinationNews } from './schedule/types.ts';
 import { createSetup, type Setup } from './setup.ts';
 import type { Place, SupervisorCalls, WorkerCalls } from './supervise/calls.ts';
+import { openTlsReports, type TlsReports } from './tls-rpt/open.ts';
 import { openReports } from './tls-rpt/receive/open.ts';
+import { waysOf } from './ways.ts';
 import { Web } from './web/web.ts';
 import { within } from './within.ts';
-
-/** What exists once a worker has started. */
-interface Parts {
-  readonly queue: LaneQueue;
-  readonly log: OpenMailLog;
-  readonly flow: Flow;
-  readonly sessions: Sessions;
-  readonly scheduler: Scheduler;
-  readonly operations: Operations;
-  readonly listeners: Listeners;
-  readonly web: Web;
-  /** Undefined where all pods see the same queue. */
-  readonly moving: Moving | undefined;
-}
-
-/** Everything that a reload replaces, as a whole. */
-interface Loaded {
-  readonly setup: Setup;
-  readonly hops: FlowDeps['hops'];
-  readonly context: HopContext;
-  readonly place: Place;
-}
+import type { Loaded, Parts } from './worker-parts.ts';
 
 /** What the end of idle connections may take. */
 const CLOSING_MS = 1000;
@@ -125,7 +105,10 @@ export function createWorker(
     openPolicies({
       ...{ queuePath, disk: nodeDisk, clock, random: systemRandom, log: logger },
       context: () => loaded.context,
-      onFetch: (result) => metrics.stsFetched(result),
+      onFetch(event) {
+        metrics.stsFetched(event.result);
+        parts?.tlsReports.fetched(event);
+      },
     });
 
   async function open(): Promise<Parts> {
@@ -157,6 +140,12 @@ export function createWorker(
     });
     // One of the pod's workers is enough.
     if (loaded.place.index === 0) reports.start();
+    const tlsReports: TlsReports = openTlsReports({
+      config: () => loaded.setup.config,
+      context: () => loaded.context,
+      ...{ member: loaded.place.member, originate: (message) => flow.originate(message) },
+      ...{ disk: nodeDisk, clock, random: systemRandom, log: logger, onSent: metrics.tlsReport },
+    });
     const sessions = createSessions({
       config: () => loaded.setup.config,
       clock,
@@ -168,13 +157,14 @@ export function createWorker(
           logger.info({ domain, host, why: failure.message }, 'MTA-STS policy is tested, and was not kept');
         }
       },
+      onTls: (session) => tlsReports.session(session),
       hostname: () => heloName(loaded.setup.config, loaded.place.member),
     });
     const clockWatch = new ClockWatch(clock, (jumpMs) => {
       if (jumpMs === 0) logger.info('wall clock is back, mail expires again');
       else logger.error({ jumpMs }, 'wall clock has jumped, nothing expires until it is back');
     });
-    const flow = new Flow({
+    const flow: Flow = new Flow({
       setup: () => loaded.setup,
       queue,
       sessions,
@@ -221,11 +211,8 @@ export function createWorker(
       scheduler,
       operations: new Operations({ queue, scheduler, log, clock }),
       listeners,
-      web: new Web({
-        onAnswer: (code) => metrics.webAnswered(code),
-        onDefect,
-        report: reports.endpoint,
-      }),
+      web: new Web({ onAnswer: (code) => metrics.webAnswered(code), onDefect, report: reports.endpoint }),
+      tlsReports,
       moving:
         config.queue.mode === 'PerReplica'
           ? createMoving({
@@ -294,10 +281,12 @@ export function createWorker(
     }),
     async start(config, place) {
       loaded = compile(config, place);
-      const { listeners, web, operations, sessions, moving, queue } = await open().then((opened) => {
-        parts = opened;
-        return opened;
-      });
+      const { listeners, web, operations, sessions, moving, queue, tlsReports } = await open().then(
+        (opened) => {
+          parts = opened;
+          return opened;
+        },
+      );
       metrics.observe({
         queue: () => {
           const { counts, recipients } = operations.totals();
@@ -316,6 +305,7 @@ export function createWorker(
       // One of the pod's workers is enough.
       if (place.index === 0) sts?.start();
       await web.load(config);
+      tlsReports.start(place.index === 0);
       await listeners.load(config, 1 / place.workers);
     },
 
@@ -346,8 +336,9 @@ export function createWorker(
       if (leaving) return;
       leaving = true;
       const opened = running();
-      const { queue, listeners, web, moving } = opened;
+      const { queue, listeners, web, moving, tlsReports } = opened;
       queue.leave();
+      void tlsReports.leave();
       moving?.handOver.leave();
       // A load that is under way may still open a port.
       await loading;
@@ -374,7 +365,7 @@ export function createWorker(
     async drain(seconds) {
       // What hasn't started yet has nothing to finish.
       if (parts === undefined) return;
-      const { queue, log, scheduler, sessions, listeners, web, moving } = parts;
+      const { queue, log, scheduler, sessions, listeners, web, moving, tlsReports } = parts;
       queue.adoptNoMore();
       sts?.stop();
       await loading;
@@ -387,14 +378,9 @@ export function createWorker(
         within(clock, seconds * 1000, moves),
       ]);
       await within(clock, CLOSING_MS, sessions.drain());
+      await tlsReports.stop();
       await queue.release();
       await log.close();
     },
   };
-}
-
-/** What the way of any mail may depend on. */
-function waysOf({ relays, tlsPolicies, egress, resolver, delivery, secrets }: MtaConfig): unknown {
-  const passwords = relays.map(({ auth }) => auth && secrets[auth.password]);
-  return [relays, passwords, tlsPolicies, egress, resolver, delivery];
 }

@@ -57,6 +57,8 @@ export interface WorkerMetrics {
   webAnswered(code: number): void;
   /** TLS reports of others on domains of ours. */
   readonly tlsReports: ReportCounts;
+  /** A TLS report was handed over for good, given up, or has to wait for another attempt. */
+  tlsReport(transport: 'mailto' | 'https', result: 'sent' | 'later' | 'failed'): void;
   /** A group of `records` was made durable in `seconds`. */
   synced(seconds: number, records: number): void;
   /** A new config was refused. */
@@ -164,6 +166,7 @@ export function workerMetrics(): WorkerMetrics {
   const reportFailures = counter('tls_report_failures_total', 'Failed sessions that TLS reports tell of', [
     'type',
   ]);
+  const reportsSent = counter('tls_reports_total', 'Attempts to send TLS reports', ['transport', 'result']);
   const refusedConfigs = counter('config_refused_total', 'Configs that were refused');
   const historyErrors = counter('history_errors_total', 'Failed writes of the history, and lost records');
   newSum(
@@ -237,6 +240,9 @@ export function workerMetrics(): WorkerMetrics {
         const type = RESULT_TYPES.has(resultType) ? resultType : 'other';
         reportFailures.add(type, () => ({ type }), sessions);
       },
+    },
+    tlsReport(transport, result) {
+      reportsSent.add(`${transport} ${result}`, () => ({ transport, result }));
     },
     synced(seconds, records) {
       sync.observe(seconds);

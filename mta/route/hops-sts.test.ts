@@ -103,12 +103,12 @@ describe('hosts of a domain with an MTA-STS policy', () => {
 });
 
 describe('whose reports a host is for (RFC 8460 §3)', () => {
-  const domain = (change = {}): Destination => ({
+  const domain = (change = {}): OutwardDestination => ({
     ...{ kind: 'domain', key: 'domain:ours.test' },
     domain: testDomain(change),
   });
   const held = { type: 'hold', maxAgeSeconds: 1, etrnFrom: [], users: [], hosts: [] } as const;
-  const relay: Destination = {
+  const relay: OutwardDestination = {
     ...{ kind: 'relay', key: 'relay:mail/out' },
     relay: testRelay({ hosts: [{ host: 'd.test', port: 25, weight: 1, lookupMx: true }] }),
   };

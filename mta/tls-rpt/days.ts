@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { type Clock, turn } from '../clock.ts';
 import { type Disk, errorCode, unlinkIfThere } from '../queue/disk.ts';
 import type { Random } from '../random.ts';
-import { namesIn, parsedJson, readText, replaceFile } from '../small-files.ts';
+import { namesIn, parsedJson, readSmall, replaceFile } from '../small-files.ts';
 import { startOf } from './report.ts';
 import { Tally } from './tally.ts';
 
@@ -88,7 +88,7 @@ export class Days {
     const { disk, path, clock } = this.#deps;
     const all = new Tally();
     for (const name of (await this.#names(day)).filter((each) => COUNTS.test(each))) {
-      const text = (await readText(disk, join(path, day, name), MOST_COUNTS_BYTES)) ?? '';
+      const text = (await readSmall(disk, join(path, day, name), MOST_COUNTS_BYTES)) ?? '';
       const lines = text.split('\n').slice(0, -1);
       // What another version has written is not for us.
       let isDamaged = !lines[0]?.startsWith('{"format":1,');
@@ -177,7 +177,7 @@ export class Days {
 
   async #read(day: string, name: string): Promise<unknown> {
     const { disk, path } = this.#deps;
-    const text = await readText(disk, join(path, day, name), MOST_BYTES);
+    const text = await readSmall(disk, join(path, day, name), MOST_BYTES);
     return text === undefined ? undefined : (parsedJson(text) ?? {});
   }
 

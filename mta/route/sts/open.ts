@@ -20,7 +20,7 @@ export interface OpenPoliciesOptions {
     info(fields: object, message: string): void;
     warn(fields: object, message: string): void;
   };
-  readonly onFetch: (result: FetchEvent['result']) => void;
+  readonly onFetch: (event: FetchEvent) => void;
   /** Of Policy Hosts: 443 where absent. */
   readonly port?: number;
 }
@@ -50,7 +50,7 @@ export function openPolicies(options: OpenPoliciesOptions): KeptPolicies {
       });
     },
     onFetch(event) {
-      options.onFetch(event.result);
+      options.onFetch(event);
       tell(event, log);
     },
   });

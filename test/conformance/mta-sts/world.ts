@@ -103,7 +103,7 @@ export async function startStsWorld({
       ...{ queuePath, disk: nodeDisk, clock, random: systemRandom, port: policyPort },
       context: () => context!,
       log: { info: () => {}, warn: (fields) => void warnings.push(fields) },
-      onFetch: (result) => void fetches.push(result),
+      onFetch: ({ result }) => void fetches.push(result),
     });
   context = compileHops(config, {
     ...{ resolver, hosts: new Map(), random: systemRandom, interfaces: [], sts: worker() },

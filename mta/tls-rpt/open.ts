@@ -1,0 +1,127 @@
+/**
+ * TLS reports of a worker (RFC 8460): it counts, and the first one of each pod sends what all have counted, by mail through its own queue and
+ * by HTTPS. Files lie beside the queue, on its volume. Without `tlsReports` in the config nothing is counted or sent, and what is left of
+ * before is removed in time.
+ */
+
+import type { Clock } from '../clock.ts';
+import type { MtaConfig } from '../config.ts';
+import type { TlsSession } from '../deliver/tls-session.ts';
+import type { Disk } from '../queue/disk.ts';
+import type { Random } from '../random.ts';
+import type { Report as Message } from '../reports/types.ts';
+import { lookupAddresses } from '../route/addresses.ts';
+import type { HopContext } from '../route/hops.ts';
+import type { FetchEvent } from '../route/sts/policies.ts';
+import { within } from '../within.ts';
+import { Claims } from './claims.ts';
+import { Counter } from './counter.ts';
+import { Days, daysPath } from './days.ts';
+import { reportMessage } from './message.ts';
+import { fetchFailure, resultOf } from './observe.ts';
+import { postReport } from './post.ts';
+import type { Destination } from './record.ts';
+import type { Report, Reporter as Who } from './report.ts';
+import { Reporter, type SentEvent } from './reporter.ts';
+import type { TlsResult } from './tally.ts';
+
+export interface OpenTlsReportsOptions {
+  /** Asked anew each time; the folder of the queue stays the same. */
+  readonly config: () => MtaConfig;
+  readonly context: () => Pick<HopContext, 'resolver' | 'random' | 'families' | 'egress'>;
+  /** Of this pod among the members of its fleet. */
+  readonly member: string;
+  /** Takes a message of our own; resolves when it is on stable storage. */
+  readonly originate: (message: Message) => Promise<unknown>;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: {
+    info(fields: object, message: string): void;
+    warn(fields: object, message: string): void;
+  };
+  readonly onSent: (kind: SentEvent['kind'], result: SentEvent['result']) => void;
+}
+
+export interface TlsReports {
+  session(session: TlsSession): void;
+  fetched(event: FetchEvent): void;
+  /** @param sends of the pod's workers, one does */
+  start(sends: boolean): void;
+  /** Leaves reports to others; counting goes on. */
+  leave(): Promise<void>;
+  /** What was counted is on the volume then, if that answers. */
+  stop(): Promise<void>;
+}
+
+/** For a report that is under way when the process stops. */
+const STOPPING_MS = 5000;
+
+export function openTlsReports(options: OpenTlsReportsOptions): TlsReports {
+  const { config, context, clock, random, disk, log } = options;
+  const onError = (error: unknown): void =>
+    log.warn({ err: error }, 'TLS reports could not be read or written on the volume');
+  const days = new Days({ path: daysPath(config().queue.path), disk, clock, random, onError });
+  const counter = new Counter({ days, clock, random, onError });
+  const who = (): Who | undefined => {
+    const { tlsReports, fleet, queue } = config();
+    if (tlsReports === undefined) return undefined;
+    // Where each pod has a volume of its own, each sends a report of its own (RFC 8460 §5.1).
+    const source = [fleet.namespace, fleet.name, ...(queue.mode === 'PerReplica' ? [options.member] : [])];
+    return { ...tlsReports, hostname: fleet.hostname, source: source.join('/') };
+  };
+  const reporter = new Reporter({
+    ...{ days, clock, random, who, onError },
+    claims: new Claims(days, clock, random.bytes(8).toString('hex')),
+    texts: (name) => context().resolver.lookup(name, 'TXT'),
+    send: (report, to) => send(report, to, options),
+    onSent(event) {
+      options.onSent(event.kind, event.result);
+      tell(event, log);
+    },
+    onUncounted: (day, sessions) =>
+      log.warn({ day, sessions }, 'TLS reports leave out sessions with domains that there was no room for'),
+  });
+  const add = (result: TlsResult | undefined): void => {
+    if (result !== undefined && config().tlsReports !== undefined) counter.add(result);
+  };
+  let sends = false;
+  const leave = async (): Promise<void> => {
+    if (!sends) return;
+    sends = false;
+    await within(clock, STOPPING_MS, reporter.stop());
+  };
+  return {
+    session: (session) => add(resultOf(session, context().egress)),
+    fetched: (event) => add(fetchFailure(event)),
+    start(isFirst) {
+      counter.start();
+      sends = isFirst;
+      if (sends) reporter.start();
+    },
+    leave,
+    async stop() {
+      await Promise.all([counter.stop(), leave()]);
+    },
+  };
+}
+
+async function send(report: Report, to: Destination, options: OpenTlsReportsOptions): Promise<void> {
+  const { config, context, clock, random, originate } = options;
+  if (to.kind === 'https') {
+    const { resolver, families, egress } = context();
+    // Its name comes from outside, so the host table is not asked for it.
+    const addresses = (host: string) => lookupAddresses(host, { resolver, random, families });
+    await postReport(to.uri, report.gzip, { addresses, egress, clock });
+    return;
+  }
+  const contact = config().tlsReports?.contact;
+  if (contact === undefined) throw new Error('reports are not sent any more');
+  await originate(reportMessage(report, { to: to.address, contact, now: clock.now(), random }));
+}
+
+function tell({ result, ...fields }: SentEvent, log: OpenTlsReportsOptions['log']): void {
+  if (result === 'sent') log.info(fields, 'TLS report sent');
+  else if (result === 'later') log.info(fields, 'TLS report could not be sent: it is tried again');
+  else log.warn(fields, 'TLS report could not be sent, and is given up');
+}
