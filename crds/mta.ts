@@ -10,6 +10,7 @@ import { listener } from './mta-listener.ts';
 import { metrics } from './mta-metrics.ts';
 import { image, podTemplate, resources } from './mta-pod.ts';
 import { service } from './mta-service.ts';
+import { tlsReports } from './mta-tls-reports.ts';
 import { web } from './mta-web.ts';
 import { atomicList, immutable, mapList, withRules } from './rules.ts';
 import { conditions, dateTime, dnsRecords, observedGeneration, programmedGeneration } from './status.ts';
@@ -112,6 +113,9 @@ const shape = z.strictObject({
     .prefault({})
     .describe('How names are looked up.'),
   egress: egress.prefault({}).describe('Where mail may be sent to, and as whom.'),
+  tlsReports: tlsReports
+    .prefault({})
+    .describe('Reports to the domains that mail goes to, of how TLS with their hosts went (RFC 8460).'),
   log: z
     .strictObject({
       level: z

@@ -75,6 +75,8 @@ room there; those that were used least lately make room for others. A file that 
 
 ## What do I watch?
 
+The domain itself can hear of what failed, and of what went well: [tls-rpt.md](tls-rpt.md).
+
 \`postrider_mta_sts_fetches_total\` and \`postrider_mta_sts_failures_total\` ([metrics.md](metrics.md)). The log of a pod has a warning for each fetch that failed while a policy was
 cached: when that goes on for days, somebody may be in the way (RFC 8461 §10.2).
 

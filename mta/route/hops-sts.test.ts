@@ -113,7 +113,7 @@ describe('whose reports a host is for (RFC 8460 §3)', () => {
     relay: testRelay({ hosts: [{ host: 'd.test', port: 25, weight: 1, lookupMx: true }] }),
   };
 
-  it.each<[string, Destination, (string | undefined)[]]>([
+  it.each<[string, OutwardDestination, (string | undefined)[]]>([
     ["the recipients' domain", mxOf('d.test'), ['d.test', 'd.test']],
     ['by A-labels', mxOf('bücher.test'), ['xn--bcher-kva.test']],
     ['without MX records too', mxOf('alone.test'), ['alone.test']],

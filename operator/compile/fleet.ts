@@ -3,7 +3,13 @@ import { reasons } from '../../crds/conditions.ts';
 import type { MtaSpec } from '../../crds/mta.ts';
 import { AUTH_IS_LEFT_OUT } from '../../crds/mta-listener.ts';
 import { parseDuration, parseQuantity } from '../../crds/units.ts';
-import { CONFIG_VERSION, type Limits, type Listener, type MtaConfig } from '../../mta/config.ts';
+import {
+  CONFIG_VERSION,
+  type Limits,
+  type Listener,
+  type MtaConfig,
+  mtaConfigSchema,
+} from '../../mta/config.ts';
 import type { KeyRollover } from './key-rollover.ts';
 import { buildListenerTls } from './listener-tls.ts';
 import { addressPattern, domainName } from './names.ts';
@@ -55,6 +61,7 @@ export function buildFleet(mta: Resource<MtaSpec>, input: CompileInput, context:
   checkPorts(mta, environment, report);
   checkPodTemplate(mta, report);
   const egress = buildEgress(mta, report);
+  const tlsReports = buildTlsReports(mta, hostname, postmaster, report);
   if (hostname === undefined || postmaster === undefined) return undefined;
   if (report.isRefused(ref) || report.isUnresolved(ref)) return undefined;
   return {
@@ -92,6 +99,7 @@ export function buildFleet(mta: Resource<MtaSpec>, input: CompileInput, context:
       ...(spec.dns.validates && { validates: true }),
     },
     egress,
+    ...(tlsReports !== undefined && { tlsReports }),
   };
 }
 
@@ -113,6 +121,28 @@ function buildEgress({ ref, spec }: Resource<MtaSpec>, report: Report): MtaConfi
     ...(lower !== undefined && { hostname: lower }),
     ...(sourceNetworks.length > 0 && { sourceNetworks }),
   };
+}
+
+/** Undefined where none are sent, or the reasons were reported. */
+function buildTlsReports(
+  { ref, spec }: Resource<MtaSpec>,
+  hostname: string | undefined,
+  postmaster: string | undefined,
+  report: Report,
+): MtaConfig['tlsReports'] {
+  const { send, organization = hostname } = spec.tlsReports;
+  const contact =
+    spec.tlsReports.contact === undefined ? postmaster : addressPattern(spec.tlsReports.contact);
+  if (!send || organization === undefined) return undefined;
+  const { success, data } = mtaConfigSchema.shape.tlsReports.safeParse({ organization, contact });
+  if (success) return data;
+  report.refuse(
+    ref,
+    reasons.Invalid,
+    `spec.tlsReports.contact: ${spec.tlsReports.contact ?? postmaster} is not an address in ASCII, as reports need it: name another one`,
+    'spec.tlsReports.contact',
+  );
+  return undefined;
 }
 
 function buildControl(

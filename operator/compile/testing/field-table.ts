@@ -23,6 +23,7 @@ const listener = 'listeners[0]';
 const clientAuth = (more: object): Changes => ({
   [`${listener}.tls`]: { required: true, clientAuth: { caRef: { name: 'authorities' }, ...more } },
 });
+const REPORTS = { 'tlsReports.send': true };
 const grant = 'attachment[0]';
 const expression = (more: object) => ({
   [`${grant}.namespaces`]: {
@@ -99,6 +100,7 @@ export const fieldTable: Record<string, Record<string, Row>> = {
       'log.redactAddresses': true,
       'log.historyDays': 77,
       'drain.timeout': '7s',
+      ...REPORTS,
     }),
     'delivery.addressFamilies[]': ['config', { 'delivery.addressFamilies': ['IPv4'] }],
     'dns.servers[]': ['config', { 'dns.servers': ['192.0.2.53'] }],
@@ -107,6 +109,8 @@ export const fieldTable: Record<string, Record<string, Row>> = {
       { 'dns.servers': ['127.0.0.1'], 'dns.validates': true },
       { 'dns.servers': ['127.0.0.1'] },
     ],
+    'tlsReports.organization': ['config', { ...REPORTS, 'tlsReports.organization': 'Ours' }, REPORTS],
+    'tlsReports.contact': ['config', { ...REPORTS, 'tlsReports.contact': 'tls@example.test' }, REPORTS],
     'egress.allow[]': ['config', { 'egress.allow': ['10.0.0.0/8'] }],
     'egress.hostname': ['config', { 'egress.hostname': 'mx{ordinal}.example.test' }],
     'egress.sourceNetworks[]': ['config', { 'egress.sourceNetworks': ['192.0.2.0/24'] }],
