@@ -23,6 +23,7 @@ import { convert } from '../../mta/mime/convert.ts';
 import { allows, LONGEST_AGE, parsePolicy } from '../../mta/route/sts/policy.ts';
 import { readRecords } from '../../mta/route/sts/record.ts';
 import { HeaderCompletion } from '../../mta/submission.ts';
+import { readRecords as readTlsRptRecords } from '../../mta/tls-rpt/record.ts';
 import { scanHeader } from '../../mta/trace.ts';
 import { decodeUnitext, decodeXtext } from '../../mta/xtext.ts';
 import { tlsReports } from './tls-reports.ts';
@@ -267,6 +268,24 @@ export const targets: Readonly<Record<string, Target>> = {
           }
         }
       });
+    },
+  },
+  tlsRpt: {
+    corpus: [
+      'v=TLSRPTv1; rua=mailto:tls@d.test,https://d.test:8443/v1?a=b;',
+      'v=TLSRPTv1;x=y;rua=https://[::1]/\nv=spf1 -all',
+      'v=TLSRPTv1; rua=mailto:a%2Bb%40c@d.test?subject=x , ftp://d.test/',
+    ],
+    words: ['v=TLSRPTv1;', 'rua=', 'mailto:', 'https://', '%0d%0a', '%e0', ',', ';', '@', '[::1]', '//a:b@'],
+    run(bytes) {
+      for (const each of readTlsRptRecords(bytes.toString('latin1').split('\n')) ?? []) {
+        assert(isAscii(Buffer.from(each.uri)));
+        if (each.kind === 'mailto') assert(isMailbox(each.address) && /^[\x20-\x7e]+$/.test(each.address));
+        else {
+          const { protocol, username, password, hostname } = new URL(each.uri);
+          assert(protocol === 'https:' && username === '' && password === '' && hostname !== '');
+        }
+      }
     },
   },
   proxy: {
