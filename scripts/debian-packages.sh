@@ -4,8 +4,9 @@
 # there. `scripts/debian-packages.sh --list` prints the names.
 set -eu
 
-packages="postfix libsasl2-modules swaks libnet-ssleay-perl libio-socket-ssl-perl curl dovecot-core dovecot-lmtpd dovecot-imapd nsd unbound ldnsutils glusterfs-client glusterfs-server e2fsprogs util-linux strace openssl ca-certificates containerd runc containernetworking-plugins nftables iptables conntrack buildah iproute2 lua5.1 libidn12 libgnutls-dane0 libevent-2.1-7"
-# What Debian's exim4 and opensmtpd need, which scripts/foreign-mtas.sh unpacks, is among them: libidn12 and those after it.
+packages="postfix libsasl2-modules swaks libnet-ssleay-perl libio-socket-ssl-perl curl dovecot-core dovecot-lmtpd dovecot-imapd nsd unbound ldnsutils glusterfs-client glusterfs-server e2fsprogs util-linux strace openssl ca-certificates containerd runc containernetworking-plugins nftables iptables conntrack buildah iproute2 lua5.1 libidn12 libgnutls-dane0 libevent-2.1-7 python3-venv"
+# What Debian's exim4 and opensmtpd need, which scripts/foreign-mtas.sh unpacks, is among them: libidn12 to libevent. scripts/foreign-readers.sh
+# needs python3-venv.
 # A machine that brings its own Node keeps it; `npm ci` brings the version that the tests run on.
 command -v npm >/dev/null 2>&1 || packages="$packages nodejs npm"
 
