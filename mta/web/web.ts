@@ -32,7 +32,9 @@ interface Running {
 /** Of one process. Whoever asks for a policy does so once a day. */
 const MOST_CONNECTIONS = 1000;
 const HANDSHAKE_MS = 10_000;
-const REQUEST_MS = 10_000;
+const HEADERS_MS = 10_000;
+/** A report may be of some size, and its sender slow. */
+const REQUEST_MS = 70_000;
 const IDLE_MS = 5000;
 const TEXT = 'text/plain; charset=utf-8';
 
@@ -68,7 +70,7 @@ export class Web {
         const server = createServer(
           {
             handshakeTimeout: HANDSHAKE_MS,
-            headersTimeout: REQUEST_MS,
+            headersTimeout: HEADERS_MS,
             requestTimeout: REQUEST_MS,
             keepAliveTimeout: IDLE_MS,
             connectionsCheckingInterval: 1000,
