@@ -211,7 +211,12 @@ export function createWorker(
       scheduler,
       operations: new Operations({ queue, scheduler, log, clock }),
       listeners,
-      web: new Web({ onAnswer: (code) => metrics.webAnswered(code), onDefect, report: reports.endpoint }),
+      web: new Web({
+        clock,
+        onAnswer: (code) => metrics.webAnswered(code),
+        onDefect,
+        report: reports.endpoint,
+      }),
       tlsReports,
       moving:
         config.queue.mode === 'PerReplica'

@@ -1,13 +1,9 @@
-/** The Policy Hosts of our domains: what each is known by in a handshake, and the policy that it has. Effects: none but keys being read. */
-import { createSecureContext, type SecureContext } from 'node:tls';
+/** The Policy Hosts of our domains: which certificate each has in a handshake, and which policy. Pure. */
 import { type MtaConfig, type PublishedPolicy, policyHost } from '../config.ts';
-import { CIPHERS } from '../listen/tls-contexts.ts';
 
 export class PolicyHosts {
   readonly #published = new Map<string, PublishedPolicy>();
   readonly #secrets: MtaConfig['secrets'];
-  /** Made when the first client asks: of thousands of domains most are asked for once a day. */
-  readonly #contexts = new Map<PublishedPolicy, SecureContext>();
 
   constructor({ domains, secrets }: Pick<MtaConfig, 'domains' | 'secrets'>) {
     this.#secrets = secrets;
@@ -22,19 +18,10 @@ export class PolicyHosts {
     return this.#published.get(host.toLowerCase())?.policy;
   }
 
-  /** What a client is shown that asks for this host (SNI); undefined where it is none of ours. Throws where the key can't be used. */
-  context(host: string): SecureContext | undefined {
-    const published = this.#published.get(host.toLowerCase());
-    if (published === undefined) return undefined;
-    const made =
-      this.#contexts.get(published) ??
-      createSecureContext({
-        cert: this.#secrets[published.certificate],
-        key: this.#secrets[published.key],
-        minVersion: 'TLSv1.2',
-        ciphers: CIPHERS,
-      });
-    this.#contexts.set(published, made);
-    return made;
+  /** What a client is shown that asks for this host (SNI), PEM; undefined where it is none of ours. */
+  pair(host: string): { readonly cert: string; readonly key: string } | undefined {
+    const { certificate, key } = this.#published.get(host.toLowerCase()) ?? {};
+    if (certificate === undefined || key === undefined) return undefined;
+    return { cert: this.#secrets[certificate] ?? '', key: this.#secrets[key] ?? '' };
   }
 }

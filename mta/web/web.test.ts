@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
+import { connect as connectPlain } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import { afterEach, expect, it } from 'vitest';
 import { testConfig } from '../../test/support/config.ts';
@@ -9,6 +10,7 @@ import { temporaryFolder } from '../../test/support/folders.ts';
 import { issuer } from '../../test/support/issuer.ts';
 import { freePort } from '../../test/support/ports.ts';
 import { waitFor } from '../../test/support/wait.ts';
+import { systemClock } from '../clock.ts';
 import type { Domain, MtaConfig } from '../config.ts';
 import { createEndpoint } from '../tls-rpt/receive/http.ts';
 import { openIntake } from '../tls-rpt/receive/testing/intake.ts';
@@ -34,12 +36,12 @@ afterEach(() => Promise.all(running.splice(0).map((web) => web.stop())));
 
 async function start(domains: readonly Domain[] = [domain('one', ['alias.test']), domain('two')]) {
   const answers: number[] = [];
+  const defects: unknown[] = [];
   const { intake, clock, counted } = openIntake();
   const web = new Web({
+    clock: systemClock,
     onAnswer: (code) => answers.push(code),
-    onDefect: (error) => {
-      throw error;
-    },
+    onDefect: (error) => defects.push(error),
     report: createEndpoint({
       ...{ intake, clock },
       onError: (error) => {
@@ -55,7 +57,7 @@ async function start(domains: readonly Domain[] = [domain('one', ['alias.test'])
       ...{ web: { address: '127.0.0.1', port }, domains: [...domains], secrets, ...more },
     });
   await web.load(config());
-  return { web, port, answers, config, counted };
+  return { web, port, answers, config, counted, defects };
 }
 
 interface Asked {
@@ -198,4 +200,42 @@ it('reads no more of a report than one may have', async () => {
   expect(answer?.code ?? 413).toBe(413);
   await waitFor('an answer', () => answers.length === 1);
   expect(answers).toEqual([413]);
+});
+
+it('shows a certificate that OpenSSL will not have to nobody, and says so once', async () => {
+  const { web, port, config, defects } = await start([domain('one')]);
+  await web.load(config({ secrets: { ...secrets, 'one/key': two.key } }));
+  for (const _ of [1, 2]) await expect(ask(port)).rejects.toThrow();
+  expect(defects).toHaveLength(1);
+  await web.load(config());
+  expect((await ask(port)).code).toBe(200);
+});
+
+it('ends a connection after some requests, and one that reads no answers', async () => {
+  const { port } = await start();
+  const socket = connect({
+    port,
+    host: '127.0.0.1',
+    servername: 'mta-sts.one.test',
+    ca: authority.certificate,
+  });
+  await once(socket, 'secureConnect');
+  const get = 'GET /.well-known/mta-sts.txt HTTP/1.1\r\nHost: mta-sts.one.test\r\n\r\n';
+  socket.write(get.repeat(200));
+  const text = (await socket.toArray()).join('');
+  expect(text.match(/^HTTP\/1\.1 200/gm)?.length).toBeLessThanOrEqual(11);
+});
+
+it('takes so many connections of one address at a time', async () => {
+  const { port } = await start();
+  const closed: unknown[] = [];
+  const all = Array.from({ length: 120 }, () => {
+    const socket = connectPlain({ port, host: '127.0.0.1' });
+    socket.on('error', () => {});
+    socket.once('close', () => closed.push(socket));
+    return socket;
+  });
+  await waitFor('those beyond to be closed', () => closed.length === 20);
+  for (const socket of all) socket.destroy();
+  await waitFor('room', async () => (await ask(port).catch(() => undefined))?.code === 200);
 });

@@ -6,17 +6,20 @@
  */
 import { createServer, type Server } from 'node:https';
 import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
+import { type SecureContext, TLSSocket } from 'node:tls';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { bindError } from '../bind-error.ts';
+import type { Clock } from '../clock.ts';
 import { type MtaConfig, REPORTS_PATH, type WebPlace } from '../config.ts';
 import type { ReportEndpoint } from '../tls-rpt/receive/http.ts';
 import { PolicyHosts } from './policy-hosts.ts';
+import { RecentContexts } from './recent-contexts.ts';
 
 export interface WebDeps {
   /** A request was answered. */
   readonly onAnswer: (code: number) => void;
   readonly onDefect: (error: unknown) => void;
+  readonly clock: Clock;
   /** What becomes of a TLS report. */
   readonly report: ReportEndpoint;
 }
@@ -31,6 +34,12 @@ interface Running {
 
 /** Of one process. Whoever asks for a policy does so once a day. */
 const MOST_CONNECTIONS = 1000;
+/** Of one address: more than a client needs, as many may come from behind one. */
+const MOST_FROM_ONE = 100;
+const MOST_REQUESTS = 10;
+/** A client that reads no answer, and however slowly one reads. */
+const SILENT_MS = 30_000;
+const LIFE_MS = 120_000;
 const HANDSHAKE_MS = 10_000;
 const HEADERS_MS = 10_000;
 /** A report may be of some size, and its sender slow. */
@@ -40,11 +49,13 @@ const TEXT = 'text/plain; charset=utf-8';
 
 export class Web {
   readonly #deps: WebDeps;
+  readonly #contexts: RecentContexts;
   #hosts = new PolicyHosts({ domains: [], secrets: {} });
   #running: Running | undefined;
 
   constructor(deps: WebDeps) {
     this.#deps = deps;
+    this.#contexts = new RecentContexts(deps.onDefect);
   }
 
   async load(config: MtaConfig): Promise<void> {
@@ -79,9 +90,10 @@ export class Web {
           handler,
         );
         server.maxConnections = MOST_CONNECTIONS;
+        server.maxRequestsPerSocket = MOST_REQUESTS;
+        server.setTimeout(SILENT_MS);
         return server;
       },
-      bodyLimit: 1024,
     });
     // A body is read by who is to have it, as far as that wants it: no other route has one.
     app.removeAllContentTypeParsers();
@@ -94,8 +106,6 @@ export class Web {
         contentType: request.headers['content-type'],
         body: request.raw,
       });
-      // What is left of the body is not read.
-      if (!request.raw.complete) void reply.header('connection', 'close');
       return reply.code(status).type(TEXT).send(`${text}\n`);
     });
     app.get('/.well-known/mta-sts.txt', async (request, reply) => {
@@ -112,13 +122,27 @@ export class Web {
       if (statusCode >= 500) this.#deps.onDefect(error);
       return reply.code(statusCode).type(TEXT).send('the request could not be answered\n');
     });
+    // What is left of a body is not read.
+    app.addHook('onSend', async (request, reply) => {
+      if (!request.raw.complete) void reply.header('connection', 'close');
+    });
     app.addHook('onResponse', async (_request, reply) => this.#deps.onAnswer(reply.statusCode));
     await app.ready();
     const server = app.server as Server;
     const sockets = new Set<Socket>();
     server.on('connection', (socket: Socket) => {
+      const { remoteAddress } = socket;
+      const fromThere = [...sockets].filter((each) => each.remoteAddress === remoteAddress).length;
+      if (fromThere >= MOST_FROM_ONE) {
+        socket.destroy();
+        return;
+      }
       sockets.add(socket);
-      socket.once('close', () => sockets.delete(socket));
+      const cancel = this.#deps.clock.after(LIFE_MS, () => socket.destroy());
+      socket.once('close', () => {
+        cancel();
+        sockets.delete(socket);
+      });
     });
     await new Promise<void>((resolve, reject) => {
       const refused = (error: Error) => reject(bindError(error, { name: 'the web port', ...place }));
@@ -132,19 +156,12 @@ export class Web {
     return { place, server, app, sockets };
   }
 
-  #choose(
-    name: string,
-    done: (error: Error | null, context?: ReturnType<PolicyHosts['context']>) => void,
-  ): void {
-    try {
-      const context = this.#hosts.context(name);
-      // Not without a context: Node would go on with one of its own, which has no certificate.
-      if (context === undefined) done(new Error(`${name} is not a Policy Host of ours`));
-      else done(null, context);
-    } catch (error) {
-      this.#deps.onDefect(error);
-      done(error as Error);
-    }
+  #choose(name: string, done: (error: Error | null, context?: SecureContext) => void): void {
+    const pair = this.#hosts.pair(name);
+    const context = pair && this.#contexts.of(pair.cert, pair.key);
+    // Not without a context: Node would go on with one of its own, which has no certificate.
+    if (context === undefined) done(new Error(`${name} is not a Policy Host of ours`));
+    else done(null, context);
   }
 }
 
