@@ -82,6 +82,8 @@ export const reasons = {
   ListenerNotFound: 'ListenerNotFound',
   /** A MailTLSPolicy of mode Required names a listener that has no TLS: it goes on in clear text. */
   ListenerWithoutTLS: 'ListenerWithoutTLS',
+  /** A MailDomain has `mtaSts`, and there is no host that its policy could name: nothing is published. */
+  NoPolicyHosts: 'NoPolicyHosts',
   /** A MailDomain has `mtaSts`, and the MTA no `web` to publish it at: nothing is published. */
   NoWebPort: 'NoWebPort',
   /** A MailTLSPolicy of mode DANE, where the MTA has no resolver that is trusted to check DNSSEC: all mail that it is for waits. */

@@ -90,7 +90,7 @@ function build(
   const { ref, id, spec } = domain;
   const target = buildTarget(domain, names, context);
   const mtaSts = buildMtaSts(domain, names, context);
-  if (target === undefined || context.report.isRefused(ref)) return undefined;
+  if (target === undefined) return undefined;
   const { mode, list, subaddressDelimiter } = spec.recipients;
   return {
     resource: id,

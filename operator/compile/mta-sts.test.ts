@@ -20,6 +20,7 @@ interface Given {
   readonly mtaSts?: string;
   readonly web?: string;
   readonly tls?: string;
+  readonly role?: string;
   readonly aliases?: string;
   readonly more?: Partial<CompileInput>;
   readonly secrets?: CompileInput['secrets'];
@@ -33,6 +34,7 @@ function compiled({
   mtaSts = '{mode: Enforce, certificateRef: {name: sts}}',
   web = '{}',
   tls = '{certificateRef: {name: mail-tls}}',
+  role = 'SMTP',
   aliases = '[]',
   secrets = [secret('mail', 'sts', forHost)],
   more,
@@ -46,7 +48,7 @@ spec:
   hostname: mail.example.org
   web: ${web}
   listeners:
-    - {name: smtp, role: SMTP, port: 2525, tls: ${tls}}
+    - {name: smtp, role: ${role}, port: 2525, tls: ${tls}}
     - {name: submission, role: Submission, port: 2587, hostname: submit.example.org, tls: {certificateRef: {name: mail-tls}}}
 ---
 apiVersion: postrider.dev/v1alpha1
@@ -115,6 +117,16 @@ describe('what keeps it from being published leaves the domain as it is', () => 
       'a key of another certificate',
       () => ({ secrets: [secret('mail', 'sts', { ...forHost, key: forMta.key })] }),
       /^ResolvedRefs SecretInvalid /,
+    ],
+    [
+      'no such host',
+      () => ({ mtaSts: '{mode: Enforce, mx: [mx.-x.test], certificateRef: {name: sts}}' }),
+      /^ResolvedRefs NoPolicyHosts .*mx\[0\]: mx.-x.test is not the name of a host/,
+    ],
+    [
+      'no listener that takes mail of the world',
+      () => ({ role: 'LMTP' }),
+      /^ResolvedRefs NoPolicyHosts .*no listener of the role SMTP/,
     ],
     [
       'no certificate and no issuer',
@@ -191,13 +203,6 @@ describe('a policy that the fleet would break is published for testing', () => {
     const mtaSts = '{mode: Enforce, mx: ["*.example.org"], certificateRef: {name: sts}}';
     expect(compiled({ mtaSts, tls: '{mode: None}' }).policy).toMatchObject({ mode: 'testing' });
   });
-});
-
-it('refuses a policy without a host', () => {
-  const mtaSts = '{mode: Testing, mx: ["*.a..b"], certificateRef: {name: sts}}';
-  const { said, config } = compiled({ mtaSts });
-  expect(said).toEqual([expect.stringMatching(/^Accepted Invalid /)]);
-  expect(config?.domains).toEqual([]);
 });
 
 it('refuses a port that a listener has', () => {

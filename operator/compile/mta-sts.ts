@@ -102,13 +102,14 @@ function hostsOf(domain: Resource<MailDomainSpec>, { mta, report }: Context): re
   const wrong = hosts.indexOf(undefined);
   if (wrong >= 0) {
     const path = `${PATH}.mx[${wrong}]`;
-    report.refuse(domain.ref, reasons.Invalid, `${path}: ${mx[wrong]} is not the name of a host`, path);
+    const why = `${mx[wrong]} is not the name of a host, and nothing is published: correct it`;
+    report.unresolved(domain.ref, reasons.NoPolicyHosts, `${path}: ${why}`, path);
     return undefined;
   }
   if (hosts.length === 0 && mode !== 'None') {
     const why =
-      'the MTA has no listener of the role SMTP, so that nobody can tell: name the hosts that take the mail';
-    report.refuse(domain.ref, reasons.Invalid, `${PATH}.mx: ${why}`, `${PATH}.mx`);
+      'the MTA has no listener of the role SMTP whose name could be meant, and nothing is published: name the hosts that take the mail';
+    report.unresolved(domain.ref, reasons.NoPolicyHosts, `${PATH}.mx: ${why}`, `${PATH}.mx`);
     return undefined;
   }
   return [...new Set(hosts as string[])].sort(compare);

@@ -1,5 +1,6 @@
 /** Secrets that resources name: found, checked for what they are used for, and collected for the config. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
 import { reasons } from '../../crds/conditions.ts';
 import { signingKeys } from '../../mta/signing-keys.ts';
 import type { Report } from './report.ts';
@@ -150,11 +151,18 @@ const known = new WeakMap<SecretValues, Map<string, unknown>>();
 /** Undefined where they belong together. */
 function whyNoPair(chain: string, key: string, chainKey: string): string | undefined {
   try {
-    return new X509Certificate(chain).checkPrivateKey(createPrivateKey(key))
-      ? undefined
-      : `is not the key of the first certificate in ${chainKey}`;
+    if (!new X509Certificate(chain).checkPrivateKey(createPrivateKey(key))) {
+      return `is not the key of the first certificate in ${chainKey}`;
+    }
   } catch {
     return 'is not a private key in PEM without a passphrase';
+  }
+  try {
+    // A certificate further down, or a key that is too small: no handshake would come of it.
+    createSecureContext({ cert: chain, key });
+    return undefined;
+  } catch (error) {
+    return `can not be used for TLS with ${chainKey}: ${(error as Error).message}`;
   }
 }
 

@@ -115,3 +115,9 @@ describe('the record that asks for TLS reports (RFC 8460 §3)', () => {
     },
   );
 });
+
+it('are none at names that are too long for DNS', () => {
+  const long = `${'a'.repeat(60)}.${'b'.repeat(60)}.${'c'.repeat(60)}.${'d'.repeat(60)}.test`;
+  const domain = lmtpDomain(long, 24, { mtaSts: published(POLICY) });
+  expect(recordsOf(testConfig('/tmp', PORTS, { domains: [domain] }), { hostname: 'mx.test' }).size).toBe(0);
+});

@@ -20,11 +20,13 @@ export function recordsOf(config: MtaConfig, spec: Pick<MtaSpec, 'hostname' | 'w
   );
 }
 
+/** RFC 1035 §2.3.4, without its lengths of labels: below a domain that is nearly as long there is nothing. */
+const LONGEST_NAME = 253;
+
 function domainRecords(domain: Domain, webHost: string): DnsRecord[] {
-  return [domain.domain, ...domain.aliases].flatMap((name) => [
-    ...mtaStsRecords(name, domain, webHost),
-    ...tlsRptRecords(name, domain),
-  ]);
+  return [domain.domain, ...domain.aliases]
+    .flatMap((name) => [...mtaStsRecords(name, domain, webHost), ...tlsRptRecords(name, domain)])
+    .filter(({ name }) => name.length <= LONGEST_NAME);
 }
 
 function mtaStsRecords(name: string, { mtaSts }: Domain, webHost: string): DnsRecord[] {
