@@ -1,83 +1,12 @@
-/** Keys of a listener from one to the next, through compile and the records of the status, as an operator goes through them. */
-import { createHash, createPublicKey } from 'node:crypto';
+/** Keys of a listener from one to the next. */
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { type DnsRecord, MOST_RECORDS } from '../../crds/status.ts';
+import { MOST_RECORDS } from '../../crds/status.ts';
 import type { MtaConfig } from '../../mta/config.ts';
-import { type Issued, issuer } from '../../test/support/issuer.ts';
-import { daneVerdict, recordsFrom } from '../status/dane.ts';
+import type { Issued } from '../../test/support/issuer.ts';
 import { compile } from './compile.ts';
 import { inputFrom } from './testing/manifests.ts';
-import type { CompileResult } from './types.ts';
-
-const HOUR = 3_600_000;
-const START = Math.ceil(Date.now() / 1000) * 1000;
-const authority = issuer('rollover');
-const issue = (...names: string[]): Issued => authority.issue(names);
-const MX = 'mx.example.test';
-
-const record = (name: string, { key }: Issued): string => {
-  const der = createPublicKey(key).export({ type: 'spki', format: 'der' });
-  return `_25._tcp.${name} 3 1 1 ${createHash('sha256').update(der).digest('hex')}`;
-};
-
-class World {
-  secrets: Record<string, Issued> = {};
-  tls: Record<string, unknown> = { certificateRef: { name: 'mx' }, dane: { lead: '1h' } };
-  /** Further listeners. */
-  more: object[] = [];
-  now = START;
-  config: MtaConfig | undefined;
-  records: readonly DnsRecord[] = [];
-  isLoaded = true;
-
-  constructor(mx: Issued) {
-    this.secrets['mx'] = mx;
-  }
-
-  /** One look, after so many hours. */
-  look(hours = 0): CompileResult {
-    this.now += hours * HOUR;
-    const mta = {
-      ...{ apiVersion: 'postrider.dev/v1alpha1', kind: 'MTA', metadata: { namespace: 'mail', name: 'mta' } },
-      spec: {
-        hostname: MX,
-        listeners: [{ name: 'smtp', role: 'SMTP', port: 2525, tls: this.tls }, ...this.more],
-      },
-    };
-    const result = compile(
-      inputFrom(stringify(mta), {
-        secrets: Object.entries(this.secrets).map(([name, { crt, key }]) => ({
-          ...{ namespace: 'mail', name, values: { 'tls.crt': crt, 'tls.key': key } },
-        })),
-        programmed: this.config,
-        listed: { now: this.now, records: this.records },
-      }),
-    );
-    this.config = result.config ?? this.config;
-    if (result.tlsa !== undefined)
-      this.records = recordsFrom(result.tlsa, this.records, this.isLoaded, this.now);
-    return result;
-  }
-
-  /** The certificates that a listener shows. */
-  shown(name = 'smtp'): Issued[] {
-    const { tls } = this.config!.listeners.find((each) => each.name === name)!;
-    return [{ certificate: tls.certificate!, key: tls.key! }, ...(tls.moreCertificates ?? [])].map(
-      ({ certificate, key }) => ({
-        crt: this.config!.secrets[certificate]!,
-        key: this.config!.secrets[key]!,
-      }),
-    );
-  }
-
-  get listed(): string[] {
-    return this.records.map(({ name, value }) => `${name} ${value}`);
-  }
-}
-
-const verdictOf = ({ tlsa }: CompileResult) => daneVerdict(tlsa!)!;
-const sorted = (...lines: string[]) => lines.toSorted();
+import { authority, HOUR, issue, MX, record, START, sorted, verdictOf, World } from './testing/rollover.ts';
 
 describe('a new key', () => {
   it('waits until its record has been listed for the lead time, and the old record goes with the old key', () => {
@@ -262,6 +191,98 @@ describe('a further certificate', () => {
     expect(world.shown()).toEqual([mx, old]);
     world.look(1);
     expect(world.shown()).toEqual([mx, fresh]);
+  });
+});
+
+describe('a certificate that is shown already', () => {
+  const MX2 = 'mx2.example.test';
+  /** Two hosts, each with a certificate of its own. */
+  const twoHosts = () => {
+    const [one, two] = [issue(MX), issue(MX2)];
+    const world = new World(one);
+    world.secrets['mx2'] = two;
+    const dane = { lead: '1h', names: [MX, MX2] };
+    world.tls = { certificateRef: { name: 'mx' }, additionalCertificateRefs: [{ name: 'mx2' }], dane };
+    world.look();
+    expect(world.shown()).toEqual([one, two]);
+    return { ...{ world, one, two }, swapped: { ...world.tls, certificateRef: { name: 'mx2' } } };
+  };
+  const idsIn = ({ config }: World) => Object.keys(config!.secrets).filter((id) => id.includes('tls.crt'));
+
+  it('goes on beside the first one when the two are swapped, each under one name', () => {
+    const { world, one, two, swapped } = twoHosts();
+    world.tls = { ...swapped, additionalCertificateRefs: [{ name: 'mx' }] };
+    for (const hours of [0, 0.5]) {
+      expect(verdictOf(world.look(hours)).reason).toBe('KeyWaits');
+      expect(world.shown()).toEqual([one, two]);
+      expect(idsIn(world)).toEqual(['Secret/mail/mx/tls.crt', 'Secret/mail/mx2/tls.crt']);
+      expect(world.listed).toEqual(
+        sorted(record(MX, one), record(MX, two), record(MX2, one), record(MX2, two)),
+      );
+    }
+    expect(verdictOf(world.look(0.5)).reason).toBe('DANEReady');
+    expect(world.shown()).toEqual([two, one]);
+    expect(world.listed).toEqual(sorted(record(MX, one), record(MX, two), record(MX2, two)));
+  });
+
+  it('goes on when it becomes the only one', () => {
+    const { world, one, two, swapped } = twoHosts();
+    world.tls = { ...swapped, additionalCertificateRefs: [] };
+    for (const hours of [0, 0.5]) {
+      expect(verdictOf(world.look(hours)).reason).toBe('KeyWaits');
+      expect(world.shown()).toEqual([one, two]);
+      expect(idsIn(world)).toEqual([
+        expect.stringMatching(/^Secret\/mail\/mx\/tls.crt\/[0-9a-f]{16}$/),
+        'Secret/mail/mx2/tls.crt',
+      ]);
+      expect(world.listed).toEqual(
+        sorted(record(MX, one), record(MX, two), record(MX2, one), record(MX2, two)),
+      );
+    }
+    world.look(0.5);
+    expect(world.shown()).toEqual([two]);
+    expect(world.listed).toEqual(sorted(record(MX, two), record(MX2, two)));
+  });
+
+  it('goes on, too, where its Secret has another key before it may be the first', () => {
+    const { world, one, two, swapped } = twoHosts();
+    world.tls = { ...swapped, additionalCertificateRefs: [] };
+    world.look();
+    const fresh = issue(MX, MX2);
+    world.secrets['mx2'] = fresh;
+    world.look(0.5);
+    expect(world.shown()).toEqual([one, two]);
+    world.look(1);
+    expect(world.shown()).toEqual([fresh]);
+  });
+
+  it('goes on under the name of another Secret', () => {
+    const { world, one, two } = twoHosts();
+    const both = issue(MX, MX2);
+    world.secrets = { mx: both, ...{ mx2: two, copy: one } };
+    world.tls = { ...world.tls, additionalCertificateRefs: [{ name: 'mx2' }, { name: 'copy' }] };
+    world.look();
+    expect(world.shown()).toEqual([one, two]);
+    expect(idsIn(world)).toEqual(['Secret/mail/copy/tls.crt', 'Secret/mail/mx2/tls.crt']);
+    world.look(1);
+    expect(world.shown()).toEqual([both, two, one]);
+  });
+
+  it('has the names that it had, while one with the same names waits to come before it', () => {
+    const [one, two, third] = [issue(MX), issue(MX2), issue(MX2, 'mx3.example.test')];
+    const world = new World(one);
+    world.secrets = { mx: one, mx2: two, mx3: third };
+    const dane = { lead: '1h', names: [MX, MX2, 'mx3.example.test'] };
+    const refs = (...names: string[]) => names.map((name) => ({ name }));
+    world.tls = {
+      ...{ certificateRef: { name: 'mx' }, additionalCertificateRefs: refs('mx2', 'mx3'), dane },
+    };
+    world.look();
+    world.tls = { ...world.tls, additionalCertificateRefs: refs('mx3', 'mx2') };
+    expect(verdictOf(world.look()).reason).toBe('KeyWaits');
+    expect(world.shown()).toEqual([one, two, third]);
+    world.look(1);
+    expect(world.shown()).toEqual([one, third, two]);
   });
 });
 

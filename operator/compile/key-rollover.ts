@@ -81,7 +81,10 @@ export class KeyRollover {
     this.#since = new Map(listed?.records.map((record) => [keyOf(record), Date.parse(record.since ?? '')]));
   }
 
-  /** Those of `wanted` that may be shown, and in the place of others what is shown now. The first has one in its place always. */
+  /**
+   * Those of `wanted` that may be shown, and in the place of others what is shown now. The first has one in its place always, and what waits to be
+   * the first goes on where it is shown already.
+   */
   choose(listener: DaneListener, wanted: readonly ShownPair[]): readonly ShownPair[] {
     if (this.#listed === undefined) return wanted;
     this.#isWanted = true;
@@ -92,13 +95,15 @@ export class KeyRollover {
     // Whose records nobody can have asked for needs none before it is shown.
     const known = new Set([...old, ...this.#listed.records].map(({ name }) => name));
     const isShown = new Set(old.map(keyOf));
-    const used = wanted.flatMap((pair, place) => {
+    const chosen = wanted.flatMap((pair, place) => {
       const value = tlsaValue(pair.chain);
       const records = all.filter(
         (record) => record.value === value && known.has(record.name) && !isShown.has(keyOf(record)),
       );
       return this.#use(listener, { pair, place, records }, before);
     });
+    const isWhole = chosen.every((pair, place) => pair === wanted[place]);
+    const used = isWhole ? chosen : inOrderOf(before, chosen, wanted);
     const shown = recordsOf(used);
     this.#records.push(...all, ...shown);
     this.#shown.push({ listener, records: shown });
@@ -132,7 +137,8 @@ export class KeyRollover {
     const { now } = this.#listed!;
     const due = Math.max(...records.map((record) => this.#dueAt(record, listener.leadMs)), 0);
     if (due <= now) return [pair];
-    const old = place === 0 ? before[0] : before.find(({ ids }) => isOfOneSecret(ids, pair.ids));
+    const own = before[placeIn(before, pair)];
+    const old = place === 0 ? before[0] : own;
     // There is nothing else to show, or nothing that is needed: further certificates come when they may.
     if (old === undefined && place === 0) return [pair];
     const expires = old === undefined ? Number.POSITIVE_INFINITY : expiryOf(old.chain);
@@ -143,7 +149,7 @@ export class KeyRollover {
     this.#waiting.push({
       ...{ listener: name, id: pair.ids.certificate, until, isEarly: until < due, records },
     });
-    return old === undefined ? [] : [old];
+    return [old, own].filter((each) => each !== undefined);
   }
 
   #dueAt(record: DnsRecord, leadMs: number): number {
@@ -209,6 +215,35 @@ const secretOf = (id: string): string =>
 
 const isOfOneSecret = (one: ShownPair['ids'], other: ShownPair['ids']): boolean =>
   secretOf(one.certificate) === secretOf(other.certificate);
+
+const isSame = (one: ShownPair, other: ShownPair): boolean =>
+  one.chain === other.chain && one.key === other.key;
+
+/** Of the same pair, or else of what its Secret had before; -1 where there is neither. */
+function placeIn(before: readonly ShownPair[], pair: ShownPair): number {
+  const place = before.findIndex((each) => isSame(each, pair));
+  return place >= 0 ? place : before.findIndex(({ ids }) => isOfOneSecret(ids, pair.ids));
+}
+
+/**
+ * Each once, called as it is in `wanted` where it is there. Behind the first they stand as before: of two that have a name, the earlier is shown, and
+ * the record of the other may be one that is waited for.
+ */
+function inOrderOf(
+  before: readonly ShownPair[],
+  chosen: readonly ShownPair[],
+  wanted: readonly ShownPair[],
+): readonly ShownPair[] {
+  const called = chosen.map((pair) => wanted.find((each) => isSame(each, pair)) ?? pair);
+  const [first, ...others] = called.filter(
+    (pair, index) => called.findIndex((each) => isSame(each, pair)) === index,
+  );
+  const place = (pair: ShownPair) => {
+    const index = placeIn(before, pair);
+    return index >= 0 ? index : before.length;
+  };
+  return first === undefined ? [] : [first, ...others.toSorted((one, other) => place(one) - place(other))];
+}
 
 function keptIds({ certificate, key }: ShownPair['ids'], chain: string): ShownPair['ids'] {
   const print = new X509Certificate(chain).fingerprint256.replaceAll(':', '').slice(0, 16).toLowerCase();
