@@ -11,7 +11,7 @@ import { type Disk, errorCode, unlinkIfThere } from '../queue/disk.ts';
 import type { Random } from '../random.ts';
 import { namesIn, parsedJson, readSmall, replaceFile } from '../small-files.ts';
 import { startOf } from './report.ts';
-import { Tally } from './tally.ts';
+import { MOST_LINES_BYTES, Tally } from './tally.ts';
 
 /** In the same folder for all that see the same queue. */
 export const daysPath = (queuePath: string): string => `${queuePath}.tls-rpt`;
@@ -50,11 +50,9 @@ export interface DaysDeps {
 const COUNTS = /^counts\.[0-9a-f]{16}\.jsonl$/;
 const CLAIM = /^claim\.(\d{1,9})\.json$/;
 const FINISHED = 'finished.json';
-/** Of one process's counts, with all that they have room for: nobody comes near. */
-const MOST_COUNTS_BYTES = 256 << 20;
 const MOST_BYTES = 64 * 1024;
 /** Lines of counts that are made, or read, in one turn of the event loop. */
-const PORTION = 100;
+const PORTION = 20;
 
 export class Days {
   readonly #deps: DaysDeps;
@@ -88,7 +86,7 @@ export class Days {
     const { disk, path, clock } = this.#deps;
     const all = new Tally();
     for (const name of (await this.#names(day)).filter((each) => COUNTS.test(each))) {
-      const text = (await readSmall(disk, join(path, day, name), MOST_COUNTS_BYTES)) ?? '';
+      const text = (await readSmall(disk, join(path, day, name), MOST_LINES_BYTES)) ?? '';
       const lines = text.split('\n').slice(0, -1);
       // What another version has written is not for us.
       let isDamaged = !lines[0]?.startsWith('{"format":1,');
