@@ -12,6 +12,8 @@ import { Tally } from './tally.ts';
 
 const WRITER = '0123456789abcdef';
 const HOUR = 3_600_000;
+/** As long as a place that says nothing is waited for. */
+const SILENT_MS = 60_000;
 const found = (...records: string[]): DnsResult<'TXT'> => ({
   ...{ status: 'found', records, ttl: 60, authenticated: false, name: '' },
 });
@@ -36,7 +38,11 @@ function world(records: Readonly<Record<string, () => DnsResult<'TXT'>>>) {
   const errors: unknown[] = [];
   const asked: string[] = [];
   const running: Reporter[] = [];
-  const state = { reports: true, fails: (_uri: string): boolean => false };
+  const state = {
+    reports: true,
+    fails: (_uri: string): boolean => false,
+    isSilent: (_uri: string): boolean => false,
+  };
   const onError = (error: unknown) => void errors.push(error);
   const days = new Days({ path: '/q.tls-rpt', disk, clock, random: systemRandom, onError });
   const process = (name: string): Reporter => {
@@ -52,7 +58,8 @@ function world(records: Readonly<Record<string, () => DnsResult<'TXT'>>>) {
         return records[asks.replace('_smtp._tls.', '')]?.() ?? NONE;
       },
       async send(report, { uri }) {
-        if (state.fails(uri)) throw new Error('not now');
+        if (state.isSilent(uri)) await new Promise<void>((resolve) => clock.after(SILENT_MS, resolve));
+        if (state.isSilent(uri) || state.fails(uri)) throw new Error('not now');
         sent.push({ at: clock.now(), who: name, report, uri });
       },
       onSent: (event) => void events.push(event),
@@ -86,7 +93,11 @@ const open = (records: Parameters<typeof world>[0]) => {
   return opened;
 };
 afterEach(async () => {
-  for (const { running } of worlds.splice(0)) await Promise.all(running.map((each) => each.stop()));
+  for (const { running, clock } of worlds.splice(0)) {
+    const stopped = Promise.all(running.map((each) => each.stop()));
+    await clock.advance(SILENT_MS);
+    await stopped;
+  }
 });
 
 describe('reports of a day', () => {
@@ -234,5 +245,36 @@ describe('reports of a day', () => {
     w.disk.inject = () => undefined;
     await w.until(day, DAY_MS);
     expect(w.sent.map(({ uri }) => uri).sort()).toEqual([HTTPS, MAIL]);
+  });
+
+  it('are not held up by domains whose places are silent', async () => {
+    const silent = Array.from({ length: 150 }, (_, i) => `a${i}.test`);
+    const places = (name: string) => Array.from({ length: 3 }, (_, i) => `https://${i}.${name}/`);
+    const w = open({
+      ...Object.fromEntries(silent.map((name) => [name, () => rua(...places(name))])),
+      'honest.test': () => rua('mailto:tls@honest.test'),
+      'z.test': () => rua('https://a.z.test/', 'mailto:tls@z.test'),
+    });
+    const day = await w.count(...silent, 'honest.test', 'z.test');
+    w.state.isSilent = (uri) => uri.startsWith('https:');
+    // All are due when it begins.
+    await w.until(day, FIRST_MS + SPREAD_MS);
+    w.process('a');
+    await w.clock.advance(HOUR / 2);
+    expect(w.sent.map(({ uri }) => uri).sort()).toEqual(['mailto:tls@honest.test', 'mailto:tls@z.test']);
+  });
+
+  it('take the place of those that are slow at once, and have no place of theirs to wait for', async () => {
+    const names = Array.from({ length: 9 }, (_, i) => `d${i}.test`);
+    const w = open(
+      Object.fromEntries(names.map((name) => [name, () => rua(`https://${name}/`, `mailto:a@${name}`)])),
+    );
+    const day = await w.count(...names);
+    w.state.isSilent = (uri) => uri === 'https://d0.test/';
+    // All are due when it begins.
+    await w.until(day, FIRST_MS + SPREAD_MS);
+    w.process('a');
+    await w.clock.advance(SILENT_MS / 2);
+    expect(w.sent).toHaveLength(2 * names.length - 1);
   });
 });

@@ -52,14 +52,14 @@ const FIRST_PAUSE_MS = 5 * 60_000;
 const LONGEST_PAUSE_MS = 6 * 3_600_000;
 const TICK_MS = 60_000;
 const SOON_MS = 100;
-/** Between two beats of a claim, which would be missed after `SILENCE_MS`: what is at ten places that are silent takes ten minutes. */
-const BATCH = 400;
-const BATCH_MS = 4 * 60_000;
+/** Work on one day, after which others have their turn, and those that are due are put in order anew. */
+const TURN_MS = 4 * 60_000;
 const AT_A_TIME = 8;
 
 /** A domain whose report isn't out yet. */
 interface Waiting {
   dueAt: number;
+  isTried: boolean;
   /** When its record was asked for first, and how often nobody could say. */
   askedAt?: number;
   unanswered: number;
@@ -139,47 +139,59 @@ export class Reporter {
       const tally = await days.collect(day);
       const waiting = tally
         .domains()
-        .map((domain): [string, Waiting] => [domain, { dueAt: dueAt(day, domain), unanswered: 0 }]);
+        .map((domain): [string, Waiting] => [
+          domain,
+          { dueAt: dueAt(day, domain), isTried: false, unanswered: 0 },
+        ]);
       open = { tally, waiting: new Map(waiting) };
       if (tally.uncounted > 0) onUncounted(day, tally.uncounted);
       this.#open.set(day, open);
     }
     const { tally, waiting } = open;
     const isDue = ([, each]: [string, Waiting]) => each.dueAt <= clock.now();
-    const due = [...waiting].filter(isDue).slice(0, BATCH);
-    const until = clock.monotonic() + BATCH_MS;
-    const goesOn = () => !this.#stopped && clock.monotonic() < until;
-    for (let at = 0; at < due.length && goesOn(); at += AT_A_TIME) {
-      await Promise.all(
-        due.slice(at, at + AT_A_TIME).map(async ([domain, each]) => {
-          if (await this.#isDone(day, domain, tally, each)) waiting.delete(domain);
-        }),
-      );
-    }
+    const due = [...waiting]
+      .filter(isDue)
+      .sort(([, one], [, other]) => inTurn(one, other))
+      .values();
+    const until = clock.monotonic() + TURN_MS;
+    // Whoever is slow holds up one of them, and nobody for longer than one attempt.
+    const run = async () => {
+      for (const [domain, each] of due) {
+        if (this.#stopped || clock.monotonic() >= until) return;
+        if (await this.#isDone(day, domain, tally, each)) waiting.delete(domain);
+      }
+    };
+    await Promise.all(Array.from({ length: AT_A_TIME }, run));
     if (waiting.size > 0) return [...waiting].some(isDue);
     await days.finish(day);
     this.#forget(day);
     return false;
   }
 
-  /** One attempt at all places that are due. */
+  /** One attempt at all places that are due, at the same time: it takes as long as one of them. */
   async #isDone(day: string, domain: string, tally: Tally, waiting: Waiting): Promise<boolean> {
     const { days, clock, onError } = this.#deps;
     const who = this.#deps.who();
     if (who === undefined) return false;
+    waiting.isTried = true;
     try {
       waiting.progress ??= (await days.progress(day, domain)) ?? (await this.#begin(domain, waiting));
       const { progress } = waiting;
       if (progress === undefined) return waiting.dueAt === Number.POSITIVE_INFINITY;
       const report = buildReport(who, day, domain, tally.policiesOf(domain));
-      for (const [at, stage] of progress.stages.entries()) {
-        if (stage.done !== undefined || stage.nextAt > clock.now()) continue;
-        progress.stages[at] = await this.#attempt(report, stage, progress.firstAt);
-        await days.keepProgress(day, progress);
-      }
+      // One after the other: what is written last knows of all.
+      let kept: Promise<void> = Promise.resolve();
+      await Promise.all(
+        progress.stages.map(async (stage, at) => {
+          if (stage.done !== undefined || stage.nextAt > clock.now()) return;
+          progress.stages[at] = await this.#attempt(report, stage, progress.firstAt);
+          // Where it fails, what has been sent is known to this process at least.
+          kept = kept.then(() => days.keepProgress(day, progress)).catch(onError);
+        }),
+      );
+      await kept;
       waiting.dueAt = nextOf(progress);
     } catch (error) {
-      // The volume's: what has been sent is known to this process at least.
       onError(error);
       waiting.dueAt = clock.now() + FIRST_PAUSE_MS;
     }
@@ -236,6 +248,10 @@ function dueAt(day: string, domain: string): number {
   const digest = createHash('sha256').update(`${day} ${domain}`).digest();
   return startOf(day) + DAY_MS + FIRST_MS + (digest.readUInt32BE() / 2 ** 32) * SPREAD_MS;
 }
+
+/** Those whose time it is first, before those that it has come to nothing with: whoever is silent waits for others, and not they for it. */
+const inTurn = (one: Waiting, other: Waiting): number =>
+  Number(one.isTried) - Number(other.isTried) || one.dueAt - other.dueAt;
 
 const nextOf = ({ stages }: Progress): number =>
   Math.min(...stages.map(({ done, nextAt }) => (done === undefined ? nextAt : Number.POSITIVE_INFINITY)));
