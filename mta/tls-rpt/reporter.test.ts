@@ -5,8 +5,7 @@ import type { DnsResult } from '../route/dns-answer.ts';
 import { TestClock } from '../testing/test-clock.ts';
 import { Claims } from './claims.ts';
 import { Days } from './days.ts';
-import type { Report } from './report.ts';
-import { DAY_MS, dayOf, startOf } from './report.ts';
+import { DAY_MS, dayOf, type Report, startOf, type Reporter as Who } from './report.ts';
 import { FIRST_MS, KEPT_MS, Reporter, type SentEvent, SPREAD_MS, TRIED_MS } from './reporter.ts';
 import { Tally } from './tally.ts';
 
@@ -22,6 +21,11 @@ const FAILED: DnsResult<'TXT'> = { status: 'failed', reason: 'SERVFAIL' };
 const rua = (...uris: string[]) => found(`v=TLSRPTv1; rua=${uris.join(',')}`);
 const [MAIL, HTTPS] = ['mailto:tls@d.test', 'https://d.test/tls'];
 
+const WHO: Who = {
+  ...{ organization: 'Ours', contact: 'tls@ours.test' },
+  ...{ hostname: 'mx.ours.test', source: 'mail/mta' },
+};
+
 interface Sent {
   readonly at: number;
   readonly who: string;
@@ -30,7 +34,7 @@ interface Sent {
 }
 
 /** A volume that several processes see, and a world of domains. */
-function world(records: Readonly<Record<string, () => DnsResult<'TXT'>>>) {
+function world(records: Readonly<Record<string, () => DnsResult<'TXT'>>>, identity: Partial<Who> = {}) {
   const clock = new TestClock();
   const disk = new MemoryDisk();
   const sent: Sent[] = [];
@@ -49,10 +53,7 @@ function world(records: Readonly<Record<string, () => DnsResult<'TXT'>>>) {
     const reporter = new Reporter({
       ...{ days, clock, random: systemRandom, onError },
       claims: new Claims(days, clock, name),
-      who: () =>
-        state.reports
-          ? { organization: 'Ours', contact: 'tls@ours.test', hostname: 'mx.ours.test', source: 'mail/mta' }
-          : undefined,
+      who: () => (state.reports ? { ...WHO, ...identity } : undefined),
       async texts(asks) {
         asked.push(asks);
         return records[asks.replace('_smtp._tls.', '')]?.() ?? NONE;
@@ -87,8 +88,8 @@ function world(records: Readonly<Record<string, () => DnsResult<'TXT'>>>) {
 }
 
 const worlds: ReturnType<typeof world>[] = [];
-const open = (records: Parameters<typeof world>[0]) => {
-  const opened = world(records);
+const open = (...args: Parameters<typeof world>) => {
+  const opened = world(...args);
   worlds.push(opened);
   return opened;
 };
@@ -276,5 +277,17 @@ describe('reports of a day', () => {
     w.process('a');
     await w.clock.advance(SILENT_MS / 2);
     expect(w.sent).toHaveLength(2 * names.length - 1);
+  });
+
+  it('RFC 8460 §4.1: come to one receiver at other times from each fleet and source', async () => {
+    const others: Partial<Who>[] = [{}, { hostname: 'mx.theirs.test' }, { source: 'mail/mta/mta-1' }];
+    const times = others.map(async (identity) => {
+      const w = open({ 'd.test': () => rua(MAIL) }, identity);
+      const day = await w.count('d.test');
+      w.process('a');
+      await w.until(day, FIRST_MS + SPREAD_MS + HOUR);
+      return w.sent[0]!.at;
+    });
+    expect(new Set((await Promise.all(times)).map((at) => Math.floor(at / 120_000))).size).toBe(3);
   });
 });

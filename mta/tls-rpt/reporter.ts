@@ -111,6 +111,7 @@ export class Reporter {
   /** Resolves with whether there is more to do at once. */
   async tick(): Promise<boolean> {
     const { days, claims, clock } = this.#deps;
+    const who = this.#deps.who();
     let isMore = false;
     for (const day of await days.list()) {
       const over = startOf(day) + DAY_MS;
@@ -118,9 +119,9 @@ export class Reporter {
       if (clock.now() >= over + KEPT_MS) {
         await days.remove(day);
         this.#forget(day);
-      } else if (clock.now() >= over + FIRST_MS && this.#deps.who() !== undefined) {
+      } else if (clock.now() >= over + FIRST_MS && who !== undefined) {
         if (await days.isFinished(day)) this.#forget(day);
-        else if (await claims.hold(day)) isMore = (await this.#work(day)) || isMore;
+        else if (await claims.hold(day)) isMore = (await this.#work(day, who)) || isMore;
         else this.#open.delete(day);
       }
     }
@@ -132,7 +133,7 @@ export class Reporter {
     this.#deps.claims.forget(day);
   }
 
-  async #work(day: string): Promise<boolean> {
+  async #work(day: string, who: Who): Promise<boolean> {
     const { days, clock, onUncounted } = this.#deps;
     let open = this.#open.get(day);
     if (open === undefined) {
@@ -141,7 +142,7 @@ export class Reporter {
         .domains()
         .map((domain): [string, Waiting] => [
           domain,
-          { dueAt: dueAt(day, domain), isTried: false, unanswered: 0 },
+          { dueAt: dueAt(who, day, domain), isTried: false, unanswered: 0 },
         ]);
       open = { tally, waiting: new Map(waiting) };
       if (tally.uncounted > 0) onUncounted(day, tally.uncounted);
@@ -243,9 +244,14 @@ export class Reporter {
   }
 }
 
-/** By what they are called, so that it is the same after a restart, and another one each day. */
-function dueAt(day: string, domain: string): number {
-  const digest = createHash('sha256').update(`${day} ${domain}`).digest();
+/**
+ * By who reports on what, so that it is the same after a restart, and another one each day, and for each of those who report to the same
+ * domain: the delay is there to keep these apart (RFC 8460 §4.1).
+ */
+function dueAt({ hostname, source }: Who, day: string, domain: string): number {
+  const digest = createHash('sha256')
+    .update(JSON.stringify([hostname, source, day, domain]))
+    .digest();
   return startOf(day) + DAY_MS + FIRST_MS + (digest.readUInt32BE() / 2 ** 32) * SPREAD_MS;
 }
 
