@@ -58,4 +58,35 @@ describe('a claim on a day', () => {
     await a.giveUp();
     expect([await b.hold(DAY), await c.hold(DAY)]).toEqual([true, false]);
   });
+
+  it('beats for all days of its holder, in the middle of its work, until somebody else has taken one', async () => {
+    const { claims, clock, days } = await fleet('a', 'b');
+    const [a, b] = claims as [Claims, Claims];
+    const other = '2026-11-28';
+    await days.write(other, '0123456789abcdef', new Tally());
+    await a.hold(DAY);
+    await a.hold(other);
+    for (let at = 0; at < 3 * SILENCE_MS; at += SILENCE_MS / 3) {
+      await clock.advance(SILENCE_MS / 3);
+      await a.beat();
+      expect([await b.hold(DAY), await b.hold(other)]).toEqual([false, false]);
+    }
+    expect([a.holds(DAY), a.holds(other)]).toEqual([true, true]);
+    await clock.advance(SILENCE_MS);
+    expect(await b.hold(DAY)).toBe(true);
+    await a.beat();
+    expect([a.holds(DAY), a.holds(other)]).toEqual([false, true]);
+    await b.beat();
+    expect(await a.hold(DAY)).toBe(false);
+  });
+
+  it('that was given up is not beaten for any more', async () => {
+    const { claims } = await fleet('a', 'b');
+    const [a, b] = claims as [Claims, Claims];
+    await a.hold(DAY);
+    await a.hold(DAY);
+    await a.giveUp();
+    await a.beat();
+    expect(await b.hold(DAY)).toBe(true);
+  });
 });

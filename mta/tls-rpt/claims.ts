@@ -1,13 +1,18 @@
 /**
  * Who of all that see a volume reports on a day: the one who made the last claim, as long as its beat goes on. Of who is silent for too
  * long the next claim takes the day over; who stops in order gives it up. Times are of each one's own monotonic clock. A holder that was
- * paused may go on for one batch beside its successor: reports have ids that tell who gets one twice. Failures are the disk's.
+ * paused may go on beside its successor until its next beat: reports have ids that tell who gets one twice. Failures are the disk's.
  */
 import type { Clock } from '../clock.ts';
-import type { Days } from './days.ts';
+import type { Claim, Days } from './days.ts';
 
-/** Longer than a batch of reports may take. */
+/** Many times what there is between two beats. */
 export const SILENCE_MS = 15 * 60_000;
+
+interface LastClaim {
+  readonly number: number;
+  readonly claim: Claim;
+}
 
 export class Claims {
   readonly #days: Pick<Days, 'lastClaim' | 'makeClaim' | 'keepClaim'>;
@@ -24,16 +29,12 @@ export class Claims {
     this.#holder = holder;
   }
 
-  /** Whether the day is ours now; to be asked again before each batch, which is what keeps it so. */
+  /** Whether the day is ours now; to be asked again before each turn of work on it. */
   async hold(day: string): Promise<boolean> {
     const last = await this.#days.lastClaim(day);
     if (last === undefined) return this.#make(day, 0);
+    if (await this.#keep(day, last)) return true;
     const { number, claim } = last;
-    if (claim.holder === this.#holder) {
-      await this.#days.keepClaim(day, number, { holder: this.#holder, beat: claim.beat + 1 });
-      return true;
-    }
-    this.#held.delete(day);
     if (claim.holder === undefined) return this.#make(day, number + 1);
     const state = `${number} ${claim.holder} ${claim.beat}`;
     const now = this.#clock.monotonic();
@@ -43,6 +44,19 @@ export class Claims {
       return false;
     }
     return now - seen.at >= SILENCE_MS && this.#make(day, number + 1);
+  }
+
+  /** Tells others that we live, of all days that are ours, in the middle of work on one of them. */
+  async beat(): Promise<void> {
+    for (const day of [...this.#held.keys()]) {
+      const last = await this.#days.lastClaim(day);
+      if (last !== undefined) await this.#keep(day, last);
+    }
+  }
+
+  /** As far as we know. */
+  holds(day: string): boolean {
+    return this.#held.has(day);
   }
 
   /** It is over. */
@@ -55,6 +69,17 @@ export class Claims {
   async giveUp(): Promise<void> {
     for (const [day, number] of this.#held) await this.#days.keepClaim(day, number, { beat: 0 });
     this.#held.clear();
+  }
+
+  /** Whether it is ours still. */
+  async #keep(day: string, { number, claim }: LastClaim): Promise<boolean> {
+    if (claim.holder !== this.#holder) {
+      this.#held.delete(day);
+      return false;
+    }
+    await this.#days.keepClaim(day, number, { holder: this.#holder, beat: claim.beat + 1 });
+    this.#held.set(day, number);
+    return true;
   }
 
   async #make(day: string, number: number): Promise<boolean> {

@@ -290,4 +290,28 @@ describe('reports of a day', () => {
     });
     expect(new Set((await Promise.all(times)).map((at) => Math.floor(at / 120_000))).size).toBe(3);
   });
+
+  it('of two days are sent by who began with them, however long silent places take', async () => {
+    const names = Array.from({ length: 300 }, (_, i) => `d${i}.test`);
+    const w = open({ ...Object.fromEntries(names.map((name) => [name, () => rua(`https://${name}/`)])) });
+    const old = await w.count(...names);
+    await w.clock.advance(DAY_MS);
+    const late = await w.count(...names);
+    w.state.isSilent = () => true;
+    await w.until(late, FIRST_MS + SPREAD_MS);
+    w.process('a');
+    // Both days are its own then.
+    await w.clock.advance(HOUR / 10);
+    w.process('b');
+    const claims = () => Promise.all([old, late].map(async (day) => (await w.days.lastClaim(day))!));
+    for (let last = await claims(), at = 0; at < HOUR; at += 180_000) {
+      await w.clock.advance(180_000);
+      const now = await claims();
+      for (const [i, { number, claim }] of now.entries()) {
+        expect(number).toBe(0);
+        expect(claim.beat).toBeGreaterThan(last[i]!.claim.beat);
+      }
+      last = now;
+    }
+  });
 });

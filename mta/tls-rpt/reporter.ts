@@ -55,6 +55,8 @@ const SOON_MS = 100;
 /** Work on one day, after which others have their turn, and those that are due are put in order anew. */
 const TURN_MS = 4 * 60_000;
 const AT_A_TIME = 8;
+/** Between two beats of claims, beside one attempt: they are missed after `SILENCE_MS`. */
+const BEAT_MS = 60_000;
 
 /** A domain whose report isn't out yet. */
 interface Waiting {
@@ -77,6 +79,7 @@ export class Reporter {
   #cancel: (() => void) | undefined;
   #working: Promise<void> = Promise.resolve();
   #stopped = false;
+  #beatAt = 0;
 
   constructor(deps: ReporterDeps) {
     this.#deps = deps;
@@ -134,7 +137,7 @@ export class Reporter {
   }
 
   async #work(day: string, who: Who): Promise<boolean> {
-    const { days, clock, onUncounted } = this.#deps;
+    const { days, claims, clock, onUncounted } = this.#deps;
     let open = this.#open.get(day);
     if (open === undefined) {
       const tally = await days.collect(day);
@@ -158,15 +161,25 @@ export class Reporter {
     // Whoever is slow holds up one of them, and nobody for longer than one attempt.
     const run = async () => {
       for (const [domain, each] of due) {
-        if (this.#stopped || clock.monotonic() >= until) return;
+        if (this.#stopped || clock.monotonic() >= until || !claims.holds(day)) return;
         if (await this.#isDone(day, domain, tally, each)) waiting.delete(domain);
+        await this.#beat();
       }
     };
     await Promise.all(Array.from({ length: AT_A_TIME }, run));
+    if (!claims.holds(day)) return false;
     if (waiting.size > 0) return [...waiting].some(isDue);
     await days.finish(day);
     this.#forget(day);
     return false;
+  }
+
+  /** Between domains, and not by a timer: who is stuck loses the days. */
+  async #beat(): Promise<void> {
+    const { claims, clock, onError } = this.#deps;
+    if (clock.monotonic() < this.#beatAt + BEAT_MS) return;
+    this.#beatAt = clock.monotonic();
+    await claims.beat().catch(onError);
   }
 
   /** One attempt at all places that are due, at the same time: it takes as long as one of them. */
