@@ -37,7 +37,7 @@ describe('TXT records at _smtp._tls (RFC 8460 §3)', () => {
     [
       'of more places than anybody needs',
       [`v=TLSRPTv1; rua=${Array.from({ length: 30 }, (_, i) => `mailto:${i}@d.test`).join(',')}`],
-      Array.from({ length: 10 }, (_, i) => `mailto:${i}@d.test`),
+      Array.from({ length: 3 }, (_, i) => `mailto:${i}@d.test`),
     ],
   ])('%s', (_what, texts, expected) => {
     expect(uris(texts)).toEqual(expected);

@@ -8,8 +8,8 @@ export type Destination =
   | { readonly kind: 'mailto'; readonly uri: string; readonly address: string }
   | { readonly kind: 'https'; readonly uri: string };
 
-/** Places that one domain's reports go to. */
-const MOST = 10;
+/** Places that one domain's reports go to: none of them was asked whether it wants any. */
+const MOST = 3;
 const LONGEST_URI = 2000;
 
 const VERSION = 'v=TLSRPTv1';
