@@ -72,6 +72,9 @@ describe('days on the volume', () => {
     await days.keepProgress(DAY, { domain, firstAt: 1, stages: [{ ...stages[0]!, done: 'sent' }] });
     const kept = await daysOn(disk).days.progress(DAY, domain);
     expect(kept).toEqual({ domain, firstAt: 1, stages: [{ ...stages[0], done: 'sent' }] });
+    await days.keepProgress(DAY, { domain: 'b.test', firstAt: 1, stages });
+    const all = await days.allProgress(DAY);
+    expect(all.map((each) => each.domain).sort()).toEqual([domain, 'b.test']);
     expect(errors).toEqual([]);
   });
 

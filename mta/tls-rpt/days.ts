@@ -48,6 +48,7 @@ export interface DaysDeps {
 }
 
 const COUNTS = /^counts\.[0-9a-f]{16}\.jsonl$/;
+const REPORT = /^report\.[0-9a-f]{64}\.json$/;
 const CLAIM = /^claim\.(\d{1,9})\.json$/;
 const FINISHED = 'finished.json';
 const MOST_BYTES = 64 * 1024;
@@ -110,6 +111,16 @@ export class Days {
     }
     this.#damaged(day, name);
     return undefined;
+  }
+
+  /** Of all reports that were begun, in no order. */
+  async allProgress(day: string): Promise<Progress[]> {
+    const found: Progress[] = [];
+    for (const name of (await this.#names(day)).filter((each) => REPORT.test(each))) {
+      const { data } = progressSchema.safeParse(await this.#read(day, name));
+      if (data !== undefined) found.push(data);
+    }
+    return found;
   }
 
   async keepProgress(day: string, progress: Progress): Promise<void> {

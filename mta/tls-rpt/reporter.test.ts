@@ -3,6 +3,7 @@ import { MemoryDisk } from '../queue/testing/memory-disk.ts';
 import { systemRandom } from '../random.ts';
 import type { DnsResult } from '../route/dns-answer.ts';
 import { TestClock } from '../testing/test-clock.ts';
+import { MOST_REPORTS } from './allowance.ts';
 import { Claims } from './claims.ts';
 import { Days } from './days.ts';
 import { DAY_MS, dayOf, type Report, startOf, type Reporter as Who } from './report.ts';
@@ -41,6 +42,7 @@ function world(records: Readonly<Record<string, () => DnsResult<'TXT'>>>, identi
   const events: SentEvent[] = [];
   const errors: unknown[] = [];
   const asked: string[] = [];
+  const dropped: string[] = [];
   const running: Reporter[] = [];
   const state = {
     reports: true,
@@ -64,6 +66,7 @@ function world(records: Readonly<Record<string, () => DnsResult<'TXT'>>>, identi
         sent.push({ at: clock.now(), who: name, report, uri });
       },
       onSent: (event) => void events.push(event),
+      onDropped: (day, host) => void dropped.push(`${day} ${host}`),
       onUncounted: () => {},
     });
     reporter.start();
@@ -71,7 +74,7 @@ function world(records: Readonly<Record<string, () => DnsResult<'TXT'>>>, identi
     return reporter;
   };
   return {
-    ...{ clock, disk, days, sent, events, errors, asked, running, process, state },
+    ...{ clock, disk, days, sent, events, errors, asked, dropped, running, process, state },
     /** Counts of today, as one process has written them. */
     async count(...domains: string[]): Promise<string> {
       const tally = new Tally();
@@ -313,5 +316,25 @@ describe('reports of a day', () => {
       }
       last = now;
     }
+  });
+
+  it('are not brought in any number to a host that others name, also after a restart, and it is told once', async () => {
+    const names = Array.from({ length: MOST_REPORTS + 20 }, (_, i) => `d${i}.test`);
+    const w = open({
+      ...Object.fromEntries(names.map((name) => [name, () => rua(`https://victim.test/${name}`)])),
+      'honest.test': () => rua(MAIL),
+    });
+    const day = await w.count(...names, 'honest.test');
+    const first = w.process('a');
+    await w.until(day, FIRST_MS + SPREAD_MS / 2);
+    await first.stop();
+    expect([w.sent.length > 50, w.dropped]).toEqual([true, []]);
+    w.process('b');
+    await w.until(day, FIRST_MS + SPREAD_MS + HOUR);
+    const hosts = w.sent.map(({ uri }) => uri.split('/')[2] ?? uri);
+    expect(hosts.filter((host) => host === 'victim.test')).toHaveLength(MOST_REPORTS);
+    expect(hosts).toContain(MAIL);
+    expect(w.dropped).toEqual([`${day} victim.test`]);
+    expect(await w.days.isFinished(day)).toBe(true);
   });
 });

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Random } from '../random.ts';
 import type { DnsResult } from '../route/dns-answer.ts';
+import { Allowance, hostOf } from './allowance.ts';
 import type { Claims } from './claims.ts';
 import type { Days, Progress, Stage } from './days.ts';
 import { type Destination, destinationOf, readRecords } from './record.ts';
@@ -35,6 +36,8 @@ export interface ReporterDeps {
   /** Resolves when somebody else answers for it. */
   readonly send: (report: Report, to: Destination) => Promise<void>;
   readonly onSent: (event: SentEvent) => void;
+  /** Told once of a day: a host that gets no further reports of it, of `MOST_REPORTS`; there may be others. */
+  readonly onDropped: (day: string, host: string) => void;
   /** Told once of sessions of a day that reports leave out. */
   readonly onUncounted: (day: string, sessions: number) => void;
   readonly onError: (error: unknown) => void;
@@ -71,6 +74,8 @@ interface Waiting {
 interface OpenDay {
   readonly tally: Tally;
   readonly waiting: Map<string, Waiting>;
+  readonly allowance: Allowance;
+  hasDropped: boolean;
 }
 
 export class Reporter {
@@ -137,21 +142,9 @@ export class Reporter {
   }
 
   async #work(day: string, who: Who): Promise<boolean> {
-    const { days, claims, clock, onUncounted } = this.#deps;
-    let open = this.#open.get(day);
-    if (open === undefined) {
-      const tally = await days.collect(day);
-      const waiting = tally
-        .domains()
-        .map((domain): [string, Waiting] => [
-          domain,
-          { dueAt: dueAt(who, day, domain), isTried: false, unanswered: 0 },
-        ]);
-      open = { tally, waiting: new Map(waiting) };
-      if (tally.uncounted > 0) onUncounted(day, tally.uncounted);
-      this.#open.set(day, open);
-    }
-    const { tally, waiting } = open;
+    const { days, claims, clock } = this.#deps;
+    const open = this.#open.get(day) ?? (await this.#begin(day, who));
+    const { waiting } = open;
     const isDue = ([, each]: [string, Waiting]) => each.dueAt <= clock.now();
     const due = [...waiting]
       .filter(isDue)
@@ -162,7 +155,7 @@ export class Reporter {
     const run = async () => {
       for (const [domain, each] of due) {
         if (this.#stopped || clock.monotonic() >= until || !claims.holds(day)) return;
-        if (await this.#isDone(day, domain, tally, each)) waiting.delete(domain);
+        if (await this.#isDone(day, domain, open, each)) waiting.delete(domain);
         await this.#beat();
       }
     };
@@ -174,6 +167,28 @@ export class Reporter {
     return false;
   }
 
+  async #begin(day: string, who: Who): Promise<OpenDay> {
+    const { days, onUncounted } = this.#deps;
+    const tally = await days.collect(day);
+    const waiting = tally
+      .domains()
+      .map((domain): [string, Waiting] => [
+        domain,
+        { dueAt: dueAt(who, day, domain), isTried: false, unanswered: 0 },
+      ]);
+    const allowance = new Allowance();
+    for (const { stages } of await days.allProgress(day)) {
+      for (const { uri } of stages) {
+        const to = destinationOf(uri);
+        if (to !== undefined) allowance.takes(to);
+      }
+    }
+    if (tally.uncounted > 0) onUncounted(day, tally.uncounted);
+    const open = { tally, waiting: new Map(waiting), allowance, hasDropped: false };
+    this.#open.set(day, open);
+    return open;
+  }
+
   /** Between domains, and not by a timer: who is stuck loses the days. */
   async #beat(): Promise<void> {
     const { claims, clock, onError } = this.#deps;
@@ -183,16 +198,17 @@ export class Reporter {
   }
 
   /** One attempt at all places that are due, at the same time: it takes as long as one of them. */
-  async #isDone(day: string, domain: string, tally: Tally, waiting: Waiting): Promise<boolean> {
+  async #isDone(day: string, domain: string, open: OpenDay, waiting: Waiting): Promise<boolean> {
     const { days, clock, onError } = this.#deps;
     const who = this.#deps.who();
     if (who === undefined) return false;
     waiting.isTried = true;
     try {
-      waiting.progress ??= (await days.progress(day, domain)) ?? (await this.#begin(domain, waiting));
+      waiting.progress ??=
+        (await days.progress(day, domain)) ?? (await this.#look(day, domain, open, waiting));
       const { progress } = waiting;
       if (progress === undefined) return waiting.dueAt === Number.POSITIVE_INFINITY;
-      const report = buildReport(who, day, domain, tally.policiesOf(domain));
+      const report = buildReport(who, day, domain, open.tally.policiesOf(domain));
       // One after the other: what is written last knows of all.
       let kept: Promise<void> = Promise.resolve();
       await Promise.all(
@@ -213,7 +229,7 @@ export class Reporter {
   }
 
   /** Undefined where the domain wants no report, for which it is due never, or where nobody can say, for which it is due later. */
-  async #begin(domain: string, waiting: Waiting): Promise<Progress | undefined> {
+  async #look(day: string, domain: string, open: OpenDay, waiting: Waiting): Promise<Progress | undefined> {
     const { clock, texts } = this.#deps;
     const answer = await texts(`_smtp._tls.${domain}`);
     const now = clock.now();
@@ -225,9 +241,17 @@ export class Reporter {
       return undefined;
     }
     waiting.dueAt = Number.POSITIVE_INFINITY;
-    const places = (answer.status === 'found' ? readRecords(answer.records) : undefined) ?? [];
+    const named = (answer.status === 'found' ? readRecords(answer.records) : undefined) ?? [];
+    const places = named.filter((place) => this.#allows(day, open, place));
     if (places.length === 0) return undefined;
     return { domain, firstAt: now, stages: places.map(({ uri }) => ({ uri, attempts: 0, nextAt: now })) };
+  }
+
+  #allows(day: string, open: OpenDay, place: Destination): boolean {
+    if (open.allowance.takes(place)) return true;
+    if (!open.hasDropped) this.#deps.onDropped(day, hostOf(place));
+    open.hasDropped = true;
+    return false;
   }
 
   async #attempt(report: Report, stage: Stage, firstAt: number): Promise<Stage> {
