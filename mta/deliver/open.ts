@@ -17,7 +17,7 @@ import { SmtpSession } from './session.ts';
 import { sourceAddress } from './source.ts';
 import { byPolicy, type StsFailureListener, testedFailure } from './sts.ts';
 import { TlsFailure } from './tls-failure.ts';
-import { sessionFailure, type TlsListener } from './tls-session.ts';
+import { isByDane, sessionFailure, type TlsListener } from './tls-session.ts';
 import type { PooledSession } from './types.ts';
 import { openWebhook } from './webhook/open.ts';
 
@@ -91,7 +91,7 @@ export function sessionOpener(deps: OpenDeps): Open {
         throw withoutTls(hop, error);
       });
     const tested = testedFailure(greeted.socket, hop, failed, deps.clock.now());
-    tell(tested ?? failed ?? sessionFailure(greeted.tls, demand));
+    tell((isByDane(hop, demand) ? undefined : (tested ?? failed)) ?? sessionFailure(greeted.tls, demand));
     if (hop.sts !== undefined && tested !== undefined) deps.onStsFailure(hop.sts, hop.host, tested);
     if (hop.wish === 'required' && !greeted.extensions.has('REQUIRETLS')) {
       greeted.socket.destroy();

@@ -1,9 +1,13 @@
+import { X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { testPolicy } from '../route/testing/config.ts';
 import type { NextHop } from '../route/types.ts';
+import { tlsaOf } from './dane/testing/records.ts';
+import { peerCertificate } from './testing/certificate.ts';
 import { CUT, type Script } from './testing/peer.ts';
 import { hopTo, send } from './testing/send.ts';
 import { usePeers } from './testing/use-peers.ts';
+import type { TlsFault } from './tls-failure.ts';
 import type { TlsSession } from './tls-session.ts';
 
 const { peerOf, pool } = usePeers();
@@ -12,10 +16,21 @@ const EHLO = '250-peer.test\r\n250-PIPELINING\r\n250 STARTTLS';
 const OFFERED: Script = { answers: { EHLO } };
 
 /** What is told of three messages, one after the other; those that fail are tried again each time. */
-async function told(script: Script, change: Partial<NextHop>): Promise<TlsSession[]> {
+async function told(
+  script: Script,
+  change: Partial<NextHop>,
+  tested: (fault: TlsFault) => void = () => {},
+): Promise<TlsSession[]> {
   const { port } = await peerOf(script);
   const sessions: TlsSession[] = [];
-  const some = pool(10, {}, { onTls: (session) => void sessions.push(session) });
+  const some = pool(
+    10,
+    {},
+    {
+      onTls: (session) => void sessions.push(session),
+      onStsFailure: (_sts, _host, { fault }) => tested(fault),
+    },
+  );
   const hop = hopTo(port, { tls: testPolicy(), ...change });
   for (const _ of [1, 2, 3]) await send(some, hop).catch(() => {});
   return sessions;
@@ -86,4 +101,23 @@ describe('what is told of TLS with a host', () => {
     const sessions = await told(OFFERED, { tls: testPolicy({ mode: 'none' }) });
     expect(sessions).toMatchObject([{ demand: { asks: 'clearText' }, failure: undefined }]);
   });
+
+  it.each<[string, string, string]>([
+    ['match', '3 1 1', 'none'],
+    ['can not be used, so that any certificate will do', '1 1 1', 'none'],
+    ['match something else', '3 0 1', 'tlsa-invalid'],
+  ])(
+    'is what TLSA records that %s say of it, where a tested policy says another thing',
+    async (_what, fields, expected) => {
+      const { data, ...shape } = tlsaOf(fields, new X509Certificate(peerCertificate));
+      const record = { ...shape, data: expected === 'none' ? data : 'ab'.repeat(32) };
+      const tlsa = { status: 'found', baseDomain: 'peer.test', records: [record], references: [] } as const;
+      const tested: string[] = [];
+      const sts = { domain: 'd.test', mode: 'testing', lists: false } as const;
+      const change = { tls: testPolicy({ mode: 'mtaSts' }), dane: { isNamedSecurely: true, tlsa }, sts };
+      const sessions = await told(OFFERED, change, (fault) => tested.push(fault));
+      expect(new Set(failures(sessions))).toEqual(new Set([expected]));
+      expect(new Set(tested)).toEqual(new Set([expected === 'none' ? 'validation-failure' : expected]));
+    },
+  );
 });

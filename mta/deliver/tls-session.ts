@@ -22,3 +22,11 @@ export function sessionFailure(tls: string | undefined, { asks }: Demand): TlsFa
 }
 
 export const NOT_OFFERED = 'it is not offered';
+
+/** Whether DANE is what a session is held against: what it asks for comes before MTA-STS (RFC 8461 §2), tested policies too. */
+export function isByDane({ dane }: Pick<NextHop, 'dane'>, demand: Demand): boolean {
+  if (dane === undefined || dane.tlsa.status === 'none') return false;
+  const { asks } = demand;
+  if (asks === 'tooMuch') return demand.fault === 'tlsa-invalid' || demand.fault === 'dnssec-invalid';
+  return asks === 'tlsa' || asks === 'encryption';
+}

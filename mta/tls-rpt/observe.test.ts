@@ -62,6 +62,7 @@ describe('what a session counts as', () => {
         mxHosts: ['*.d.test', 'mx.other.test'],
       },
     ],
+    ['both, where one is tested', { ...mode('mtaSts'), ...sts, dane: found }, { type: 'tlsa' }],
     ['both, of which DANE comes first', { ...mode('mtaSts'), ...enforced, dane: found }, { type: 'tlsa' }],
     [
       'both, of which DANE leaves nothing to compare with',

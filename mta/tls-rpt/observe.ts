@@ -1,6 +1,6 @@
 /** What a session with a host counts as in reports, and so does a fetch of an MTA-STS policy that failed (RFC 8460 §4). Pure. */
 import type { Demand } from '../deliver/demand.ts';
-import type { TlsSession } from '../deliver/tls-session.ts';
+import { isByDane, type TlsSession } from '../deliver/tls-session.ts';
 import type { TlsaRecord } from '../route/dns-answer.ts';
 import type { EgressCheck } from '../route/egress.ts';
 import type { FetchEvent } from '../route/sts/policies.ts';
@@ -43,20 +43,15 @@ const LONGEST_REASON = 200;
 
 const reasonOf = (why: string): string => why.slice(0, LONGEST_REASON).trimEnd();
 
-/** RFC 8461 §2: what DANE asks for comes first. */
 function appliedPolicy(hop: NextHop, mxOf: string, demand: Demand): AppliedPolicy {
   const { dane, host, stsPolicy } = hop;
-  if (dane?.tlsa.status === 'found' && isByDane(demand)) {
-    return tlsaPolicy(dane.tlsa.baseDomain, dane.tlsa.records);
+  if (dane !== undefined && isByDane(hop, demand)) {
+    return dane.tlsa.status === 'found'
+      ? tlsaPolicy(dane.tlsa.baseDomain, dane.tlsa.records)
+      : tlsaPolicy(host, []);
   }
-  if (dane?.tlsa.status === 'failed' && isByDane(demand)) return tlsaPolicy(host, []);
   return stsPolicy === undefined ? noPolicy(mxOf) : policyOf(stsPolicy, mxOf);
 }
-
-const isByDane = (demand: Demand): boolean =>
-  demand.asks === 'tlsa' ||
-  demand.asks === 'encryption' ||
-  (demand.asks === 'tooMuch' && (demand.fault === 'tlsa-invalid' || demand.fault === 'dnssec-invalid'));
 
 const noPolicy = (domain: string): AppliedPolicy => ({
   type: 'no-policy-found',
