@@ -28,8 +28,8 @@ import { isOnVolume } from './queue/transfer/on-volume.ts';
 import type { Receptions } from './queue/transfer/receptions.ts';
 import type { LaneRelease, QueueId, WorkerId } from './queue/types.ts';
 import { systemRandom } from './random.ts';
-import { compileHops, type HopContext, resolveHops } from './route/hops.ts';
-import { recentHops } from './route/recent-hops.ts';
+import { compileHops } from './route/hops.ts';
+import { hopsByWish } from './route/recent-hops.ts';
 import { openPolicies } from './route/sts/open.ts';
 import type { KeptPolicies } from './route/sts/policies.ts';
 import { systemHosts, systemInterfaces, systemResolver } from './route/system.ts';
@@ -91,11 +91,9 @@ export function createWorker(
     const surroundings = { random: systemRandom, hosts: systemHosts(), interfaces: systemInterfaces() };
     sts ??= policiesBeside(config.queue.path);
     const context = compileHops(config, { resolver, ...surroundings, sts });
-    const hopsOf = (by: HopContext) => recentHops((destination) => resolveHops(destination, by), clock);
-    const [usual, secured] = [hopsOf(context), hopsOf({ ...context, wish: 'required' })];
     return {
       setup: createSetup(config, verifier),
-      hops: (destination, wish) => (wish === 'required' ? secured : usual)(destination),
+      hops: hopsByWish(context, clock),
       context,
       place,
     };

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { resolveHops } from './hops.ts';
+import { TestClock } from '../testing/test-clock.ts';
+import { hopsByWish } from './recent-hops.ts';
 import type { StsPolicy } from './sts/policy.ts';
 import { testDomain, testPolicy, testRelay } from './testing/config.ts';
 import { context, literalOf, mxOf, noShuffle, type Zone } from './testing/zone.ts';
 import type { OutwardDestination } from './types.ts';
+import type { TlsWish } from './wish.ts';
 
 const zone: Zone = {
   'd.test': {
@@ -23,20 +25,26 @@ async function found(
   destination: OutwardDestination,
   policy: Partial<StsPolicy> | undefined,
   tls = testPolicy({ mode: 'mtaSts' }),
+  wish?: TlsWish,
 ) {
   const asked: string[] = [];
+  const reported: string[] = [];
   const tlsPolicies = [{ ...tls, name: 'default' }];
   const change = { tlsPolicies, egress: { allow: ['192.0.2.0/24', '127.0.0.0/8'] } };
-  const hops = await resolveHops(
-    destination,
-    context(zone, change, noShuffle, '', {
-      async policyOf(domain) {
-        asked.push(domain);
-        return policy && { mode: 'enforce', maxAge: 60, mx: ['*.d.test'], ...policy };
-      },
-    }),
-  );
-  return { asked, hops: hops.map(({ host, tls: { mode }, sts }) => ({ host, mode, sts })), all: hops };
+  const by = context(zone, change, noShuffle, '', {
+    async policyOf(domain, isReported) {
+      asked.push(domain);
+      if (isReported) reported.push(domain);
+      return policy && { mode: 'enforce', maxAge: 60, mx: ['*.d.test'], ...policy };
+    },
+  });
+  const hops = await hopsByWish(by, new TestClock())(destination, wish);
+  return {
+    asked,
+    reported,
+    hops: hops.map(({ host, tls: { mode }, sts }) => ({ host, mode, sts })),
+    all: hops,
+  };
 }
 
 const sts = (lists: boolean, mode: string, domain = 'd.test') => ({ domain, mode, lists });
@@ -126,7 +134,29 @@ describe('whose reports a host is for (RFC 8460 §3)', () => {
       [undefined, undefined],
     ],
   ])('%s', async (_what, destination, expected) => {
-    const { all } = await found(destination, undefined);
+    const { all, asked, reported } = await found(destination, undefined);
     expect(all.map(({ mxOf: of }) => of)).toEqual(expected);
+    // The same holds for fetches of policies.
+    expect(reported).toEqual(expected[0] === undefined ? [] : asked);
+  });
+
+  it('nobody, of mail that goes without regard to policies, such as reports: none is looked up, and nothing is waited for', async () => {
+    const { all, asked } = await found(mxOf('d.test'), {}, undefined, 'optional');
+    expect(all.map(({ mxOf: of, sts }) => [of, sts])).toEqual([
+      [undefined, undefined],
+      [undefined, undefined],
+    ]);
+    expect(asked).toEqual([]);
+  });
+
+  it('nobody, of such mail that our own policy makes wait for a policy all the same', async () => {
+    for (const change of [{ mode: 'mtaSts', requireTls: true }, { mode: 'daneOrMtaSts' }] as const) {
+      const { all, asked, reported } = await found(mxOf('d.test'), {}, testPolicy(change), 'optional');
+      expect(all.map(({ mxOf: of, sts }) => [of, sts?.mode])).toEqual([
+        [undefined, 'enforce'],
+        [undefined, 'enforce'],
+      ]);
+      expect([asked, reported]).toEqual([['d.test'], []]);
+    }
   });
 });

@@ -92,10 +92,15 @@ async function mxHops(domain: string, context: HopContext, mxOf?: string): Promi
   }
   const addresses = reachable(usable, { trusted: false, configured: false, name: domain }, context);
   const tls = context.policies.forDomain(domain);
-  const sts = await stsOf(tls, domain, context);
+  // RFC 8460 §3: reports that reports cause would have no end, and they go by wish `optional`, whatever a policy makes of it.
+  const reportedTo = context.wish === 'optional' ? undefined : mxOf;
+  const sts = await stsOf(tls, domain, context, reportedTo !== undefined);
   const endpoints = addresses.map((each) => ({ ...each, port, ...sts(each.host) }));
   const hops = await withDane(endpoints, tls, context);
-  return hops.map((each) => ({ ...smtpHop(each, tls), ...(mxOf !== undefined && { mxOf }) }));
+  return hops.map((each) => ({
+    ...smtpHop(each, tls),
+    ...(reportedTo !== undefined && { mxOf: reportedTo }),
+  }));
 }
 
 // MX hosts are named by the world, so the host table is not asked for them.

@@ -4,7 +4,9 @@
  * preferences ask (RFC 5321 §5.1). Failures are not remembered.
  */
 import type { Clock } from '../clock.ts';
+import { type HopContext, resolveHops } from './hops.ts';
 import type { DestinationKey, NextHop, OutwardDestination } from './types.ts';
+import type { TlsWish } from './wish.ts';
 
 type Resolve = (destination: OutwardDestination) => Promise<readonly NextHop[]>;
 
@@ -26,4 +28,19 @@ export function recentHops(resolve: Resolve, clock: Pick<Clock, 'monotonic'>): R
     }
     return hops;
   };
+}
+
+/** By what is wished for of a message: what is looked up for one kind says nothing for another. To be made anew with each config. */
+export function hopsByWish(
+  context: HopContext,
+  clock: Pick<Clock, 'monotonic'>,
+): (destination: OutwardDestination, wish?: TlsWish) => Promise<readonly NextHop[]> {
+  const lookup = (by: HopContext): Resolve =>
+    recentHops((destination) => resolveHops(destination, by), clock);
+  const usual = lookup(context);
+  const wished = {
+    required: lookup({ ...context, wish: 'required' }),
+    optional: lookup({ ...context, wish: 'optional' }),
+  };
+  return (destination, wish) => (wish === undefined ? usual : wished[wish])(destination);
 }

@@ -74,7 +74,10 @@ export interface NextHop {
   readonly sts?: Sts;
   /** The whole of it, for reports; where there is `sts`. */
   readonly stsPolicy?: StsPolicy;
-  /** Domain whose MX records name the host, in A-labels and lower case: who may ask for reports of TLS with it (RFC 8460 §3). */
+  /**
+   * Domain whose MX records name the host, in A-labels and lower case: who may ask for reports of TLS with it (RFC 8460 §3). Undefined for
+   * mail that goes without regard to what domains ask for, such as reports themselves.
+   */
   readonly mxOf?: string;
   /** Where `tls` asks for it. What that, `sts` and `tls` come to is `demandOf`'s to say. */
   readonly dane?: Dane;

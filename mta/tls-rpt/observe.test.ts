@@ -78,7 +78,6 @@ describe('what a session counts as', () => {
   it.each<[string, Partial<NextHop>]>([
     ['a host that config names', { mxOf: undefined as never }],
     ['TLS that our policy does without', mode('none')],
-    ['mail that goes without regard to policies, as reports do', { wish: 'optional' }],
   ])('is nothing, for %s', (_what, change) => {
     const hop = hopTo(25, { tls: testPolicy(), mxOf: 'd.test', ...change });
     const failure = new TlsFailure('validation-failure', 'so it is');
@@ -115,6 +114,7 @@ describe('a fetch of a policy', () => {
       result: 'sts-webpki-invalid',
       why: 'expired',
       cached: undefined,
+      isReported: true,
     } as const;
     expect(fetchFailure(event)).toEqual({
       domain: 'd.test',
@@ -123,7 +123,9 @@ describe('a fetch of a policy', () => {
     });
   });
 
-  it('that went well is nothing', () => {
-    expect(fetchFailure({ domain: 'd.test', result: 'ok', cached: 'enforce' })).toBeUndefined();
+  it('that went well is nothing, and so is one for mail that nobody hears of', () => {
+    const event = { domain: 'd.test', cached: undefined, isReported: true } as const;
+    expect(fetchFailure({ ...event, result: 'ok' })).toBeUndefined();
+    expect(fetchFailure({ ...event, result: 'sts-policy-invalid', isReported: false })).toBeUndefined();
   });
 });

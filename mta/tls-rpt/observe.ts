@@ -9,8 +9,8 @@ import type { NextHop } from '../route/types.ts';
 import type { AppliedPolicy, TlsResult } from './tally.ts';
 
 /**
- * Undefined for what is no domain's business: hosts that config names, TLS that our own policy does without, and mail that goes without
- * regard to policies, such as reports themselves (RFC 8460 §3, RFC 8689 §4.2.2).
+ * Undefined for what is no domain's business: hosts that config names, mail that goes without regard to policies, such as reports themselves
+ * (`mxOf` says both), and TLS that our own policy does without.
  *
  * @param egress our own address is told where it means something to others
  */
@@ -18,8 +18,8 @@ export function resultOf(
   { hop, demand, failure, from }: TlsSession,
   egress: EgressCheck,
 ): TlsResult | undefined {
-  const { mxOf, host, address, wish } = hop;
-  if (mxOf === undefined || wish === 'optional' || demand.asks === 'clearText') return undefined;
+  const { mxOf, host, address } = hop;
+  if (mxOf === undefined || demand.asks === 'clearText') return undefined;
   const policy = appliedPolicy(hop, mxOf, demand);
   if (failure === undefined) return { domain: mxOf, policy };
   const sendingIp = from !== undefined && egress(from, false) ? from : undefined;
@@ -32,9 +32,11 @@ export function resultOf(
 
 /**
  * The policy is not known then, or is one from before, which sessions are held against as well.
+ *
+ * @returns undefined where none failed, and where it wasn't for mail that counts
  */
-export function fetchFailure({ domain, result, why }: FetchEvent): TlsResult | undefined {
-  if (result === 'ok') return undefined;
+export function fetchFailure({ domain, result, why, isReported }: FetchEvent): TlsResult | undefined {
+  if (result === 'ok' || !isReported) return undefined;
   const policy: AppliedPolicy = { type: 'sts', domain, strings: [], mxHosts: [] };
   return { domain, policy, failure: { result, reason: reasonOf(why ?? result) } };
 }

@@ -67,7 +67,7 @@ describe('TLS reports of a fleet', () => {
     const disk = new MemoryDisk();
     const reports = pod('mta-0', disk);
     reports.session(session);
-    reports.fetched({ domain: 'd.test', result: 'sts-webpki-invalid', cached: undefined });
+    reports.fetched({ domain: 'd.test', result: 'sts-webpki-invalid', cached: undefined, isReported: true });
     await twoDays();
     expect(sent).toEqual([]);
     expect(disk.steps).toEqual([]);
@@ -80,6 +80,7 @@ describe('TLS reports of a fleet', () => {
       result: 'sts-policy-invalid',
       why: 'no mode',
       cached: undefined,
+      isReported: true,
     });
     await twoDays();
     expect(messages).toHaveLength(1);

@@ -51,6 +51,17 @@ describe('the policy of a domain', () => {
     expect(asked[0]).toBe('_mta-sts.d.test');
   });
 
+  it('that could not be fetched is told of as reported where any who waited for it has that', async () => {
+    const { worker, published, events, clock } = world();
+    published.policy = undefined;
+    const policies = worker();
+    for (const asked of [[false], [true], [false, true], [false]]) {
+      await Promise.all(asked.map((isReported) => policies.policyOf('d.test', isReported)));
+      await clock.advance(DAY);
+    }
+    expect(events.map(({ isReported }) => isReported)).toEqual([false, true, true, false]);
+  });
+
   it('is fetched once for all that ask at a time', async () => {
     const { worker, fetches } = world();
     const policies = worker();
@@ -80,7 +91,13 @@ describe('the policy of a domain', () => {
     for (let message = 0; message < 3; message++) expect(await policies.policyOf('d.test')).toBeUndefined();
     expect(fetches).toHaveLength(1);
     expect(events).toEqual([
-      { domain: 'd.test', result: 'sts-policy-fetch-error', why: 'it answered 404', cached: undefined },
+      {
+        domain: 'd.test',
+        result: 'sts-policy-fetch-error',
+        why: 'it answered 404',
+        cached: undefined,
+        isReported: false,
+      },
     ]);
     await clock.advance(299_000);
     await policies.policyOf('d.test');
@@ -225,6 +242,10 @@ describe('what is kept', () => {
     published.policy = undefined;
     await clock.advance(DAY);
     await policies.sweep();
-    expect(events.at(-1)).toMatchObject({ result: 'sts-policy-fetch-error', cached: 'enforce' });
+    expect(events.at(-1)).toMatchObject({
+      result: 'sts-policy-fetch-error',
+      cached: 'enforce',
+      isReported: false,
+    });
   });
 });

@@ -19,6 +19,8 @@ export interface FetchEvent {
   readonly why?: string;
   /** Mode of the policy that still counts after a failure; undefined where there is none. */
   readonly cached: StsMode | undefined;
+  /** Whether it was for mail that domains hear of in reports (RFC 8460). */
+  readonly isReported: boolean;
 }
 
 export interface PoliciesDeps {
@@ -33,8 +35,12 @@ export interface PoliciesDeps {
 
 /** What routing asks. */
 export interface StsPolicies {
-  /** The policy to apply to mail for a domain, in A-labels and lower case; undefined where there is none, or none to apply. */
-  policyOf(domain: string): Promise<StsPolicy | undefined>;
+  /**
+   * The policy to apply to mail for a domain, in A-labels and lower case; undefined where there is none, or none to apply.
+   *
+   * @param isReported whether a fetch that fails counts in reports of TLS
+   */
+  policyOf(domain: string, isReported?: boolean): Promise<StsPolicy | undefined>;
 }
 
 interface Slot {
@@ -44,6 +50,8 @@ interface Slot {
   readAt: number;
   failedAt: number | undefined;
   fetching: Promise<void> | undefined;
+  /** Of the fetch that is under way: whether any of those who wait for it has it reported. */
+  isReported: boolean;
 }
 
 /** Another worker may have written since. */
@@ -69,17 +77,17 @@ export class KeptPolicies implements StsPolicies {
     this.#deps = deps;
   }
 
-  async policyOf(domain: string): Promise<StsPolicy | undefined> {
+  async policyOf(domain: string, isReported = false): Promise<StsPolicy | undefined> {
     if (!DOMAIN.test(domain)) return undefined;
     const id = await this.#published(domain);
     const slot = this.#slot(domain);
     await this.#look(slot, id);
     const step = this.#decide(slot, id);
-    if (step.fetch === 'beside') void this.#renew(slot, id);
+    if (step.fetch === 'beside') void this.#renew(slot, id, isReported);
     let { applies } = step;
     if (step.fetch === 'first') {
       const before = slot.entry;
-      await this.#renew(slot, id);
+      await this.#renew(slot, id, isReported);
       // What has just come counts for this mail, even with a max_age of 0.
       applies ||= slot.entry !== before;
     }
@@ -115,7 +123,7 @@ export class KeptPolicies implements StsPolicies {
       await this.#read(slot);
       // Another one may have been first.
       if (slot.entry === undefined || !isDue(slot.entry, clock.now()) || this.#isPausing(slot)) continue;
-      await this.#renew(slot, await this.#published(domain));
+      await this.#renew(slot, await this.#published(domain), false);
     }
   }
 
@@ -146,9 +154,11 @@ export class KeptPolicies implements StsPolicies {
   }
 
   /** One fetch at a time for each domain; whoever needs it waits for it. */
-  #renew(slot: Slot, id: string | undefined): Promise<void> {
+  #renew(slot: Slot, id: string | undefined, isReported: boolean): Promise<void> {
+    slot.isReported ||= isReported;
     slot.fetching ??= this.#fetch(slot, id).finally(() => {
       slot.fetching = undefined;
+      slot.isReported = false;
     });
     return slot.fetching;
   }
@@ -164,7 +174,7 @@ export class KeptPolicies implements StsPolicies {
       const { entry } = slot;
       const cached = entry !== undefined && isCurrent(entry, clock.now()) ? entry.policy.mode : undefined;
       const result = error instanceof StsFailure ? error.fault : 'sts-policy-fetch-error';
-      onFetch({ domain, result, why: (error as Error).message, cached });
+      onFetch({ domain, result, why: (error as Error).message, cached, isReported: slot.isReported });
       return;
     }
     slot.failedAt = undefined;
@@ -175,7 +185,7 @@ export class KeptPolicies implements StsPolicies {
       ...{ domain, id: id ?? before?.id ?? '', fetchedAt: now, usedAt: before?.usedAt ?? now, policy },
     };
     this.#keep(slot, entry);
-    onFetch({ domain, result: 'ok', cached: policy.mode });
+    onFetch({ domain, result: 'ok', cached: policy.mode, isReported: slot.isReported });
     await store.write(entry);
   }
 
@@ -189,7 +199,7 @@ export class KeptPolicies implements StsPolicies {
 
   #slot(domain: string): Slot {
     const slot = this.#slots.get(domain) ?? {
-      ...{ domain, entry: undefined, failedAt: undefined, fetching: undefined },
+      ...{ domain, entry: undefined, failedAt: undefined, fetching: undefined, isReported: false },
       readAt: Number.NEGATIVE_INFINITY,
     };
     this.#slots.delete(domain);
