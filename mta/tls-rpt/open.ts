@@ -109,10 +109,10 @@ export function openTlsReports(options: OpenTlsReportsOptions): TlsReports {
 async function send(report: Report, to: Destination, options: OpenTlsReportsOptions): Promise<void> {
   const { config, context, clock, random, originate } = options;
   if (to.kind === 'https') {
-    const { resolver, families, egress } = context();
+    const { resolver, families } = context();
     // Its name comes from outside, so the host table is not asked for it.
     const addresses = (host: string) => lookupAddresses(host, { resolver, random, families });
-    await postReport(to.uri, report.gzip, { addresses, egress, clock });
+    await postReport(to.uri, report.gzip, { addresses, clock });
     return;
   }
   const contact = config().tlsReports?.contact;

@@ -1,19 +1,26 @@
 /**
- * A report by HTTPS (RFC 8460 §5.4): one POST to the address that the domain has published, whatever certificate it shows there; no redirect,
- * and only to where egress lets mail go. All of it, from the first lookup on, has one deadline. Rejects with what went wrong.
+ * A report by HTTPS (RFC 8460 §5.4): one POST to the address that the domain has published, whatever certificate it shows there; no redirect.
+ * That address is a stranger's to choose, so it leads to port 443 of a public address and nowhere else. All of it, from the first lookup on,
+ * has one deadline. Rejects with what went wrong.
  */
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import { isIP } from 'node:net';
 import type { Clock } from '../clock.ts';
 import type { HostAddresses } from '../route/addresses.ts';
-import type { EgressCheck } from '../route/egress.ts';
+import { compileEgress, type EgressCheck } from '../route/egress.ts';
 
 export interface PostDeps {
   readonly addresses: (host: string) => Promise<HostAddresses>;
-  readonly egress: EgressCheck;
   readonly clock: Clock;
+  /** Which addresses it may go to: public ones where absent. */
+  readonly egress?: EgressCheck;
+  /** Of the servers: 443 where absent. */
+  readonly port?: number;
 }
+
+/** What `egress.allow` opens for mail hosts is not opened for whoever publishes a record: no certificate shows who answers there. */
+const PUBLIC = compileEgress([]);
 
 export const LONGEST_MS = 60_000;
 /** For one address, so that one that is silent leaves time for the next. */
@@ -38,9 +45,10 @@ export async function postReport(uri: string, gzip: Buffer, deps: PostDeps): Pro
 }
 
 async function post(url: URL, gzip: Buffer, deps: PostDeps, signal: AbortSignal): Promise<void> {
+  if (url.port !== '') throw new Error(`${url.host}: reports go to port 443 alone`);
   let last: Error | undefined;
   for (const address of await allowed(url, deps)) {
-    const asked = await ask(url, address, gzip, deps.clock, signal);
+    const asked = await ask(url, address, gzip, deps, signal);
     if (asked instanceof Error) {
       last = asked;
       if (signal.aborted) break;
@@ -55,13 +63,13 @@ async function post(url: URL, gzip: Buffer, deps: PostDeps, signal: AbortSignal)
   throw last ?? new Error(`${url.host} has no address`);
 }
 
-async function allowed({ hostname }: URL, { addresses, egress }: PostDeps): Promise<string[]> {
+async function allowed({ hostname }: URL, { addresses, egress = PUBLIC }: PostDeps): Promise<string[]> {
   const host = hostname.replace(/^\[(.*)\]$/, '$1');
   const found = await addresses(host);
   const may = found.addresses.filter((address) => egress(address, false));
   if (may.length > 0) return may;
   const [first] = found.addresses;
-  if (first !== undefined) throw new Error(`${host}[${first}] is an address that egress.allow does not list`);
+  if (first !== undefined) throw new Error(`${host}[${first}] is no public address`);
   throw new Error(found.failure ?? `${host} has no address`);
 }
 
@@ -70,13 +78,15 @@ function ask(
   url: URL,
   address: string,
   gzip: Buffer,
-  clock: Clock,
+  { clock, port = 443 }: PostDeps,
   signal: AbortSignal,
 ): Promise<IncomingMessage | Error> {
   const { promise, resolve } = Promise.withResolvers<IncomingMessage | Error>();
   const sent = request({
-    ...{ host: address, port: url.port === '' ? 443 : Number(url.port), method: 'POST', signal },
-    ...(isIP(url.hostname) === 0 && !url.hostname.startsWith('[') && { servername: url.hostname }),
+    ...{ host: address, port, method: 'POST', signal },
+    // RFC 6066 §3: without the final dot.
+    ...(isIP(url.hostname) === 0 &&
+      !url.hostname.startsWith('[') && { servername: url.hostname.replace(/\.$/, '') }),
     path: `${url.pathname}${url.search}`,
     headers: {
       ...{ host: url.host, 'content-type': 'application/tlsrpt+gzip', 'content-length': gzip.length },
@@ -85,7 +95,7 @@ function ask(
     agent: false,
     maxHeaderSize: HEADER_BYTES,
     minVersion: 'TLSv1.2',
-    // RFC 8460 §3 lets us, and §7 says why: whoever has broken one certificate may have broken the other, and is to hear of it.
+    // RFC 8460 §3 lets us: whoever has broken one certificate may have broken the other, and is to hear of it.
     rejectUnauthorized: false,
   });
   const cancel = clock.after(CONNECT_MS, () => sent.destroy(new Error('nobody answered in time')));

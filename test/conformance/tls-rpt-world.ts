@@ -31,7 +31,8 @@ export const HOSTS: Readonly<Record<string, { readonly address: string; readonly
   'unasked.test': { address: '127.0.0.75', script: STARTTLS },
   'reports.test': { address: '127.0.0.76', script: STARTTLS },
 };
-const COLLECTOR = '127.0.0.77';
+/** Reports go to port 443 of public addresses alone: connections to this one lead to a port of the other. */
+const COLLECTOR = { seen: '192.0.2.77', address: '127.0.0.77' };
 const KEEPER = '127.0.0.78';
 /** Those that ask for reports, and that mail went to on the first day. */
 export const REPORTED = ['broken.test', 'clear.test', 'good.test', 'tested.test'];
@@ -70,21 +71,24 @@ export async function startTlsRptWorld(): Promise<TlsRptWorld> {
   }
   const posted: Posted[] = [];
   const identity = { key: peerKey, certificate: peerCertificate };
-  const collector = await startPolicyHost({ address: COLLECTOR, port: 0 }, identity);
+  const collector = await startPolicyHost({ address: COLLECTOR.address, port: 0 }, identity);
   collector.answer = async (request, response) => {
     const line = `${request.method} ${request.url}`;
     posted.push({ line, headers: request.headers, body: await buffer(request) });
     response.writeHead(201).end();
   };
-  const records = zone(collector.port);
+  const records = zone();
   const dns = await startDnsServer(({ name, type }) => {
     const known = records.filter((record) => record.name === name);
     if (known.length === 0) return [{ rcode: RCODE.NXDOMAIN }];
     return [{ answers: known.filter((record) => record.type === type) }];
   });
   const env = {
-    NODE_OPTIONS: `--import=${join(ROOT, 'test/support/shifted-clock.ts')}`,
+    NODE_OPTIONS: ['shifted-clock', 'redirected']
+      .map((name) => `--import=${join(ROOT, `test/support/${name}.ts`)}`)
+      .join(' '),
     SHIFTED_MS: String(noon - Date.now()),
+    REDIRECTED: `${COLLECTOR.seen} ${COLLECTOR.address} ${collector.port}`,
   };
   const mta = await startMta({
     env,
@@ -145,10 +149,10 @@ export async function startTlsRptWorld(): Promise<TlsRptWorld> {
   };
 }
 
-function zone(collectorPort: number): Answer[] {
-  const uris = ['mailto:tls@reports.test', `https://collector.test:${collectorPort}/v1/tlsrpt`];
+function zone(): Answer[] {
+  const uris = ['mailto:tls@reports.test', 'https://collector.test/v1/tlsrpt'];
   return [
-    { type: 'A', name: 'collector.test', ttl: 60, data: COLLECTOR },
+    { type: 'A', name: 'collector.test', ttl: 60, data: COLLECTOR.seen },
     ...['reports.test', 'tested.test'].map(
       (domain): Answer => ({ type: 'TXT', name: `_mta-sts.${domain}`, ttl: 60, data: 'v=STSv1; id=a;' }),
     ),
