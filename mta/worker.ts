@@ -371,6 +371,7 @@ export function createWorker(
       const { queue, log, scheduler, sessions, listeners, web, moving, tlsReports } = parts;
       queue.adoptNoMore();
       sts?.stop();
+      void tlsReports.leave();
       await loading;
       const deliveries = within(clock, seconds * 1000, scheduler.drain());
       const moves = Promise.all([moving?.handOver.stop(), moving?.receptions.close()]);
@@ -381,8 +382,9 @@ export function createWorker(
         within(clock, seconds * 1000, moves),
       ]);
       await within(clock, CLOSING_MS, sessions.drain());
-      await tlsReports.stop();
+      // Nobody's mail waits for reports.
       await queue.release();
+      await tlsReports.stop();
       await log.close();
     },
   };

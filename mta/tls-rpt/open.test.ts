@@ -4,11 +4,13 @@ import { hopTo } from '../deliver/testing/send.ts';
 import { MemoryDisk } from '../queue/testing/memory-disk.ts';
 import { systemRandom } from '../random.ts';
 import type { Report as Message } from '../reports/types.ts';
+import type { Resolver } from '../route/resolver.ts';
 import { testConfig, testPolicy } from '../route/testing/config.ts';
-import { context } from '../route/testing/zone.ts';
+import { context, zoneResolver } from '../route/testing/zone.ts';
 import { TestClock } from '../testing/test-clock.ts';
 import { openTlsReports, type TlsReports } from './open.ts';
-import { DAY_MS } from './report.ts';
+import { LONGEST_MS } from './post.ts';
+import { DAY_MS, dayOf, startOf } from './report.ts';
 
 const REPORTS = { organization: 'Ours', contact: 'tls@ours.test' };
 const ZONE = { '_smtp._tls.d.test': { txt: ['v=TLSRPTv1; rua=mailto:tls@d.test'] } };
@@ -19,7 +21,11 @@ afterEach(async () => {
 });
 
 /** One pod after the other over one volume, each of which has one worker. */
-function fleet(mode: 'Shared' | 'PerReplica', tlsReports: typeof REPORTS | null = REPORTS) {
+function fleet(
+  mode: 'Shared' | 'PerReplica',
+  tlsReports: typeof REPORTS | null = REPORTS,
+  resolver?: Resolver,
+) {
   const clock = new TestClock();
   const messages: Message[] = [];
   const sent: string[] = [];
@@ -28,7 +34,7 @@ function fleet(mode: 'Shared' | 'PerReplica', tlsReports: typeof REPORTS | null 
   const pod = (member: string, disk = new MemoryDisk()): TlsReports => {
     const reports = openTlsReports({
       ...{ member, disk, clock, random: systemRandom, config: () => config },
-      context: () => context(ZONE),
+      context: () => ({ ...context(ZONE), ...(resolver && { resolver }) }),
       originate: async (message) => void messages.push(message),
       log: { info: () => {}, warn: (fields) => expect.fail(JSON.stringify(fields)) },
       onSent: (...event) => void sent.push(event.join(' ')),
@@ -97,5 +103,28 @@ describe('TLS reports of a fleet', () => {
     pod('mta-1', disk);
     await twoDays();
     expect(sent).toEqual(['mailto sent']);
+  });
+
+  it('that are on their way by HTTPS hold up nobody who leaves, and what else is due goes', async () => {
+    const rua = 'rua=https://collector.test/,mailto:tls@d.test';
+    const known = zoneResolver({ '_smtp._tls.d.test': { txt: [`v=TLSRPTv1; ${rua}`] } });
+    const { promise: never } = Promise.withResolvers<never>();
+    let isBegun = false;
+    const resolver: Resolver = {
+      ...known,
+      lookup(name, type) {
+        if (name !== 'collector.test') return known.lookup(name, type);
+        isBegun = true;
+        return never;
+      },
+    };
+    const { clock, pod, session, sent } = fleet('Shared', REPORTS, resolver);
+    const leaving = pod('mta-0');
+    leaving.session(session);
+    await clock.advance(startOf(dayOf(clock.now())) + DAY_MS - clock.now());
+    // In steps that are shorter than a POST may take.
+    for (let step = 0; step < 1000 && !isBegun; step++) await clock.advance(LONGEST_MS / 2);
+    await leaving.leave();
+    expect(sent).toEqual(['https later', 'mailto sent']);
   });
 });

@@ -48,13 +48,13 @@ export interface TlsReports {
   fetched(event: FetchEvent): void;
   /** @param sends of the pod's workers, one does */
   start(sends: boolean): void;
-  /** Leaves reports to others; counting goes on. */
+  /** Leaves reports to others: those that are under way end at once. Counting goes on. */
   leave(): Promise<void>;
   /** What was counted is on the volume then, if that answers. */
   stop(): Promise<void>;
 }
 
-/** For a report that is under way when the process stops. */
+/** For what is written on the volume, or looked up, when the process stops. */
 const STOPPING_MS = 5000;
 
 export function openTlsReports(options: OpenTlsReportsOptions): TlsReports {
@@ -70,11 +70,12 @@ export function openTlsReports(options: OpenTlsReportsOptions): TlsReports {
     const source = [fleet.namespace, fleet.name, ...(queue.mode === 'PerReplica' ? [options.member] : [])];
     return { ...tlsReports, hostname: fleet.hostname, source: source.join('/') };
   };
+  const leaving = new AbortController();
   const reporter = new Reporter({
     ...{ days, clock, random, who, onError },
     claims: new Claims(days, clock, random.bytes(8).toString('hex')),
     texts: (name) => context().resolver.lookup(name, 'TXT'),
-    send: (report, to) => send(report, to, options),
+    send: (report, to) => send(report, to, options, leaving.signal),
     onSent(event) {
       options.onSent(event.kind, event.result);
       tell(event, log);
@@ -85,11 +86,16 @@ export function openTlsReports(options: OpenTlsReportsOptions): TlsReports {
   const add = (result: TlsResult | undefined): void => {
     if (result !== undefined && config().tlsReports !== undefined) counter.add(result);
   };
+  let left: Promise<unknown> = Promise.resolve();
   let sends = false;
   const leave = async (): Promise<void> => {
-    if (!sends) return;
-    sends = false;
-    await within(clock, STOPPING_MS, reporter.stop());
+    if (sends) {
+      sends = false;
+      // Who goes on with them is not to wait for a place that is silent.
+      leaving.abort();
+      left = within(clock, STOPPING_MS, reporter.stop());
+    }
+    await left;
   };
   return {
     session: (session) => add(resultOf(session, context().egress)),
@@ -106,13 +112,18 @@ export function openTlsReports(options: OpenTlsReportsOptions): TlsReports {
   };
 }
 
-async function send(report: Report, to: Destination, options: OpenTlsReportsOptions): Promise<void> {
+async function send(
+  report: Report,
+  to: Destination,
+  options: OpenTlsReportsOptions,
+  signal: AbortSignal,
+): Promise<void> {
   const { config, context, clock, random, originate } = options;
   if (to.kind === 'https') {
     const { resolver, families } = context();
     // Its name comes from outside, so the host table is not asked for it.
     const addresses = (host: string) => lookupAddresses(host, { resolver, random, families });
-    await postReport(to.uri, report.gzip, { addresses, clock });
+    await postReport(to.uri, report.gzip, { addresses, clock, signal });
     return;
   }
   const contact = config().tlsReports?.contact;

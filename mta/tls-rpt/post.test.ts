@@ -56,7 +56,7 @@ function post(uri: string, change: Partial<PostDeps> & { readonly at?: string[] 
   const { at = ['127.0.0.1'], ...deps } = change;
   return postReport(uri, GZIP, {
     addresses: async (host) => ({ host, addresses: at, failure: undefined }),
-    ...{ egress: compileEgress(['127.0.0.0/8']), clock: systemClock },
+    ...{ egress: compileEgress(['127.0.0.0/8']), clock: systemClock, signal: new AbortController().signal },
     ...deps,
   });
 }
@@ -92,8 +92,9 @@ describe('a report by HTTPS (RFC 8460 §5.4)', () => {
     ...['127.0.0.1', '10.0.0.1', '169.254.169.254', '::1', 'fd00::1'],
     ...['::ffff:10.0.0.1', '64:ff9b::a00:1'],
   ])('goes to no address that is not public, whatever egress.allow opens for mail: %s', async (address) => {
+    const deps = { clock: systemClock, signal: new AbortController().signal };
     const addresses = async (host: string) => ({ host, addresses: [address], failure: undefined });
-    const posted = postReport('https://d.test/', GZIP, { clock: systemClock, addresses, port: 1 });
+    const posted = postReport('https://d.test/', GZIP, { ...deps, addresses, port: 1 });
     await expect(posted).rejects.toThrow(`d.test[${address}] is no public address`);
   });
 
@@ -134,5 +135,21 @@ describe('a report by HTTPS (RFC 8460 §5.4)', () => {
     await expect.poll(() => seen.length).toBe(1);
     await clock.advance(LONGEST_MS);
     await failed;
+  });
+
+  it('ends at once when this process stops, and is not begun after that', async () => {
+    const stopping = new AbortController();
+    let closed = 0;
+    const { port, seen } = await server((request) => void request.socket.on('close', () => closed++));
+    const posted = post('https://d.test/', { port, signal: stopping.signal });
+    const failed = expect(posted).rejects.toThrow('this process stops');
+    await expect.poll(() => seen.length).toBe(1);
+    stopping.abort();
+    await failed;
+    await expect.poll(() => closed).toBe(1);
+    await expect(post('https://d.test/', { port, signal: stopping.signal })).rejects.toThrow(
+      'this process stops',
+    );
+    expect(seen).toHaveLength(1);
   });
 });

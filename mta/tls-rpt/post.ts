@@ -13,6 +13,8 @@ import { compileEgress, type EgressCheck } from '../route/egress.ts';
 export interface PostDeps {
   readonly addresses: (host: string) => Promise<HostAddresses>;
   readonly clock: Clock;
+  /** Ends it at once; what has come of it then is not known. */
+  readonly signal: AbortSignal;
   /** Which addresses it may go to: public ones where absent. */
   readonly egress?: EgressCheck;
   /** Of the servers: 443 where absent. */
@@ -31,15 +33,21 @@ const HEADER_BYTES = 16 * 1024;
 export async function postReport(uri: string, gzip: Buffer, deps: PostDeps): Promise<void> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const abort = new AbortController();
-  const cancel = deps.clock.after(LONGEST_MS, () => {
-    const failure = new Error(`it took longer than ${LONGEST_MS / 1000} s`);
+  const end = (failure: Error): void => {
     reject(failure);
     abort.abort(failure);
-  });
+  };
+  const stop = (): void => end(new Error('this process stops'));
+  const cancel = deps.clock.after(LONGEST_MS, () =>
+    end(new Error(`it took longer than ${LONGEST_MS / 1000} s`)),
+  );
+  deps.signal.addEventListener('abort', stop);
   try {
-    await Promise.race([post(new URL(uri), gzip, deps, abort.signal), late]);
+    if (deps.signal.aborted) stop();
+    await Promise.race([late, post(new URL(uri), gzip, deps, abort.signal)]);
   } finally {
     cancel();
+    deps.signal.removeEventListener('abort', stop);
     late.catch(() => {});
   }
 }
@@ -48,10 +56,10 @@ async function post(url: URL, gzip: Buffer, deps: PostDeps, signal: AbortSignal)
   if (url.port !== '') throw new Error(`${url.host}: reports go to port 443 alone`);
   let last: Error | undefined;
   for (const address of await allowed(url, deps)) {
+    if (signal.aborted) break;
     const asked = await ask(url, address, gzip, deps, signal);
     if (asked instanceof Error) {
       last = asked;
-      if (signal.aborted) break;
       continue;
     }
     // Nothing that it says is of use to us.
