@@ -193,4 +193,14 @@ describe('with a wish for TLS (RFC 8689)', () => {
     expect(optional('dane')).toMatchObject(tooMuch('dnssec-invalid'));
     expect(optional('mtaSts')).toEqual(offered);
   });
+
+  it('optional, a policy of a domain is no obstacle, but where the fleet wants one or the other of all', () => {
+    const optional = (mode: TlsPolicy['mode'], sts?: Sts) =>
+      demand(mode, secure(none), { wish: 'optional', ...(sts && { sts }) });
+    const enforced: Sts = { domain: 'peer.test', mode: 'enforce', lists: false };
+    expect(optional('mtaSts', enforced)).toEqual(offered);
+    expect(optional('daneOrMtaSts', enforced)).toMatchObject(tooMuch('validation-failure'));
+    expect(optional('daneOrMtaSts', { ...enforced, lists: true })).toEqual({ asks: 'authority' });
+    expect(optional('daneOrMtaSts')).toMatchObject(tooMuch('dane-required'));
+  });
 });

@@ -29,7 +29,7 @@ const ENCRYPTION: Demand = { asks: 'encryption' };
 export function demandOf(hop: Asked): Demand {
   const { tls, dane, wish } = hop;
   if (wish === 'required') return requireTls(hop);
-  // RFC 8689 §4.2.2
+  // RFC 8689 §4.2.2: of what domains ask for. The other modes are what our own administrator asks for, of all hosts.
   const isOptional = wish === 'optional';
   switch (tls.mode) {
     case 'none':
