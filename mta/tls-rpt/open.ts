@@ -80,6 +80,8 @@ export function openTlsReports(options: OpenTlsReportsOptions): TlsReports {
       options.onSent(event.kind, event.result);
       tell(event, log);
     },
+    onDropped: (day, host) =>
+      log.warn({ day, host }, 'TLS reports of this day name one host too often: the rest for it is dropped'),
     onUncounted: (day, sessions) =>
       log.warn({ day, sessions }, 'TLS reports leave out sessions with domains that there was no room for'),
   });
