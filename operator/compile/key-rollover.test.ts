@@ -1,7 +1,6 @@
 /** Keys of a listener from one to the next. */
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { MOST_RECORDS } from '../../crds/status.ts';
 import type { MtaConfig } from '../../mta/config.ts';
 import type { Issued } from '../../test/support/issuer.ts';
 import { compile } from './compile.ts';
@@ -351,14 +350,5 @@ describe('what can not be', () => {
     expect(diagnostics.map(({ message }) => message)).toContain(
       'spec.listeners[0].tls.dane.names[0]: -.example is not a domain name',
     );
-  });
-
-  it('is more records than a status has room for', () => {
-    const world = new World(
-      issue(...Array.from({ length: MOST_RECORDS + 1 }, (_, i) => `mx${i}.example.test`)),
-    );
-    const { diagnostics, config } = world.look();
-    expect(config).toBeUndefined();
-    expect(diagnostics.map(({ path }) => path)).toContain('spec.listeners[0].tls.dane');
   });
 });

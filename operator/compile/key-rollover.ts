@@ -6,7 +6,7 @@
  * verify by MTA-STS or by an authority would refuse every message from then on, while a record can be published at once. Pure.
  */
 import { X509Certificate } from 'node:crypto';
-import type { DnsRecord } from '../../crds/status.ts';
+import { type DnsRecord, MOST_RECORDS } from '../../crds/status.ts';
 import type { MtaConfig } from '../../mta/config.ts';
 import { keyOf, tlsaRecords, tlsaValue, withoutTwins } from './tlsa-records.ts';
 
@@ -57,7 +57,7 @@ export interface Early {
 export interface Tlsa {
   /** Whether any listener has its records published. */
   readonly isWanted: boolean;
-  /** Without times: the status has them. */
+  /** As many as there is room for. Without times: the status has them. */
   readonly records: readonly DnsRecord[];
   readonly waiting: readonly Waiting[];
   readonly early: readonly Early[];
@@ -70,7 +70,7 @@ export class KeyRollover {
   readonly #programmed: MtaConfig | undefined;
   readonly #since: ReadonlyMap<string, number>;
   #isWanted = false;
-  readonly #records: DnsRecord[] = [];
+  readonly #wanted: DnsRecord[] = [];
   readonly #shown: { readonly listener: DaneListener; readonly records: readonly DnsRecord[] }[] = [];
   readonly #waiting: Waiting[] = [];
 
@@ -105,14 +105,14 @@ export class KeyRollover {
     const isWhole = chosen.every((pair, place) => pair === wanted[place]);
     const used = isWhole ? chosen : inOrderOf(before, chosen, wanted);
     const shown = recordsOf(used);
-    this.#records.push(...all, ...shown);
+    this.#wanted.push(...all);
     this.#shown.push({ listener, records: shown });
     return used;
   }
 
-  /** Records until now. */
-  get count(): number {
-    return withoutTwins(this.#records).length;
+  /** Records of all that was wanted until now. While keys change, those of other keys are listed beside them. */
+  get wantedCount(): number {
+    return withoutTwins(this.#wanted).length;
   }
 
   result(): Tlsa | undefined {
@@ -122,7 +122,9 @@ export class KeyRollover {
     const times = [...this.#waiting, ...early].map(({ until }) => until);
     return {
       isWanted: this.#isWanted,
-      records: withoutTwins([...this.#records, ...stale]).map(({ since: _, ...record }) => record),
+      records: withoutTwins(this.#byNeed(stale).slice(0, MOST_RECORDS)).map(
+        ({ since: _, ...record }) => record,
+      ),
       ...{ waiting: this.#waiting, early },
       next: times.length > 0 ? Math.min(...times) : undefined,
     };
@@ -152,6 +154,17 @@ export class KeyRollover {
     return [old, own].filter((each) => each !== undefined);
   }
 
+  get #ours(): readonly DnsRecord[] {
+    return [...this.#wanted, ...this.#shown.flatMap(({ records }) => records)];
+  }
+
+  /** What is needed most comes first: DNS has those that are listed, and a key whose record never is would wait for ever. Each once. */
+  #byNeed(stale: readonly DnsRecord[]): readonly DnsRecord[] {
+    const listed = this.#ours.filter((record) => this.#since.has(keyOf(record)));
+    const inOrder = [listed, this.#wanted, this.#ours, stale].flatMap(withoutTwins);
+    return [...new Map(inOrder.map((record) => [keyOf(record), record])).values()];
+  }
+
   #dueAt(record: DnsRecord, leadMs: number): number {
     const since = this.#since.get(keyOf(record)) ?? Number.NaN;
     return (Number.isNaN(since) ? this.#listed!.now : since) + leadMs;
@@ -174,7 +187,7 @@ export class KeyRollover {
 
   /** Listed records of a name whose keys nobody shows, or will. */
   #stale(name: string): readonly DnsRecord[] {
-    const ours = new Set(this.#records.map(keyOf));
+    const ours = new Set(this.#ours.map(keyOf));
     return this.#listed!.records.filter((record) => record.name === name && !ours.has(keyOf(record)));
   }
 

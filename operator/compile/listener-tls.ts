@@ -63,6 +63,12 @@ export function buildListenerTls(
   };
 }
 
+/**
+ * When all keys change, each name has the record of the next one beside its own. What is too much then is refused before: an MTA that is refused
+ * while it waits would go on with its old certificate until that expires.
+ */
+const MOST_WANTED = MOST_RECORDS / 2;
+
 /** All that there are, but where a key has to be published first. */
 function showPairs(
   { mta, rollover, report }: Context,
@@ -83,11 +89,11 @@ function showPairs(
   if (host === undefined || names.length < dane.names.length) return pairs;
   const leadMs = parseDuration(dane.lead) * 1000;
   const shown = rollover.choose({ name, hostname: host, names, leadMs }, pairs);
-  const count = rollover.count;
-  if (count > MOST_RECORDS) {
+  const count = rollover.wantedCount;
+  if (count > MOST_WANTED) {
     refuse(
       `${path}.tls.dane`,
-      `the certificates have names for ${count} records, and the status has room for ${MOST_RECORDS}: say in names which of them MX records have`,
+      `the certificates have names for ${count} records, and there is room for ${MOST_WANTED} and those of the next keys, that is for ${MOST_WANTED} names where each has one certificate: say in names which of them MX records have`,
     );
   }
   return shown;

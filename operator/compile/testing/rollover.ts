@@ -25,6 +25,7 @@ export class World {
   tls: Record<string, unknown> = { certificateRef: { name: 'mx' }, dane: { lead: '1h' } };
   /** Further listeners. */
   more: object[] = [];
+  hostname = MX;
   now = START;
   config: MtaConfig | undefined;
   records: readonly DnsRecord[] = [];
@@ -40,7 +41,7 @@ export class World {
     const mta = {
       ...{ apiVersion: 'postrider.dev/v1alpha1', kind: 'MTA', metadata: { namespace: 'mail', name: 'mta' } },
       spec: {
-        hostname: MX,
+        hostname: this.hostname,
         listeners: [{ name: 'smtp', role: 'SMTP', port: 2525, tls: this.tls }, ...this.more],
       },
     };
