@@ -184,6 +184,7 @@ export class FleetController {
       await this.#make(fleet, undefined, replicas, running);
       return next;
     }
+    // A process that is started again serves until it is asked to drain, and no mail may come in then. None does at the web port, which closes with the drain.
     const isClosing = fleet.isEnding === true && fleet.spec.deletionPolicy === 'Deliver';
     const before = running.config.current;
     const config = running.config.next(

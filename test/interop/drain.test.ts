@@ -10,7 +10,7 @@ import { CONTROL_TOKEN, DELIVERY, relay } from '../support/config.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { type Mta, ROOT, startMta } from '../support/mta.ts';
 import { startPods } from '../support/pods.ts';
-import { freePort } from '../support/ports.ts';
+import { freePort, listens } from '../support/ports.ts';
 import { run, tree } from '../support/processes.ts';
 import { queue } from '../support/queue.ts';
 import { startSink } from '../support/sink.ts';
@@ -186,13 +186,16 @@ it('emptied for good: a pod that is killed takes nothing when it comes back, unt
 it('Shared: all pods together empty the folder of a fleet that ends', async () => {
   const nextHop = await freePort();
   const config = { ...toNobody(nextHop), queue: queueOf(temporaryFolder('shared'), 'Shared') };
-  const one = await startPod(config);
+  const web = await freePort();
+  const one = await startPod({ ...config, web: { address: '127.0.0.1', port: web } });
   const other = await startPod({ ...config, queue: { ...config.queue, initialize: false } });
   await send(one);
   const body = JSON.stringify({ claim: 'empty' });
+  expect(listens(web)).toBe(true);
   const headers = { 'content-type': 'application/json' };
   for (const mta of [one, other]) await mta.control('/v1/drain', { method: 'POST', headers, body });
   expect(await drainOf(one)).toMatchObject({ state: 'draining', claim: 'empty', messages: MESSAGES });
+  await waitFor('the web port to close', () => !listens(web), PATIENT);
   const sink = await startSink({ port: nextHop });
   ends.push(() => sink.close());
   for (const mta of [one, other]) expect((await drained(mta)).proof.claim).toBe('empty');
