@@ -7,8 +7,9 @@ import { MOST_REPORTS } from './allowance.ts';
 import { Claims } from './claims.ts';
 import { Days } from './days.ts';
 import { DAY_MS, dayOf, type Report, startOf, type Reporter as Who } from './report.ts';
-import { FIRST_MS, KEPT_MS, Reporter, type SentEvent, SPREAD_MS, TRIED_MS } from './reporter.ts';
+import { Reporter, type SentEvent } from './reporter.ts';
 import { Tally } from './tally.ts';
+import { FIRST_MS, KEPT_MS, SPREAD_MS, TRIED_MS } from './times.ts';
 
 const WRITER = '0123456789abcdef';
 const HOUR = 3_600_000;

@@ -3,7 +3,6 @@
  * could not be had, less and less often (§5.5). How far each one has come is on the volume, so that a restart sends none twice and forgets
  * none. What fails is told, and tried later; a report that can't be sent is given up, and with it no mail.
  */
-import { createHash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Random } from '../random.ts';
 import type { DnsResult } from '../route/dns-answer.ts';
@@ -13,6 +12,7 @@ import type { Days, Progress, Stage } from './days.ts';
 import { type Destination, destinationOf, readRecords } from './record.ts';
 import { buildReport, DAY_MS, type Report, startOf, type Reporter as Who } from './report.ts';
 import type { Tally } from './tally.ts';
+import { dueAt, FIRST_MS, FIRST_PAUSE_MS, KEPT_MS, pauseAfter, TRIED_MS } from './times.ts';
 
 /** What became of one report, at one place that it was for. */
 export interface SentEvent {
@@ -43,16 +43,6 @@ export interface ReporterDeps {
   readonly onError: (error: unknown) => void;
 }
 
-/** After the end of a day: for the last counts to come in, and clocks that differ. */
-export const FIRST_MS = 15 * 60_000;
-/** Within which reports go out (RFC 8460 §4.1). */
-export const SPREAD_MS = 4 * 3_600_000;
-/** For which one is tried (§5.5). */
-export const TRIED_MS = DAY_MS;
-/** After the end of a day, all of it is removed. */
-export const KEPT_MS = 3 * DAY_MS;
-const FIRST_PAUSE_MS = 5 * 60_000;
-const LONGEST_PAUSE_MS = 6 * 3_600_000;
 const TICK_MS = 60_000;
 const SOON_MS = 100;
 /** Work on one day, after which others have their turn, and those that are due are put in order anew. */
@@ -230,13 +220,13 @@ export class Reporter {
 
   /** Undefined where the domain wants no report, for which it is due never, or where nobody can say, for which it is due later. */
   async #look(day: string, domain: string, open: OpenDay, waiting: Waiting): Promise<Progress | undefined> {
-    const { clock, texts } = this.#deps;
+    const { clock, random, texts } = this.#deps;
     const answer = await texts(`_smtp._tls.${domain}`);
     const now = clock.now();
     waiting.askedAt ??= now;
     if (answer.status === 'failed') {
       waiting.unanswered += 1;
-      const next = now + this.#pause(waiting.unanswered);
+      const next = now + pauseAfter(waiting.unanswered, random);
       waiting.dueAt = next - waiting.askedAt > TRIED_MS ? Number.POSITIVE_INFINITY : next;
       return undefined;
     }
@@ -255,7 +245,7 @@ export class Reporter {
   }
 
   async #attempt(report: Report, stage: Stage, firstAt: number): Promise<Stage> {
-    const { clock, send, onSent } = this.#deps;
+    const { clock, random, send, onSent } = this.#deps;
     const { domain, day } = report;
     const { uri } = stage;
     const to = destinationOf(uri);
@@ -268,28 +258,12 @@ export class Reporter {
       return { ...stage, done: 'sent' };
     } catch (error) {
       const attempts = stage.attempts + 1;
-      const nextAt = clock.now() + this.#pause(attempts);
+      const nextAt = clock.now() + pauseAfter(attempts, random);
       const isOver = nextAt > firstAt + TRIED_MS;
       onSent({ ...told, result: isOver ? 'failed' : 'later', why: (error as Error).message });
       return isOver ? { ...stage, attempts, done: 'failed' } : { ...stage, attempts, nextAt };
     }
   }
-
-  #pause(attempts: number): number {
-    const pause = Math.min(FIRST_PAUSE_MS * 2 ** (attempts - 1), LONGEST_PAUSE_MS);
-    return pause * (0.8 + 0.4 * this.#deps.random.fraction());
-  }
-}
-
-/**
- * By who reports on what, so that it is the same after a restart, and another one each day, and for each of those who report to the same
- * domain: the delay is there to keep these apart (RFC 8460 §4.1).
- */
-function dueAt({ hostname, source }: Who, day: string, domain: string): number {
-  const digest = createHash('sha256')
-    .update(JSON.stringify([hostname, source, day, domain]))
-    .digest();
-  return startOf(day) + DAY_MS + FIRST_MS + (digest.readUInt32BE() / 2 ** 32) * SPREAD_MS;
 }
 
 /** Those whose time it is first, before those that it has come to nothing with: whoever is silent waits for others, and not they for it. */
