@@ -87,6 +87,21 @@ describe('what a process counts', () => {
     expect(await stored()).toEqual([2]);
   });
 
+  it('is written of each day, whatever becomes of the day before', async () => {
+    const { counter, stored, disk, errors, clock } = counting();
+    const first = dayOf(clock.now());
+    counter.add(good);
+    await clock.advance(DAY_MS);
+    counter.add(good);
+    disk.inject = ({ path }) => (path.includes(first) ? ioError() : undefined);
+    await counter.write();
+    disk.inject = () => undefined;
+    expect([await stored(first), await stored()]).toEqual([[], [1]]);
+    expect(errors).toMatchObject([{ code: 'EIO' }]);
+    await counter.write();
+    expect(await stored(first)).toEqual([1]);
+  });
+
   it('keeps no process from its end, where the volume does not answer', async () => {
     const { counter, clock, errors } = counting();
     const hung = new Counter({

@@ -76,16 +76,13 @@ export class Counter {
     const work = this.#write().finally(() => {
       this.#writing = undefined;
     });
-    this.#writing = work.catch(() => {});
-    try {
-      if (!(await within(clock, PATIENCE_MS, work))) throw new Error('the volume does not answer');
-    } catch (error) {
-      onError(error);
-    }
+    this.#writing = work;
+    if (!(await within(clock, PATIENCE_MS, work))) onError(new Error('the volume does not answer'));
   }
 
+  /** Each day by itself: one that can't be written is told, and keeps no other from it. */
   async #write(): Promise<void> {
-    const { clock, days } = this.#deps;
+    const { clock, days, onError } = this.#deps;
     for (const [day, counting] of this.#days) {
       const { tally, writer } = counting;
       if (!counting.isWritten) {
@@ -93,7 +90,7 @@ export class Counter {
         await days.write(day, writer, tally).catch((error: unknown) => {
           counting.isWritten = false;
           if (clock.now() >= startOf(day) + KEPT_MS) this.#days.delete(day);
-          throw error;
+          onError(error);
         });
       }
       if (counting.isWritten && day !== dayOf(clock.now())) this.#days.delete(day);

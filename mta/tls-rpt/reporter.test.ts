@@ -338,4 +338,21 @@ describe('reports of a day', () => {
     expect(w.dropped).toEqual([`${day} victim.test`]);
     expect(await w.days.isFinished(day)).toBe(true);
   });
+
+  it('go out beside a day that can not be read or removed', async () => {
+    const w = open({ 'd.test': () => rua(MAIL) });
+    const removed = await w.count('d.test');
+    await w.clock.advance(3 * DAY_MS);
+    const unreadable = await w.count('d.test');
+    await w.clock.advance(DAY_MS);
+    const day = await w.count('d.test');
+    w.disk.inject = ({ path }) =>
+      [removed, unreadable].some((each) => path.includes(each))
+        ? Object.assign(new Error('EIO'), { code: 'EIO' })
+        : undefined;
+    w.process('a');
+    await w.until(day, FIRST_MS + SPREAD_MS + HOUR);
+    expect(w.sent.map(({ report }) => report.day)).toEqual([day]);
+    expect(w.errors).toContainEqual(expect.objectContaining({ code: 'EIO' }));
+  });
 });

@@ -108,22 +108,33 @@ export class Reporter {
 
   /** Resolves with whether there is more to do at once. */
   async tick(): Promise<boolean> {
-    const { days, claims, clock } = this.#deps;
-    const who = this.#deps.who();
+    const { days, onError } = this.#deps;
     let isMore = false;
     for (const day of await days.list()) {
-      const over = startOf(day) + DAY_MS;
       if (this.#stopped) return false;
-      if (clock.now() >= over + KEPT_MS) {
-        await days.remove(day);
-        this.#forget(day);
-      } else if (clock.now() >= over + FIRST_MS && who !== undefined) {
-        if (await days.isFinished(day)) this.#forget(day);
-        else if (await claims.hold(day)) isMore = (await this.#work(day, who)) || isMore;
-        else this.#open.delete(day);
+      try {
+        isMore = (await this.#turn(day)) || isMore;
+      } catch (error) {
+        // The others are none the worse for it.
+        onError(error);
       }
     }
     return isMore;
+  }
+
+  async #turn(day: string): Promise<boolean> {
+    const { days, claims, clock } = this.#deps;
+    const who = this.#deps.who();
+    const over = startOf(day) + DAY_MS;
+    if (clock.now() >= over + KEPT_MS) {
+      await days.remove(day);
+      this.#forget(day);
+    } else if (clock.now() >= over + FIRST_MS && who !== undefined) {
+      if (await days.isFinished(day)) this.#forget(day);
+      else if (await claims.hold(day)) return this.#work(day, who);
+      else this.#open.delete(day);
+    }
+    return false;
   }
 
   #forget(day: string): void {
