@@ -84,6 +84,18 @@ describe('what a session counts as', () => {
     expect(resultOf({ hop, demand: demandOf(hop), failure, from: undefined }, egress)).toBeUndefined();
   });
 
+  it.each<[string, Partial<NextHop>]>([
+    ['TLSA records', { dane: found }],
+    ['an MTA-STS policy', { ...mode('mtaSts'), ...sts }],
+  ])('is held against one and the same object for the same %s', (_what, change) => {
+    expect(counted(change)?.policy).toBe(counted(change)?.policy);
+  });
+
+  it('is held against a policy of its own domain, where records or policies are shared', () => {
+    for (const mxOf of ['d.test', 'other.test', 'd.test'])
+      expect(counted({ ...mode('mtaSts'), ...sts, mxOf })?.policy.domain).toBe(mxOf);
+  });
+
   it('is a failure with what is known of it', () => {
     expect(counted({ address: '192.0.2.1' }, 'certificate-expired')?.failure).toEqual({
       ...{ result: 'certificate-expired', host: 'mx.d.test', receivingIp: '192.0.2.1' },

@@ -62,30 +62,35 @@ const noPolicy = (domain: string): AppliedPolicy => ({
   mxHosts: [],
 });
 
-// RFC 8460 §4.5: their four fields, with no other blanks
-const tlsaPolicy = (domain: string, records: readonly TlsaRecord[]): AppliedPolicy => ({
-  type: 'tlsa',
-  domain: domain.toLowerCase(),
-  strings: records
-    .map(({ usage, selector, matchingType, data }) => `${usage} ${selector} ${matchingType} ${data}`)
-    .sort(),
-  mxHosts: [],
-});
+/** Made once for what was found, and not for each session, as the tally knows it by the object. */
+const made = new WeakMap<readonly TlsaRecord[] | StsPolicy, AppliedPolicy>();
 
-const known = new WeakMap<StsPolicy, AppliedPolicy>();
-
-function policyOf(policy: StsPolicy, domain: string): AppliedPolicy {
-  const before = known.get(policy);
+function onceOf(
+  found: readonly TlsaRecord[] | StsPolicy,
+  domain: string,
+  make: () => Omit<AppliedPolicy, 'domain'>,
+): AppliedPolicy {
+  const before = made.get(found);
   if (before?.domain === domain) return before;
-  const { mode, maxAge, mx } = policy;
-  const applied: AppliedPolicy = {
-    ...{ type: 'sts', domain, mxHosts: mx },
-    strings: [
-      ...['version: STSv1', `mode: ${mode}`],
-      ...mx.map((pattern) => `mx: ${pattern}`),
-      `max_age: ${maxAge}`,
-    ],
-  };
-  known.set(policy, applied);
+  const applied = { domain, ...make() };
+  made.set(found, applied);
   return applied;
 }
+
+// RFC 8460 §4.5: their four fields, with no other blanks
+const tlsaPolicy = (domain: string, records: readonly TlsaRecord[]): AppliedPolicy =>
+  onceOf(records, domain.toLowerCase(), () => ({
+    type: 'tlsa',
+    strings: records
+      .map(({ usage, selector, matchingType, data }) => `${usage} ${selector} ${matchingType} ${data}`)
+      .sort(),
+    mxHosts: [],
+  }));
+
+const policyOf = (policy: StsPolicy, domain: string): AppliedPolicy =>
+  onceOf(policy, domain, () => {
+    const { mode, maxAge, mx } = policy;
+    const patterns = mx.map((pattern) => `mx: ${pattern}`);
+    const strings = ['version: STSv1', `mode: ${mode}`, ...patterns, `max_age: ${maxAge}`];
+    return { type: 'sts', strings, mxHosts: mx };
+  });

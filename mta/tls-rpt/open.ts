@@ -85,8 +85,9 @@ export function openTlsReports(options: OpenTlsReportsOptions): TlsReports {
     onUncounted: (day, sessions) =>
       log.warn({ day, sessions }, 'TLS reports leave out sessions with domains that there was no room for'),
   });
-  const add = (result: TlsResult | undefined): void => {
-    if (result !== undefined && config().tlsReports !== undefined) counter.add(result);
+  const count = (observe: () => TlsResult | undefined): void => {
+    const result = config().tlsReports === undefined ? undefined : observe();
+    if (result !== undefined) counter.add(result);
   };
   let left: Promise<unknown> = Promise.resolve();
   let sends = false;
@@ -100,8 +101,8 @@ export function openTlsReports(options: OpenTlsReportsOptions): TlsReports {
     await left;
   };
   return {
-    session: (session) => add(resultOf(session, context().egress)),
-    fetched: (event) => add(fetchFailure(event)),
+    session: (session) => count(() => resultOf(session, context().egress)),
+    fetched: (event) => count(() => fetchFailure(event)),
     start(isFirst) {
       counter.start();
       sends = isFirst;
