@@ -124,6 +124,45 @@ describe('the endpoint for reports (RFC 8460 §5.4)', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 413 /);
   });
 
+  it('stops reading what is cut into chunks without number, each of which costs memory and time', async () => {
+    const { port } = await serve();
+    const socket = connect(port, '127.0.0.1');
+    closing.push(async () => socket.destroy());
+    socket.on('error', () => {});
+    let answer = '';
+    socket.on('data', (data: Buffer) => {
+      answer += data.toString();
+    });
+    socket.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Type: ${GZIP}\r\nTransfer-Encoding: chunked\r\n\r\n`);
+    const chunks = Buffer.from('1\r\n \r\n'.repeat(10_000));
+    const before = process.memoryUsage().rss;
+    for (let n = 0; n < 200 && answer === '' && !socket.destroyed; n += 1) {
+      await new Promise<void>((resolve) => socket.write(chunks, () => resolve()));
+    }
+    await waitFor('an answer', () => answer !== '');
+    expect(answer).toMatch(/^HTTP\/1\.1 400 [\s\S]*it is cut into too many chunks\r\n/);
+    // A few of these 2 million, and what lay between in buffers of sockets.
+    expect(socket.bytesWritten).toBeLessThan(6 * MiB);
+    expect(process.memoryUsage().rss - before).toBeLessThan(300 * MiB);
+  });
+
+  it('takes chunks as networks make them', async () => {
+    const { port, counted } = await serve();
+    const socket = connect(port, '127.0.0.1');
+    closing.push(async () => socket.destroy());
+    const report = bytesOf(googleReport());
+    // More than 10,000 chunks, whose size is that of what a packet holds.
+    const blank = Buffer.from(`200\r\n${' '.repeat(512)}\r\n`.repeat(11_000));
+    socket.write(
+      `POST / HTTP/1.1\r\nHost: a\r\nContent-Type: ${JSON_TYPE}\r\nTransfer-Encoding: chunked\r\n\r\n`,
+    );
+    socket.write(blank);
+    socket.write(`${report.length.toString(16)}\r\n${report.toString()}\r\n0\r\n\r\n`);
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 201 /);
+    expect(counted).toContain('received https counted');
+  });
+
   it('ends with a client that breaks off', async () => {
     const { port, statuses, begun } = await serve();
     const socket = connect(port, '127.0.0.1');

@@ -4,10 +4,9 @@
  * the server closes the connection then.
  */
 import type { Clock } from '../../clock.ts';
-import { within } from '../../within.ts';
+import { type BodyFault, BodyRefusal, readBody } from './body.ts';
 import type { ReportIntake, TakenResult } from './intake.ts';
 import { REPORT_TYPES } from './message.ts';
-import { LARGEST_REPORT } from './read.ts';
 
 export interface ReportRequest {
   readonly method: string;
@@ -32,7 +31,6 @@ export interface EndpointDeps {
 const OTHER_TYPES = new Set(['application/json', 'application/gzip', 'application/x-gzip']);
 /** Bodies that are read at a time, each of up to `LARGEST_REPORT`. */
 const MOST_AT_A_TIME = 4;
-const PATIENCE_MS = 60_000;
 
 /** RFC 8460 §5.4: any answer but a successful one may be tried again. */
 const STATUS: Readonly<Record<TakenResult, number>> = {
@@ -44,6 +42,12 @@ const STATUS: Readonly<Record<TakenResult, number>> = {
   tooLarge: 413,
   tooMany: 429,
 };
+const BODY_STATUS: Readonly<Record<BodyFault, number>> = {
+  late: 408,
+  brokeOff: 400,
+  tooLarge: 413,
+  tooManyChunks: 400,
+};
 
 export type ReportEndpoint = (request: ReportRequest) => Promise<ReportAnswer>;
 
@@ -51,12 +55,12 @@ export function createEndpoint({ intake, clock, onError }: EndpointDeps): Report
   let underWay = 0;
 
   async function taken(body: AsyncIterable<Buffer>): Promise<ReportAnswer> {
-    const bytes = await bounded(body, clock);
-    if (!Buffer.isBuffer(bytes)) return bytes;
     try {
+      const bytes = await readBody(body, clock);
       const { result, text } = await intake.take(async () => bytes, 'https');
       return { status: STATUS[result], text };
     } catch (error) {
+      if (error instanceof BodyRefusal) return { status: BODY_STATUS[error.fault], text: error.message };
       onError(error);
       return { status: 503, text: 'it could not be kept, try again later' };
     }
@@ -76,32 +80,4 @@ export function createEndpoint({ intake, clock, onError }: EndpointDeps): Report
       underWay -= 1;
     }
   };
-}
-
-/** The whole body, or why it can't be had. */
-async function bounded(body: AsyncIterable<Buffer>, clock: Clock): Promise<Buffer | ReportAnswer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  let isLate = false;
-  // Not by `for await`: leaving that would destroy the stream, and with it the connection that the answer goes to.
-  const chunksOfBody = body[Symbol.asyncIterator]();
-  const read = async (): Promise<void> => {
-    for (let next = await chunksOfBody.next(); !next.done && !isLate; next = await chunksOfBody.next()) {
-      size += next.value.length;
-      if (size > LARGEST_REPORT) return;
-      chunks.push(next.value);
-    }
-  };
-  const reading = read();
-  try {
-    if (!(await within(clock, PATIENCE_MS, reading))) {
-      isLate = true;
-      reading.catch(() => {});
-      return { status: 408, text: 'the report was not sent in time' };
-    }
-  } catch {
-    return { status: 400, text: 'the report broke off' };
-  }
-  if (size > LARGEST_REPORT) return { status: 413, text: `it is of more than ${LARGEST_REPORT} bytes` };
-  return Buffer.concat(chunks);
 }
