@@ -198,7 +198,7 @@ const tlsRpt = withRules(
           })
           .default('tls-reports')
           .describe(
-            'Mail for it, at this domain and its aliases, goes neither to target nor to anybody else. It need not stand in recipients.list.',
+            'Mail for it, at this domain and its aliases, goes neither to target nor to anybody else. It must not stand in recipients.list.',
           ),
       }),
       [
@@ -238,7 +238,7 @@ const tlsRpt = withRules(
   ],
 );
 
-const spec = z.strictObject({
+const shape = z.strictObject({
   mtaRefs: mtaRefs(),
   domain: domainName().describe('The domain, such as example.org. Letters beyond ASCII are welcome.'),
   aliases: setList(domainName(), 64)
@@ -297,6 +297,17 @@ const spec = z.strictObject({
     .optional()
     .describe('The DMARC policy of this domain, and who is told. Not yet supported.'),
 });
+
+const spec = withRules(shape, [
+  {
+    rule: '!has(self.tlsRpt) || !has(self.tlsRpt.receive) || !self.recipients.list.exists(each, each.lowerAscii() == self.tlsRpt.receive.localPart)',
+    message:
+      'tlsRpt.receive.localPart stands in recipients.list, and mail for it would reach nobody: take it out, or choose another local part',
+    fieldPath: '.tlsRpt.receive.localPart',
+    holds: ({ tlsRpt: asked, recipients: { list } }) =>
+      !list.some((each) => each.toLowerCase() === asked?.receive?.localPart),
+  },
+]);
 
 export const mailDomain = {
   kind: 'MailDomain',

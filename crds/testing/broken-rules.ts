@@ -159,6 +159,14 @@ const rows: readonly (readonly [kind: string, message: string, spec: Readonly<Re
   ['MailDomain', 'mx names hosts', domain({ mtaSts: { mode: 'Testing', mx: ['*'] } })],
   ['MailDomain', 'nobody would get the reports', domain({ tlsRpt: {} })],
   ['MailDomain', 'postmaster is for people', domain({ tlsRpt: { receive: { localPart: 'postmaster' } } })],
+  [
+    'MailDomain',
+    'tlsRpt.receive.localPart stands in recipients.list',
+    domain({
+      recipients: { mode: 'List', list: ['anna', 'TLS-Reports'] },
+      tlsRpt: { receive: {} },
+    }),
+  ],
   ['MailDomain', 'list has no use', domain({ recipients: { list: ['a'] } })],
   ['MailDomain', 'subaddressDelimiter has no use', domain({ recipients: { subaddressDelimiter: '+' } })],
   ['MailRelay', 'say which mail goes here', { mtaRefs, match: {}, hosts: [{ host: 'a' }] }],
