@@ -345,7 +345,10 @@ export class Flow implements Acceptor {
     const now = clock.now();
     const { hop, endsHere = false, notifies = false, deliversBy = false } = seen;
     const answered = { isStore: endsHere || isStore(hop), notifies, deliversBy };
-    const recipients = toReport(envelope, decision, answered, now, endsHere || hop !== undefined);
+    const told = toReport(envelope, decision, answered, now, endsHere || hop !== undefined);
+    // Of what fails at a mailbox for TLS reports nobody is told: it was sent by a machine, or by whoever names somebody else as its sender.
+    const isForReports = this.#destinationOf(envelope, job.recipients[0]!).kind === 'tlsRpt';
+    const recipients = isForReports ? told.filter(({ action }) => action === 'delivered') : told;
     if (recipients.length === 0) return undefined;
     const { hostname, postmaster } = this.#config.fleet;
     // What ends must end, whether or not it can be read: a report without its original is better than none.

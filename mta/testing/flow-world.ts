@@ -63,6 +63,8 @@ export interface Sent {
   readonly holdUntil?: number;
   /** When its sender is to be told that it has not been delivered, ms since the epoch. */
   readonly deliverBy?: number;
+  /** Whether it goes back then. */
+  readonly returned?: boolean;
 }
 
 export interface WorldOptions {
@@ -195,7 +197,10 @@ export async function openWorld(options: WorldOptions): Promise<World> {
         from: sent.from ?? 'anna@sender.test',
         ...(holdUntil !== undefined && { hold: { until: holdUntil, request: 'for;1' } }),
         ...(sent.deliverBy !== undefined && {
-          deliverBy: { by: sent.deliverBy, mode: 'notify' as const, trace: false },
+          deliverBy: {
+            ...{ by: sent.deliverBy, trace: false },
+            mode: sent.returned ? ('return' as const) : ('notify' as const),
+          },
         }),
       };
       // Only the arrival is in the past.

@@ -1,8 +1,8 @@
 /**
  * The mailbox that reports are sent to (RFC 8460 §5.3): what comes of a mail for it. A report is counted; anything else is discarded, and
- * either way the recipient has been delivered to. There is never a bounce: mail to an address that stands in DNS comes from whoever read it
- * there, with whatever reverse-path (RFC 5321 §6.2), and RFC 8460 §5.3 has what is no report ignored. Where the volume fails the mail
- * waits, as any mail does.
+ * either way the recipient has been delivered to. Mail to an address that stands in DNS comes from whoever read it there, with whatever
+ * reverse-path (RFC 5321 §6.2), and RFC 8460 §5.3 has what is no report ignored. Where the volume fails the mail waits, and is expired in
+ * the end, as any mail is; the flow tells nobody of either.
  */
 import { smtpError } from '../../errors.ts';
 import type { StoredMessage, StoredReply } from '../../queue/types.ts';
