@@ -43,7 +43,9 @@ export function byDomain({ policies }: TlsReport): Map<string, PolicyReport[]> {
   const found = new Map<string, PolicyReport[]>();
   for (const policy of policies) {
     const domain = normalizeDomain(policy.domain);
-    found.set(domain, [...(found.get(domain) ?? []), policy]);
+    const before = found.get(domain);
+    if (before === undefined) found.set(domain, [policy]);
+    else before.push(policy);
   }
   return found;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { waitFor } from '../../../test/support/wait.ts';
-import { diskError } from '../../queue/testing/memory-disk.ts';
+import { diskError, MemoryDisk } from '../../queue/testing/memory-disk.ts';
 import { openIntake } from './testing/intake.ts';
 import { bytesOf, googleReport, gzipped, microsoftReport } from './testing/reports.ts';
 
@@ -141,6 +141,40 @@ describe('a report that comes', () => {
     });
     await both;
     expect(begun[1]! - begun[0]!).toBeGreaterThanOrEqual(599);
+  });
+
+  it('is read after a pause, however long the one before it took', async () => {
+    const { intake, clock } = openIntake();
+    const begun: number[] = [];
+    const slow = async () => {
+      begun.push(clock.monotonic());
+      await clock.advance(20_000);
+      return gzipped(googleReport());
+    };
+    const both = Promise.all([intake.take(slow, 'mail'), intake.take(slow, 'mail')]);
+    await waitFor('the first', () => begun.length === 1);
+    await clock.advance(19_999);
+    expect(begun).toHaveLength(1);
+    await waitFor('the second', async () => {
+      await clock.advance(1);
+      return begun.length === 2;
+    });
+    await both;
+  });
+
+  it('about many domains of ours counts for the first ten, and needs one listing', async () => {
+    const names = Array.from({ length: 300 }, (_, n) => `d${n}.test`);
+    const { intake, store, disk, logged } = openIntake(new MemoryDisk(), names);
+    let listed = 0;
+    const list = disk.list.bind(disk);
+    disk.list = (path) => {
+      listed += 1;
+      return list(path);
+    };
+    expect((await intake.take(async () => gzipped(about(...names)), 'https')).result).toBe('counted');
+    expect(listed).toBe(1);
+    expect(logged).toMatchObject([{ fields: { ignored: 290 } }]);
+    expect((await store.entries(7)).map(({ domain }) => domain).toSorted()).toEqual(names.slice(0, 10));
   });
 
   it('is read when it is its turn', async () => {

@@ -1,8 +1,8 @@
 /**
  * Takes what came as a report, from whichever side: reads it, keeps what it says of domains of ours that ask for it, counts it and tells the
  * log. Whatever was sent is answered with what became of it; only a volume that fails rejects, with the disk's error: the same report
- * may come again. One is read after the other, with a pause as long as it took, so that a flood of them needs the memory of one, and
- * half of a processor at most.
+ * may come again. One is read after the other, with a pause as long as all of it took, so that a flood of them needs the memory of one,
+ * and half of a processor at most.
  */
 import type { Clock } from '../../clock.ts';
 import { sanitize } from '../../deliver/reply.ts';
@@ -21,7 +21,7 @@ export type TakenResult =
   | 'foreign'
   /** It is for a time that is not within the last 30 days. */
   | 'outOfRange'
-  /** There are enough already for this domain and day. */
+  /** There are enough already for this domain and day, or it is about too many domains of ours. */
   | 'tooMany'
   | ReportFault;
 
@@ -49,11 +49,9 @@ export interface IntakeDeps {
 
 /** Clocks differ, and days end earlier elsewhere. */
 const AHEAD_MS = DAY_MS;
-/** What takes longer waits for the volume, not for a processor. */
-const LONGEST_PAUSE_MS = 1000;
 /** What counts of a report with several policy domains: the first of these. */
 const RANKED: readonly TakenResult[] = ['counted', 'duplicate', 'tooMany', 'outOfRange', 'foreign'];
-/** In a line of the log. */
+/** Senders write a report for each domain; of one about more domains of ours the first count. So many are in a line of the log, too. */
 const MOST_DOMAINS = 10;
 
 export class ReportIntake {
@@ -73,7 +71,7 @@ export class ReportIntake {
       try {
         return await this.#take(source, via);
       } finally {
-        const spent = Math.min(clock.monotonic() - began, LONGEST_PAUSE_MS);
+        const spent = clock.monotonic() - began;
         if (spent > 0) this.#pause = new Promise((resolve) => void clock.after(spent, resolve));
       }
     });
@@ -97,16 +95,21 @@ export class ReportIntake {
   async #keep(report: TlsReport, via: Entry['via']): Promise<Taken> {
     const { counts, log, asked, clock } = this.#deps;
     const receivedAt = clock.now();
-    const domains = byDomain(report);
     const known = asked();
     const results = new Map<string, TakenResult>();
-    for (const [domain, policies] of domains) {
-      const entry = known.has(domain) ? entryOf(report, domain, policies, { via, receivedAt }) : undefined;
-      results.set(domain, entry === undefined ? 'foreign' : await this.#put(report, entry));
+    const entries: Entry[] = [];
+    for (const [domain, policies] of byDomain(report)) {
+      const isOurs = known.has(domain);
+      results.set(domain, isOurs ? 'tooMany' : 'foreign');
+      if (isOurs && entries.length < MOST_DOMAINS) {
+        entries.push(entryOf(report, domain, policies, { via, receivedAt }));
+      }
     }
+    await this.#put(report, entries, results);
     const result = RANKED.find((each) => [...results.values()].includes(each))!;
     counts.received(via, result);
     const organization = sanitize(report.organization, 100);
+    const ignored = [...results.keys()].filter((domain) => known.has(domain)).length - entries.length;
     const named = [...results]
       .slice(0, MOST_DOMAINS)
       .map(([domain, became]) => [sanitize(domain, 253), became]);
@@ -114,29 +117,36 @@ export class ReportIntake {
       {
         ...{ via, result, organization, reportId: sanitize(report.id, 100) },
         ...{ start: iso(report.start), end: iso(report.end), domains: Object.fromEntries(named) },
+        ...(ignored > 0 && { ignored }),
       },
       result === 'counted' ? 'TLS report' : 'TLS report not counted',
     );
     return { result, text: TEXTS[result as keyof typeof TEXTS] };
   }
 
-  async #put(report: TlsReport, entry: Entry): Promise<TakenResult> {
+  async #put(report: TlsReport, entries: readonly Entry[], results: Map<string, TakenResult>): Promise<void> {
     const { counts, store, clock } = this.#deps;
     const age = clock.now() - middleOf(report);
-    if (age > KEPT_DAYS * DAY_MS || age < -AHEAD_MS) return 'outOfRange';
-    const put = await store.put(entry, identityOf(report, entry.domain));
-    if (put !== 'kept') return put;
-    counts.sessions('successful', entry.successful);
-    counts.sessions('failed', entry.failed);
-    for (const { resultType, sessions } of entry.failures) counts.failures(resultType, sessions);
-    return 'counted';
+    if (age > KEPT_DAYS * DAY_MS || age < -AHEAD_MS) {
+      for (const { domain } of entries) results.set(domain, 'outOfRange');
+      return;
+    }
+    if (entries.length === 0) return;
+    const items = entries.map((entry) => ({ entry, identity: identityOf(report, entry.domain) }));
+    await store.put(items, (entry, put) => {
+      results.set(entry.domain, put === 'kept' ? 'counted' : put);
+      if (put !== 'kept') return;
+      counts.sessions('successful', entry.successful);
+      counts.sessions('failed', entry.failed);
+      for (const { resultType, sessions } of entry.failures) counts.failures(resultType, sessions);
+    });
   }
 }
 
 const TEXTS: Readonly<Record<Exclude<TakenResult, ReportFault>, string>> = {
   counted: 'it was counted',
   duplicate: 'it has been counted before',
-  tooMany: 'there are enough for this domain and day',
+  tooMany: 'there are enough for this domain and day, or it is about too many',
   outOfRange: 'it is for a time that is not within the last 30 days',
   foreign: 'it is about no domain that asks for reports here',
 };

@@ -3,7 +3,7 @@ import { diskError, MemoryDisk } from '../../queue/testing/memory-disk.ts';
 import { systemRandom } from '../../random.ts';
 import { TestClock } from '../../testing/test-clock.ts';
 import type { Entry } from './entry.ts';
-import { DAY_MS, ReportStore } from './store.ts';
+import { DAY_MS, type PutResult, ReportStore } from './store.ts';
 
 const DAY = 20_000;
 const at = (day: number): number => day * DAY_MS + DAY_MS / 2;
@@ -18,6 +18,21 @@ const entry = (change: Partial<Entry> = {}): Entry => ({
 });
 const onDay = (day: number): Partial<Entry> => ({ start: day * DAY_MS, end: (day + 1) * DAY_MS - 1000 });
 
+type Put = [entry: Entry, identity: string];
+
+async function putOne(store: ReportStore, put: Entry, identity: string): Promise<PutResult | undefined> {
+  let result: PutResult | undefined;
+  await store.put([{ entry: put, identity }], (_, became) => {
+    result = became;
+  });
+  return result;
+}
+
+const calls = (store: ReportStore) => ({
+  entries: (days: number) => store.entries(days),
+  sweep: () => store.sweep(),
+});
+
 function storeOn(disk = new MemoryDisk(), day = DAY + 1) {
   const errors: Error[] = [];
   const clock = new TestClock();
@@ -27,7 +42,13 @@ function storeOn(disk = new MemoryDisk(), day = DAY + 1) {
     ...{ path: '/reports', disk, clock, random: systemRandom },
     onError: (error) => void errors.push(error as Error),
   });
-  return { disk, store, errors, clock };
+  return {
+    disk,
+    store: { ...calls(store), put: (...what: Put) => putOne(store, ...what) },
+    errors,
+    clock,
+    whole: store,
+  };
 }
 
 describe('reports on the volume', () => {
@@ -164,6 +185,32 @@ describe('reports on the volume', () => {
       expect(['kept', 'duplicate']).toContain(await store.put(entry(), identity(1)));
       expect(await store.entries(7)).toEqual([entry()]);
     }
+  });
+
+  it('are put in one go where a report is about several domains, and each is told of', async () => {
+    const { whole, store, disk } = storeOn();
+    await store.put(entry(), identity(1));
+    let listed = 0;
+    const list = disk.list.bind(disk);
+    disk.list = (path) => {
+      listed += 1;
+      return list(path);
+    };
+    const told: [string, PutResult][] = [];
+    await whole.put(
+      ['ours.test', 'b.test', 'b.test', 'c.test'].map((domain) => ({
+        ...{ entry: entry({ domain }), identity: identity(1) },
+      })),
+      ({ domain }, result) => void told.push([domain, result]),
+    );
+    expect(listed).toBe(1);
+    expect(told).toEqual([
+      ['ours.test', 'duplicate'],
+      ['b.test', 'kept'],
+      ['b.test', 'duplicate'],
+      ['c.test', 'kept'],
+    ]);
+    expect(await store.entries(7)).toHaveLength(3);
   });
 
   it('fail where the volume does not answer', async () => {

@@ -49,11 +49,20 @@ const MOST_A_DAY = 200;
 const MOST = 20_000;
 /** Twenty failures, each with a long name and a long reason in characters of four octets. */
 const MOST_BYTES = 32 * 1024;
-/** A volume that doesn't answer in this time is not waited for. */
+/** A volume that doesn't answer in this time is not waited for, whatever a report is about. */
 const PATIENCE_MS = 10_000;
 
 const FILE = /^(\d{5})\.([0-9a-f]{32})\.([0-9a-f]{64})\.json$/;
 const DRAFT = /^\d{5}\.[0-9a-f]{32}\.[0-9a-f]{64}\.[0-9a-f]{16}\.new$/;
+
+/** A report on one domain. */
+export interface Identified {
+  readonly entry: Entry;
+  /** As `identityOf` has it. */
+  readonly identity: string;
+}
+
+export type PutResult = 'kept' | 'duplicate' | 'tooMany';
 
 interface Named {
   readonly file: string;
@@ -78,21 +87,23 @@ export class ReportStore {
     this.#deps = deps;
   }
 
-  /** @param identity as `identityOf` has it */
-  async put(entry: Entry, identity: string): Promise<'kept' | 'duplicate' | 'tooMany'> {
-    let result: 'kept' | 'duplicate' | 'tooMany' = 'tooMany';
-    const done = this.#put(entry, identity).then((value) => {
-      result = value;
-    });
-    if (await within(this.#deps.clock, PATIENCE_MS, done)) return result;
+  /**
+   * Puts what a report says of one or more domains. Where it rejects, some may have been put: the same report may come again.
+   *
+   * @param onPut told of each, as soon as that is so
+   */
+  async put(items: readonly Identified[], onPut: (entry: Entry, result: PutResult) => void): Promise<void> {
+    const done = this.#putAll(items, onPut);
+    if (await within(this.#deps.clock, PATIENCE_MS, done)) return;
     done.catch(() => {});
     throw new Error('the volume does not answer');
   }
 
   /** All whose range has its middle in one of the last so many days, today among them. What was read before is remembered. */
   async entries(days: number): Promise<Entry[]> {
-    const first = dayOf(this.#deps.clock.now()) - days + 1;
-    const named = (await this.#named()).filter(({ day }) => day >= first);
+    const { disk, path, clock } = this.#deps;
+    const first = dayOf(clock.now()) - days + 1;
+    const named = (await namesIn(disk, path)).flatMap(namedBy).filter(({ day }) => day >= first);
     const read = new Map<string, Entry | undefined>();
     for (const { file } of named) {
       read.set(file, this.#read.has(file) ? this.#read.get(file) : await this.#load(file));
@@ -115,20 +126,28 @@ export class ReportStore {
     this.#drafts = drafts;
   }
 
-  async #put(entry: Entry, identity: string): Promise<'kept' | 'duplicate' | 'tooMany'> {
-    const { disk, path, random } = this.#deps;
-    const [day, domain] = [dayOf(middleOf(entry)), hashOf(entry.domain)];
-    const named = await this.#named();
-    if (named.some((each) => each.identity === identity && each.domain === domain)) return 'duplicate';
-    if (named.filter((each) => each.day === day && each.domain === domain).length >= MOST_A_DAY) {
-      return 'tooMany';
+  async #putAll(
+    items: readonly Identified[],
+    onPut: (entry: Entry, result: PutResult) => void,
+  ): Promise<void> {
+    const { disk, path } = this.#deps;
+    const named = (await namesIn(disk, path)).flatMap(namedBy);
+    for (const item of items) {
+      const next = namedAs(item);
+      const refusal = refusalOf(next, named);
+      const result = refusal ?? (await this.#put(item.entry, next.file));
+      if (result === 'kept') named.push(next);
+      onPut(item.entry, result);
     }
-    const name = `${String(day).padStart(5, '0')}.${domain}.${identity}`;
-    const draft = join(path, `${name}.${random.bytes(8).toString('hex')}.new`);
+  }
+
+  async #put(entry: Entry, file: string): Promise<PutResult> {
+    const { disk, path, random } = this.#deps;
+    const draft = join(path, file.replace('json', `${random.bytes(8).toString('hex')}.new`));
     const bytes = Buffer.from(JSON.stringify({ format: 1, ...entry }));
     await this.#makeFolder();
     try {
-      await writeSmall(disk, draft, bytes, () => disk.link(draft, join(path, `${name}.json`)));
+      await writeSmall(disk, draft, bytes, () => disk.link(draft, join(path, file)));
     } catch (error) {
       if (errorCode(error) !== 'EEXIST') throw error;
       return 'duplicate';
@@ -145,11 +164,6 @@ export class ReportStore {
     await disk.makeDirectory(path);
     await disk.syncDirectory(dirname(path));
     this.#isMade = true;
-  }
-
-  async #named(): Promise<Named[]> {
-    const { disk, path } = this.#deps;
-    return (await namesIn(disk, path)).flatMap(namedBy);
   }
 
   /** Undefined where it has gone meanwhile, or is none of ours. */
@@ -170,4 +184,19 @@ export class ReportStore {
 function namedBy(file: string): Named[] {
   const [, day, domain, identity] = FILE.exec(file) ?? [];
   return identity === undefined ? [] : [{ file, day: Number(day), domain: domain!, identity }];
+}
+
+function namedAs({ entry, identity }: Identified): Named {
+  const [day, domain] = [dayOf(middleOf(entry)), hashOf(entry.domain)];
+  return { file: `${String(day).padStart(5, '0')}.${domain}.${identity}.json`, day, domain, identity };
+}
+
+/** Why that is not to be put beside what is there. */
+function refusalOf(
+  { day, domain, identity }: Named,
+  named: readonly Named[],
+): Exclude<PutResult, 'kept'> | undefined {
+  const ofDomain = named.filter((each) => each.domain === domain);
+  if (ofDomain.some((each) => each.identity === identity)) return 'duplicate';
+  return ofDomain.filter((each) => each.day === day).length >= MOST_A_DAY ? 'tooMany' : undefined;
 }

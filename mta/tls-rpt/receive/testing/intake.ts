@@ -8,13 +8,14 @@ import { ReportIntake } from '../intake.ts';
 import { ReportStore } from '../store.ts';
 import { NOW } from './reports.ts';
 
-export function openIntake(disk = new MemoryDisk()) {
+/** @param aliases of the domain that asks for reports */
+export function openIntake(disk = new MemoryDisk(), aliases = ['alias.test']) {
   const clock = new TestClock();
   const started = clock.monotonic();
   clock.now = () => NOW + clock.monotonic() - started;
   const ours = testDomain({
     domain: 'ours.test',
-    aliases: ['alias.test'],
+    aliases,
     tlsRpt: { mailbox: 'tls-reports', rua: [] },
   });
   const asked = compileAsked(testConfig({ domains: [ours, testDomain({ domain: 'silent.test' })] }));
