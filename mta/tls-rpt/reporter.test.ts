@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Clock } from '../clock.ts';
 import { MemoryDisk } from '../queue/testing/memory-disk.ts';
 import { systemRandom } from '../random.ts';
 import type { DnsResult } from '../route/dns-answer.ts';
+import { ClockWatch } from '../schedule/clock-watch.ts';
 import { TestClock } from '../testing/test-clock.ts';
 import { MOST_REPORTS } from './allowance.ts';
 import { Claims } from './claims.ts';
@@ -37,7 +39,20 @@ interface Sent {
 
 /** A volume that several processes see, and a world of domains. */
 function world(records: Readonly<Record<string, () => DnsResult<'TXT'>>>, identity: Partial<Who> = {}) {
-  const clock = new TestClock();
+  const state = {
+    jumpMs: 0,
+    reports: true,
+    fails: (_uri: string): boolean => false,
+    isSilent: (_uri: string): boolean => false,
+  };
+  const steady = new TestClock();
+  const clock: Clock & Pick<TestClock, 'advance'> = {
+    now: () => steady.now() + state.jumpMs,
+    monotonic: () => steady.monotonic(),
+    after: (ms, callback) => steady.after(ms, callback),
+    soon: (callback) => steady.soon(callback),
+    advance: (ms) => steady.advance(ms),
+  };
   const disk = new MemoryDisk();
   const sent: Sent[] = [];
   const events: SentEvent[] = [];
@@ -45,17 +60,14 @@ function world(records: Readonly<Record<string, () => DnsResult<'TXT'>>>, identi
   const asked: string[] = [];
   const dropped: string[] = [];
   const running: Reporter[] = [];
-  const state = {
-    reports: true,
-    fails: (_uri: string): boolean => false,
-    isSilent: (_uri: string): boolean => false,
-  };
   const onError = (error: unknown) => void errors.push(error);
   const days = new Days({ path: '/q.tls-rpt', disk, clock, random: systemRandom, onError });
   const process = (name: string): Reporter => {
+    const watch = new ClockWatch(clock, () => {});
     const reporter = new Reporter({
       ...{ days, clock, random: systemRandom, onError },
       claims: new Claims(days, clock, name),
+      trusted: () => watch.trusted(),
       who: () => (state.reports ? { ...WHO, ...identity } : undefined),
       async texts(asks) {
         asked.push(asks);
@@ -354,5 +366,34 @@ describe('reports of a day', () => {
     await w.until(day, FIRST_MS + SPREAD_MS + HOUR);
     expect(w.sent.map(({ report }) => report.day)).toEqual([day]);
     expect(w.errors).toContainEqual(expect.objectContaining({ code: 'EIO' }));
+  });
+
+  it.each([1, 4, -4])('are let be while the wall clock is not to be trusted: %i days off', async (jump) => {
+    const w = open({ 'd.test': () => rua(MAIL) });
+    const day = await w.count('d.test');
+    w.process('a');
+    await w.clock.advance(120_000);
+    w.state.jumpMs = jump * DAY_MS;
+    await w.clock.advance(6 * HOUR);
+    expect([w.sent, await w.days.list()]).toEqual([[], [day]]);
+    expect(await w.days.isFinished(day)).toBe(false);
+    w.state.jumpMs = 0;
+    await w.until(day, FIRST_MS + SPREAD_MS + HOUR);
+    expect(w.sent.map(({ report }) => report.day)).toEqual([day]);
+  });
+
+  it('of a day are let be in the middle when the wall clock jumps', async () => {
+    const names = Array.from({ length: 100 }, (_, i) => `d${i}.test`);
+    const w = open(Object.fromEntries(names.map((name) => [name, () => rua(`https://${name}/`)])));
+    const day = await w.count(...names);
+    w.state.isSilent = () => true;
+    await w.until(day, FIRST_MS + SPREAD_MS);
+    w.process('a');
+    await w.clock.advance(SILENT_MS / 2);
+    const { length } = w.asked;
+    expect(length).toBeGreaterThan(0);
+    w.state.jumpMs = DAY_MS;
+    await w.clock.advance(HOUR);
+    expect(w.asked).toHaveLength(length);
   });
 });

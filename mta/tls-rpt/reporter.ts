@@ -29,6 +29,8 @@ export interface ReporterDeps {
   readonly claims: Claims;
   readonly clock: Clock;
   readonly random: Random;
+  /** Whether the wall clock can be: which days are over, and which are too old, goes by it. */
+  readonly trusted: () => boolean;
   /** Who reports, by today's config; undefined where nobody does. */
   readonly who: () => Who | undefined;
   /** TXT records of a name. */
@@ -108,10 +110,11 @@ export class Reporter {
 
   /** Resolves with whether there is more to do at once. */
   async tick(): Promise<boolean> {
-    const { days, onError } = this.#deps;
+    const { days, trusted, onError } = this.#deps;
     let isMore = false;
     for (const day of await days.list()) {
-      if (this.#stopped) return false;
+      // Of a day that isn't over half would go out, and days that nobody has sent would be removed.
+      if (this.#stopped || !trusted()) return false;
       try {
         isMore = (await this.#turn(day)) || isMore;
       } catch (error) {
@@ -143,7 +146,7 @@ export class Reporter {
   }
 
   async #work(day: string, who: Who): Promise<boolean> {
-    const { days, claims, clock } = this.#deps;
+    const { days, claims, clock, trusted } = this.#deps;
     const open = this.#open.get(day) ?? (await this.#begin(day, who));
     const { waiting } = open;
     const isDue = ([, each]: [string, Waiting]) => each.dueAt <= clock.now();
@@ -155,7 +158,7 @@ export class Reporter {
     // Whoever is slow holds up one of them, and nobody for longer than one attempt.
     const run = async () => {
       for (const [domain, each] of due) {
-        if (this.#stopped || clock.monotonic() >= until || !claims.holds(day)) return;
+        if (this.#stopped || clock.monotonic() >= until || !claims.holds(day) || !trusted()) return;
         if (await this.#isDone(day, domain, open, each)) waiting.delete(domain);
         await this.#beat();
       }
