@@ -138,7 +138,12 @@ export function createWorker(
     });
     // One of the pod's workers is enough.
     if (loaded.place.index === 0) reports.start();
+    const clockWatch = new ClockWatch(clock, (jumpMs) => {
+      if (jumpMs === 0) logger.info('wall clock is back, mail expires again');
+      else logger.error({ jumpMs }, 'wall clock has jumped, nothing expires until it is back');
+    });
     const tlsReports: TlsReports = openTlsReports({
+      trusted: () => clockWatch.trusted(),
       config: () => loaded.setup.config,
       context: () => loaded.context,
       ...{ member: loaded.place.member, originate: (message) => flow.originate(message) },
@@ -157,10 +162,6 @@ export function createWorker(
       },
       onTls: (session) => tlsReports.session(session),
       hostname: () => heloName(loaded.setup.config, loaded.place.member),
-    });
-    const clockWatch = new ClockWatch(clock, (jumpMs) => {
-      if (jumpMs === 0) logger.info('wall clock is back, mail expires again');
-      else logger.error({ jumpMs }, 'wall clock has jumped, nothing expires until it is back');
     });
     const flow: Flow = new Flow({
       setup: () => loaded.setup,

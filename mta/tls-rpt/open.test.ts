@@ -29,6 +29,7 @@ function fleet(
   const clock = new TestClock();
   const messages: Message[] = [];
   const sent: string[] = [];
+  const clocks = { trusted: true };
   const queue = { ...testConfig().queue, mode, path: '/q' };
   const config = testConfig({ queue, ...(tlsReports && { tlsReports }) });
   const pod = (member: string, disk = new MemoryDisk()): TlsReports => {
@@ -38,6 +39,7 @@ function fleet(
       originate: async (message) => void messages.push(message),
       log: { info: () => {}, warn: (fields) => expect.fail(JSON.stringify(fields)) },
       onSent: (...event) => void sent.push(event.join(' ')),
+      trusted: () => clocks.trusted,
     });
     reports.start(true);
     started.push(reports);
@@ -46,7 +48,7 @@ function fleet(
   const hop = hopTo(25, { tls: testPolicy(), mxOf: 'd.test' });
   const session = { hop, demand: demandOf(hop), failure: undefined, from: undefined };
   const ids = () => messages.map(({ content }) => /Report-ID:\s+<([^>]*)>/.exec(content.toString())?.[1]);
-  return { clock, pod, session, messages, sent, ids, twoDays: () => clock.advance(2 * DAY_MS) };
+  return { clock, clocks, pod, session, messages, sent, ids, twoDays: () => clock.advance(2 * DAY_MS) };
 }
 
 describe('TLS reports of a fleet', () => {
@@ -91,6 +93,17 @@ describe('TLS reports of a fleet', () => {
     });
     await twoDays();
     expect(messages).toHaveLength(1);
+  });
+
+  it('wait for a wall clock that is to be trusted', async () => {
+    const { clocks, pod, session, sent, twoDays } = fleet('Shared');
+    pod('mta-0').session(session);
+    clocks.trusted = false;
+    await twoDays();
+    expect(sent).toEqual([]);
+    clocks.trusted = true;
+    await twoDays();
+    expect(sent).toEqual(['mailto sent']);
   });
 
   it('are left to others by who leaves, who goes on counting', async () => {

@@ -33,6 +33,8 @@ export interface OpenTlsReportsOptions {
   readonly member: string;
   /** Takes a message of our own; resolves when it is on stable storage. */
   readonly originate: (message: Message) => Promise<unknown>;
+  /** Whether the wall clock is to be, at this moment. */
+  readonly trusted: () => boolean;
   readonly disk: Disk;
   readonly clock: Clock;
   readonly random: Random;
@@ -80,8 +82,9 @@ export function openTlsReports(options: OpenTlsReportsOptions): TlsReports {
       options.onSent(event.kind, event.result);
       tell(event, log);
     },
+    trusted: options.trusted,
     onDropped: (day, host) =>
-      log.warn({ day, host }, 'TLS reports of this day name one host too often: the rest for it is dropped'),
+      log.warn({ day, host }, 'TLS reports are dropped: too many domains name this host for theirs'),
     onUncounted: (day, sessions) =>
       log.warn({ day, sessions }, 'TLS reports leave out sessions with domains that there was no room for'),
   });

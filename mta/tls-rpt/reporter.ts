@@ -29,7 +29,7 @@ export interface ReporterDeps {
   readonly claims: Claims;
   readonly clock: Clock;
   readonly random: Random;
-  /** Whether the wall clock can be: which days are over, and which are too old, goes by it. */
+  /** Whether the wall clock is to be, at this moment: which days are over, and which are too old, goes by it. */
   readonly trusted: () => boolean;
   /** Who reports, by today's config; undefined where nobody does. */
   readonly who: () => Who | undefined;
