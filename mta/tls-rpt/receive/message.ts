@@ -6,6 +6,7 @@ import type { EntityHeader } from '../../mime/header.ts';
 import { chunksOf, piecesOf } from '../../mime/pieces.ts';
 import { type Entity, TooDeep, Walker } from '../../mime/walk.ts';
 import type { MessageContent } from '../../queue/types.ts';
+import { fromQuotedPrintable } from './quoted-printable.ts';
 import { LARGEST_REPORT } from './read.ts';
 import { ReportRefusal } from './refusal.ts';
 
@@ -55,13 +56,4 @@ function decoded(body: Buffer, { encoding = '7bit' }: EntityHeader): Buffer {
   if (encoding === 'base64') return Buffer.from(body.toString('latin1'), 'base64');
   if (encoding === 'quoted-printable') return fromQuotedPrintable(body);
   return body;
-}
-
-/** RFC 2045 §6.7; what is none is left as it is. */
-function fromQuotedPrintable(body: Buffer): Buffer {
-  const text = body
-    .toString('latin1')
-    .replace(/=[ \t]*\r?\n/g, '')
-    .replace(/=([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
-  return Buffer.from(text, 'latin1');
 }
