@@ -219,9 +219,10 @@ const tlsRpt = withRules(
         .string()
         .min(1)
         .max(255)
-        .regex(/^(mailto:[^\s,;!@?]+@[^\s,;!@?]+|https:\/\/[^\s,;!]+)$/, {
+        // Printable ASCII without ! " , ; and \, of which some mean something else in the record, some in a zone file.
+        .regex(/^(mailto:[#-+\--:<->A-[\]-~]+@[#-+\--:<->A-[\]-~]+|https:\/\/[#-+\--:<-[\]-~]+)$/, {
           error:
-            'must be a URI such as mailto:reports@example.org or https://example.org/reports, with , ; and ! as %2C, %3B and %21',
+            'must be a URI such as mailto:reports@example.org or https://example.org/reports, in ASCII, with ! " , ; and \\ as %21, %22, %2C, %3B and %5C',
         }),
       8,
     )

@@ -94,6 +94,8 @@ describe('the record that asks for TLS reports (RFC 8460 §3)', () => {
   const parses = (tlsRpt: unknown): boolean => mailDomain.spec.shape.tlsRpt.safeParse(tlsRpt).success;
 
   it('has no URI that would make it another record', () => {
+    const rest = "#$%&'()*+-./059:<=>AZ[]^_`az{|}~";
+    expect(parses({ rua: [`https://${rest}?@`, `mailto:${rest}@${rest}`] })).toBe(true);
     expect(parses({ rua: ['https://reports.example.net/tls?a=b', 'mailto:tls@example.net'] })).toBe(true);
     for (const uri of [
       ...[
@@ -102,7 +104,11 @@ describe('the record that asks for TLS reports (RFC 8460 §3)', () => {
         'mailto:a@b.test!10m',
         'mailto:a b@c.test',
       ],
-      ...['http://a.test/', 'https://', 'mailto:a', 'ftp://a.test', 'https://a.test/\n'],
+      ...['http://a.test/', 'https://', 'mailto:a', 'ftp://a.test', 'https://a.test/\n', 'mailto:a?b@c.test'],
+      // What would end a string in a zone file, or is none of a URI.
+      ...['"', '\\', '\0', '\x1f', '\x7f', ' ', '\u0085', 'ü', ',', ';', '!'].flatMap((octet) => [
+        ...[`https://a.test/${octet}x`, `mailto:a${octet}x@b.test`, `mailto:a@b${octet}x.test`],
+      ]),
     ]) {
       expect(parses({ rua: [uri] }), uri).toBe(false);
     }
