@@ -103,6 +103,7 @@ export class Web {
       if (host === undefined || this.#hosts.policy(host) === undefined) return misdirected(reply);
       const { status, text } = await this.#deps.report({
         method: request.method,
+        client: request.socket.remoteAddress ?? '',
         contentType: request.headers['content-type'],
         body: request.raw,
       });

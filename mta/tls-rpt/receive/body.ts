@@ -7,7 +7,7 @@ import { within } from '../../within.ts';
 import { Gathered } from './gathered.ts';
 import { LARGEST_REPORT } from './read.ts';
 
-export type BodyFault = 'late' | 'brokeOff' | 'tooLarge' | 'tooManyChunks';
+export type BodyFault = 'late' | 'brokeOff' | 'tooLarge' | 'tooManyChunks' | 'noRoom';
 
 export class BodyRefusal extends Error {
   override readonly name = 'BodyRefusal';
@@ -20,20 +20,30 @@ export class BodyRefusal extends Error {
 }
 
 const PATIENCE_MS = 60_000;
+/** Without an octet. */
+const LONGEST_PAUSE_MS = 5000;
 /** Each costs time of a processor, be it an octet: so many may be small, and the others are about what a packet holds. */
 const MOST_SMALL_CHUNKS = 10_000;
 const SMALL_CHUNK = 512;
 
-export async function readBody(body: AsyncIterable<Buffer>, clock: Clock): Promise<Buffer> {
+/** @param hold told how many octets there are by now; false where there is no room for them */
+export async function readBody(
+  body: AsyncIterable<Buffer>,
+  clock: Clock,
+  hold: (size: number) => boolean,
+): Promise<Buffer> {
   const gathered = new Gathered(LARGEST_REPORT);
   const until = clock.monotonic() + PATIENCE_MS;
   // Not by `for await`: leaving that would destroy the stream, and with it the connection that the answer goes to.
   const chunks = body[Symbol.asyncIterator]();
   for (let count = 1; ; count += 1) {
-    const chunk = await nextOf(chunks, clock, until - clock.monotonic());
+    const chunk = await nextOf(chunks, clock, Math.min(LONGEST_PAUSE_MS, until - clock.monotonic()));
     if (chunk === undefined) return gathered.bytes();
     if (!gathered.add(chunk)) {
       throw new BodyRefusal('tooLarge', `it is of more than ${LARGEST_REPORT} bytes`);
+    }
+    if (!hold(gathered.size)) {
+      throw new BodyRefusal('noRoom', 'there is no room for a report of this size now, try again later');
     }
     if (count > MOST_SMALL_CHUNKS + gathered.size / SMALL_CHUNK) {
       throw new BodyRefusal('tooManyChunks', 'it is cut into too many chunks');

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, request } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { waitFor } from '../../../test/support/wait.ts';
@@ -21,14 +21,17 @@ async function serve() {
   const errors: unknown[] = [];
   const statuses: number[] = [];
   let begun = 0;
+  const sockets = new Set<Socket>();
   const endpoint = createEndpoint({
     ...{ intake: world.intake, clock: world.clock },
     onError: (error) => void errors.push(error),
   });
   const server = createServer((incoming, response) => {
-    const { method = '', headers } = incoming;
+    const { method = '', headers, socket } = incoming;
+    const client = socket.remoteAddress ?? '';
     begun += 1;
-    void endpoint({ method, contentType: headers['content-type'], body: incoming }).then(
+    sockets.add(socket);
+    void endpoint({ method, client, contentType: headers['content-type'], body: incoming }).then(
       ({ status, text }) => {
         statuses.push(status);
         if (!incoming.complete) response.setHeader('connection', 'close');
@@ -43,10 +46,11 @@ async function serve() {
     return new Promise((resolve) => server.close(resolve));
   });
   const { port } = server.address() as AddressInfo;
-  const send = (body: Buffer | undefined, type?: string, method = 'POST') =>
+  const send = (body: Buffer | undefined, type?: string, method = 'POST', localAddress = '127.0.0.1') =>
     new Promise<{ status: number; text: string }>((resolve, reject) => {
       const headers = { ...(type && { 'content-type': type }) };
-      const sent = request({ host: '127.0.0.1', port, method, headers, agent: false }, (response) => {
+      const to = { host: '127.0.0.1', port, localAddress };
+      const sent = request({ ...to, method, headers, agent: false }, (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.on('end', () =>
@@ -56,7 +60,9 @@ async function serve() {
       sent.on('error', reject);
       sent.end(body);
     });
-  return { ...world, port, send, errors, statuses, begun: () => begun };
+  /** Octets, of all requests. */
+  const read = () => [...sockets].reduce((sum, { bytesRead }) => sum + bytesRead, 0);
+  return { ...world, port, send, errors, statuses, read, begun: () => begun };
 }
 
 const GZIP = 'application/tlsrpt+gzip';
@@ -173,18 +179,67 @@ describe('the endpoint for reports (RFC 8460 §5.4)', () => {
     expect(statuses).toEqual([400]);
   });
 
-  it('gives up a client that takes too long, and lets no more than four do so', async () => {
-    const { port, clock, statuses, send, begun } = await serve();
-    const sockets = Array.from({ length: 4 }, () => connect(port, '127.0.0.1'));
+  /** Some that have begun to send, from an address of their own, and don't go on by themselves. */
+  async function slow({ port, read }: { port: number; read: () => number }, address: string, body = 'abc') {
+    const before = read();
+    const head = `POST / HTTP/1.1\r\nHost: a\r\nContent-Type: ${GZIP}\r\nContent-Length: 10000000\r\n\r\n`;
+    const sockets = Array.from({ length: 4 }, () => {
+      const socket = connect({ port, host: '127.0.0.1', localAddress: address });
+      socket.on('error', () => {});
+      socket.resume();
+      socket.write(head + body);
+      return socket;
+    });
     closing.push(async () => sockets.forEach((socket) => void socket.destroy()));
-    for (const socket of sockets) {
-      socket.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Type: ${GZIP}\r\nContent-Length: 100\r\n\r\nabc`);
+    await waitFor('four requests', () => read() >= before + 3 * (head + body).length + head.length);
+    return sockets;
+  }
+  const late = (statuses: readonly number[]) => statuses.filter((status) => status === 408).length;
+
+  it('lets no more than four of one client be under way, and others be heard meanwhile', async () => {
+    const world = await serve();
+    const { send, clock, statuses } = world;
+    await slow(world, '127.0.0.1');
+    expect(await send(gzipped(googleReport()), GZIP)).toEqual({
+      ...{ status: 503, text: 'too many reports at a time' },
+    });
+    expect((await send(gzipped(googleReport()), GZIP, 'POST', '127.0.0.2')).status).toBe(201);
+    await clock.advance(5000);
+    await waitFor('four answers', () => late(statuses) === 4);
+    expect((await send(gzipped(googleReport()), GZIP)).status).toBe(200);
+  });
+
+  it('has a bound for all clients together', async () => {
+    const world = await serve();
+    for (let n = 1; n <= 16; n += 1) await slow(world, `127.0.1.${n}`);
+    expect((await world.send(gzipped(googleReport()), GZIP)).status).toBe(503);
+  });
+
+  it('gives up a client that pauses for five seconds, or goes on for a minute', async () => {
+    const world = await serve();
+    const { clock, statuses } = world;
+    const [first, ...others] = await slow(world, '127.0.0.1');
+    for (let second = 0; second < 56; second += 4) {
+      await clock.advance(4000);
+      const before = world.read();
+      first!.write('x');
+      await waitFor('an octet', () => world.read() > before);
     }
-    await waitFor('four requests', () => begun() === 4);
-    expect((await send(gzipped(googleReport()), GZIP)).status).toBe(503);
-    await clock.advance(60_000);
-    await waitFor('four answers', () => statuses.filter((status) => status === 408).length === 4);
-    expect((await send(gzipped(googleReport()), GZIP)).status).toBe(201);
+    await waitFor('three answers', () => late(statuses) === others.length);
+    await clock.advance(4000);
+    await waitFor('the last answer', () => late(statuses) === 4);
+  });
+
+  it('has room for a few large bodies at a time, and for small ones besides', async () => {
+    const world = await serve();
+    const large = 'x'.repeat(9 * MiB);
+    await slow(world, '127.0.0.1', large);
+    await waitFor('one to be refused', () => world.statuses.length === 1);
+    expect(world.statuses).toEqual([503]);
+    expect((await world.send(gzipped(googleReport()), GZIP)).status).toBe(201);
+    await world.clock.advance(5000);
+    await waitFor('the others', () => late(world.statuses) === 3);
+    expect((await world.send(Buffer.alloc(9 * MiB, ' '), JSON_TYPE)).status).toBe(400);
   });
 
   it('asks for another try where the volume fails, and says nothing of that', async () => {
