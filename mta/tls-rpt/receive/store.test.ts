@@ -221,6 +221,15 @@ describe('reports on the volume', () => {
     await put;
   });
 
+  it('are put where somebody has removed the folder', async () => {
+    const { store, disk } = storeOn();
+    await store.put(entry(), identity(1));
+    for (const name of disk.namesOf('/reports')) await disk.unlink(`/reports/${name}`);
+    await disk.removeDirectory('/reports');
+    expect(await store.put(entry(), identity(2))).toBe('kept');
+    expect(await storeOn(disk.restart(() => 0)).store.entries(7)).toEqual([entry()]);
+  });
+
   it('are none where there has never been one', async () => {
     const { store } = storeOn();
     expect(await store.entries(7)).toEqual([]);

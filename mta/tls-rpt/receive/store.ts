@@ -145,9 +145,8 @@ export class ReportStore {
     const { disk, path, random } = this.#deps;
     const draft = join(path, file.replace('json', `${random.bytes(8).toString('hex')}.new`));
     const bytes = Buffer.from(JSON.stringify({ format: 1, ...entry }));
-    await this.#makeFolder();
     try {
-      await writeSmall(disk, draft, bytes, () => disk.link(draft, join(path, file)));
+      await this.#inFolder(() => writeSmall(disk, draft, bytes, () => disk.link(draft, join(path, file))));
     } catch (error) {
       if (errorCode(error) !== 'EEXIST') throw error;
       return 'duplicate';
@@ -156,6 +155,20 @@ export class ReportStore {
     // It counts already; what stays of it is removed by a sweep.
     await unlinkIfThere(disk, draft).catch((error) => this.#deps.onError(error));
     return 'kept';
+  }
+
+  /** Does it once more where somebody has removed the folder. */
+  async #inFolder(work: () => Promise<void>): Promise<void> {
+    const wasMade = this.#isMade;
+    await this.#makeFolder();
+    try {
+      await work();
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT' || !wasMade) throw error;
+      this.#isMade = false;
+      await this.#makeFolder();
+      await work();
+    }
   }
 
   async #makeFolder(): Promise<void> {
