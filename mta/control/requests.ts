@@ -1,7 +1,7 @@
 /** What may be asked of the control port: each parameter is known, or the request is refused with `UsageError`. */
 import { z } from 'zod';
 import { PostriderError } from '../errors.ts';
-import { KEPT_DAYS } from '../tls-rpt/receive/store.ts';
+import { KEPT_DAYS } from '../tls-rpt/receive/bounds.ts';
 import type { QueueAction } from './types.ts';
 
 const LONGEST_LIST = 10_000;

@@ -12,6 +12,7 @@ import { type Disk, errorCode, unlinkIfThere } from '../../queue/disk.ts';
 import type { Random } from '../../random.ts';
 import { namesIn, parsedJson, readSmall, writeSmall } from '../../small-files.ts';
 import { within } from '../../within.ts';
+import { type Named, over, type PutResult, refusalOf } from './bounds.ts';
 import { type Entry, middleOf } from './entry.ts';
 
 const entrySchema = z.strictObject({
@@ -42,11 +43,6 @@ export interface StoreDeps {
 }
 
 export const DAY_MS = 86_400_000;
-/** Of reports whose range is longer ago nothing is kept. */
-export const KEPT_DAYS = 30;
-/** Of one domain and one day: whoever floods us with forged ones spoils that day of that domain, and nothing else. */
-const MOST_A_DAY = 200;
-const MOST = 20_000;
 /** Twenty failures, each with a long name and a long reason in characters of four octets. */
 const MOST_BYTES = 32 * 1024;
 /** A volume that doesn't answer in this time is not waited for, whatever a report is about. */
@@ -59,16 +55,6 @@ const DRAFT = /^\d{5}\.[0-9a-f]{32}\.[0-9a-f]{64}\.[0-9a-f]{16}\.new$/;
 export interface Identified {
   readonly entry: Entry;
   /** As `identityOf` has it. */
-  readonly identity: string;
-}
-
-export type PutResult = 'kept' | 'duplicate' | 'tooMany';
-
-interface Named {
-  readonly file: string;
-  /** Since the epoch. */
-  readonly day: number;
-  readonly domain: string;
   readonly identity: string;
 }
 
@@ -112,15 +98,13 @@ export class ReportStore {
     return [...read.values()].filter((entry) => entry !== undefined);
   }
 
-  /** Removes what is too old, drafts of who is gone, and the oldest where there are too many. */
+  /** Removes what is too old, drafts of who is gone, and what is more than there may be. */
   async sweep(): Promise<void> {
     const { disk, path, clock } = this.#deps;
     const names = await namesIn(disk, path);
     const drafts = new Set(names.filter((name) => DRAFT.test(name)));
-    const files = names.flatMap(namedBy).sort((one, other) => other.day - one.day);
-    const first = dayOf(clock.now()) - KEPT_DAYS + 1;
-    const over = files.filter(({ day }, place) => day < first || place >= MOST).map(({ file }) => file);
-    for (const name of [...over, ...[...drafts].filter((each) => this.#drafts.has(each))]) {
+    const files = over(names.flatMap(namedBy), dayOf(clock.now())).map(({ file }) => file);
+    for (const name of [...files, ...[...drafts].filter((each) => this.#drafts.has(each))]) {
       await unlinkIfThere(disk, join(path, name));
     }
     this.#drafts = drafts;
@@ -130,11 +114,12 @@ export class ReportStore {
     items: readonly Identified[],
     onPut: (entry: Entry, result: PutResult) => void,
   ): Promise<void> {
-    const { disk, path } = this.#deps;
+    const { disk, path, clock } = this.#deps;
+    const today = dayOf(clock.now());
     const named = (await namesIn(disk, path)).flatMap(namedBy);
     for (const item of items) {
       const next = namedAs(item);
-      const refusal = refusalOf(next, named);
+      const refusal = refusalOf(next, named, today);
       const result = refusal ?? (await this.#put(item.entry, next.file));
       if (result === 'kept') named.push(next);
       onPut(item.entry, result);
@@ -202,14 +187,4 @@ function namedBy(file: string): Named[] {
 function namedAs({ entry, identity }: Identified): Named {
   const [day, domain] = [dayOf(middleOf(entry)), hashOf(entry.domain)];
   return { file: `${String(day).padStart(5, '0')}.${domain}.${identity}.json`, day, domain, identity };
-}
-
-/** Why that is not to be put beside what is there. */
-function refusalOf(
-  { day, domain, identity }: Named,
-  named: readonly Named[],
-): Exclude<PutResult, 'kept'> | undefined {
-  const ofDomain = named.filter((each) => each.domain === domain);
-  if (ofDomain.some((each) => each.identity === identity)) return 'duplicate';
-  return ofDomain.filter((each) => each.day === day).length >= MOST_A_DAY ? 'tooMany' : undefined;
 }
