@@ -62,7 +62,7 @@ describe('what is kept of a report', () => {
         fc.string({ minLength: 1, unit: 'binary' }),
         (failures, organization) => {
           const kept = entry({ ...withFailures(...failures), organization });
-          expect(kept.failures.length).toBeLessThanOrEqual(20);
+          expect(kept.failures.length).toBeLessThanOrEqual(5);
           expect(kept.organization).not.toMatch(/\p{Cc}/u);
           const isHarmless = ({ resultType, host = 'none', reason = '', sessions }: KeptFailure) =>
             /^[a-z][a-z0-9-]{0,49}$/.test(resultType) &&
@@ -75,6 +75,20 @@ describe('what is kept of a report', () => {
         },
       ),
     );
+  });
+
+  it('is small, however much a report says, so that thousands fit into memory', () => {
+    const failures = Array.from({ length: 1000 }, (_, n) => ({
+      ...{ resultType: 'a'.repeat(50), sessions: MOST_SESSIONS },
+      ...{ host: `${n}.${'a'.repeat(200)}.test`, reason: `${n}${'\u{1f600}'.repeat(500)}` },
+    }));
+    const kept = entry({
+      ...withFailures(...failures),
+      organization: '\u{1f600}'.repeat(500),
+      id: '\u{1f600}'.repeat(500),
+    });
+    expect(kept.failures).toHaveLength(5);
+    expect(Buffer.byteLength(JSON.stringify({ format: 1, ...kept }))).toBeLessThan(8 * 1024);
   });
 
   it('calls a result type that makes no sense other', () => {

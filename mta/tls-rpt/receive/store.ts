@@ -43,8 +43,8 @@ export interface StoreDeps {
 }
 
 export const DAY_MS = 86_400_000;
-/** Twenty failures, each with a long name and a long reason in characters of four octets. */
-const MOST_BYTES = 32 * 1024;
+/** Five failures, each with a long name and a long reason in characters of four octets. */
+const MOST_BYTES = 8 * 1024;
 /** A volume that doesn't answer in this time is not waited for, whatever a report is about. */
 const PATIENCE_MS = 10_000;
 
