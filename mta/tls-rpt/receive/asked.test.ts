@@ -3,10 +3,17 @@ import { testConfig, testDomain } from '../../route/testing/config.ts';
 import { compileAsked, reportMailbox } from './asked.ts';
 
 describe('domains whose reports are asked for', () => {
-  it('are those with tlsRpt, by each of their names', () => {
-    const ours = testDomain({ domain: 'ours.test', aliases: ['Alias.test'], tlsRpt: { rua: [] } });
-    const asked = compileAsked(testConfig({ domains: [ours, testDomain({ domain: 'other.test' })] }));
-    expect([...asked].map(([name, { domain }]) => [name, domain])).toEqual([
+  it('are those with a mailbox for them, by each of their names, and not those whose reports go to others', () => {
+    const ours = testDomain({
+      ...{ domain: 'ours.test', aliases: ['Alias.test'] },
+      tlsRpt: { mailbox: 'tls-reports', rua: [] },
+    });
+    const elsewhere = testDomain({
+      ...{ domain: 'elsewhere.test', aliases: ['also.test'] },
+      tlsRpt: { rua: ['mailto:tls@reports.test'] },
+    });
+    const domains = [ours, elsewhere, testDomain({ domain: 'other.test' })];
+    expect([...compileAsked(testConfig({ domains }))].map(([name, { domain }]) => [name, domain])).toEqual([
       ['ours.test', 'ours.test'],
       ['alias.test', 'ours.test'],
     ]);

@@ -3,13 +3,13 @@ import type { Domain, MtaConfig } from '../../config.ts';
 import { compileOwners } from '../../policy/recipients.ts';
 import { normalizeDomain } from '../../route/patterns.ts';
 
-/** By name, aliases among them. */
+/** Those that have a mailbox for them here, by name, aliases among them: where `rua` alone stands, reports go to others. */
 export type AskedDomains = ReadonlyMap<string, Domain>;
 
 export function compileAsked({ domains }: Pick<MtaConfig, 'domains'>): AskedDomains {
   return new Map(
     domains
-      .filter(({ tlsRpt }) => tlsRpt !== undefined)
+      .filter(({ tlsRpt }) => tlsRpt?.mailbox !== undefined)
       .flatMap((domain) =>
         [domain.domain, ...domain.aliases].map((name) => [normalizeDomain(name), domain] as const),
       ),
