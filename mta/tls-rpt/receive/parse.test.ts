@@ -111,6 +111,31 @@ describe('a report (RFC 8460 §4.4)', () => {
     expect(refusal(Buffer.from(text))).toMatch(/^it is not a report: policies\.0\.summary/);
   });
 
+  const hostIn = (host: string) =>
+    parseReport(bytesOf(withFailure({ 'result-type': 'a', 'receiving-mx-hostname': host }))).policies[0]!
+      .failures;
+
+  it.each(['m'.repeat(256), 'mx.b\u00fccher.test', '\u4e2d'.repeat(990), ''])(
+    'has a failure without its host where that is %s: to bring it into A-labels takes long',
+    (host) => {
+      expect(hostIn(host)).toEqual([{ resultType: 'a', host: undefined, reason: undefined, sessions: 0 }]);
+    },
+  );
+
+  it('has a host as it was written', () => {
+    expect(hostIn('MX.xn--bcher-kva.test')[0]!.host).toBe('MX.xn--bcher-kva.test');
+    expect(hostIn('m'.repeat(255))[0]!.host).toHaveLength(255);
+  });
+
+  it('is none with a domain that is longer than one may be', () => {
+    const about = (domain: string) =>
+      googleReport({}, { policy: { 'policy-type': 'sts', 'policy-domain': domain } });
+    expect(refusal(about('\u4e2d'.repeat(85)))).toBe('none');
+    for (const domain of ['\u4e2d'.repeat(86), 'a'.repeat(256)]) {
+      expect(refusal(about(domain))).toMatch(/policy-domain: longer than a domain may be$/);
+    }
+  });
+
   it('with members that are called __proto__ changes nothing but itself', () => {
     const text = JSON.stringify(googleReport()).replaceAll(
       '{',

@@ -14,7 +14,17 @@ const MOST_FAILURES = 20_000;
 /** A report is for a day (RFC 8460 §4.1); who sums up a month is understood. */
 const LONGEST_RANGE_MS = 32 * 86_400_000;
 
+/**
+ * Octets. Names are in A-labels (RFC 8460 §4.4); to make them of anything else takes time that grows with the square of a
+ * name's length: a domain is bounded, and a host, of which there may be thousands, is one in ASCII.
+ */
+const LONGEST_NAME = 255;
+const HOST = /^[!-~]{1,255}$/;
+
 const word = z.string().min(1).max(1000);
+const domainName = word.refine((name) => Buffer.byteLength(name) <= LONGEST_NAME, {
+  error: 'longer than a domain may be',
+});
 /** Some write no member that is 0. */
 const sessions = z.int().min(0).max(MOST_SESSIONS).default(0);
 const instant = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text));
@@ -27,7 +37,7 @@ const failureSchema = z.object({
 });
 
 const policySchema = z.object({
-  policy: z.object({ 'policy-type': word, 'policy-domain': word }),
+  policy: z.object({ 'policy-type': word, 'policy-domain': domainName }),
   summary: z.object({ 'total-successful-session-count': sessions, 'total-failure-session-count': sessions }),
   'failure-details': z.array(failureSchema).max(MOST_FAILURES).nullish(),
 });
@@ -48,6 +58,7 @@ const reportSchema = z.object({
 
 export interface Failure {
   readonly resultType: string;
+  /** Undefined where there is none, or nothing that is the name of a host. */
   readonly host: string | undefined;
   readonly reason: string | undefined;
   readonly sessions: number;
@@ -89,10 +100,12 @@ export function parseReport(bytes: Buffer): TlsReport {
       failed: summary['total-failure-session-count'],
       failures: (details ?? []).map((detail) => ({
         resultType: detail['result-type'],
-        host: detail['receiving-mx-hostname'] ?? undefined,
+        host: hostOf(detail['receiving-mx-hostname'] ?? ''),
         reason: detail['failure-reason-code'] ?? undefined,
         sessions: detail['failed-session-count'],
       })),
     })),
   };
 }
+
+const hostOf = (name: string): string | undefined => (HOST.test(name) ? name : undefined);
