@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { byDomain, entryOf, identityOf, type KeptFailure } from './entry.ts';
+import { byDomain, DAY_MS, entryOf, identityOf, type KeptFailure } from './entry.ts';
 import { type Failure, MOST_SESSIONS, parseReport, type TlsReport } from './parse.ts';
 import { bytesOf, googleReport, microsoftReport, NOW } from './testing/reports.ts';
 
@@ -115,10 +115,14 @@ describe('the identity of a report', () => {
   const identity = (change: Partial<TlsReport>, domain = 'ours.test') =>
     identityOf({ ...report, ...change }, domain);
 
-  it('is who wrote it, its id, and the domain', () => {
-    expect(identity({ start: 0, policies: [] })).toBe(identity({}));
-    const others = [identity({ id: 'b' }), identity({ organization: 'B' }), identity({}, 'alias.test')];
-    expect(new Set([identity({}), ...others]).size).toBe(4);
+  it('is who wrote it, its id, its day, and the domain', () => {
+    expect(identity({ start: report.start + 1000, policies: [] })).toBe(identity({}));
+    const before = { start: report.start - DAY_MS, end: report.end - DAY_MS };
+    const others = [
+      ...[identity({ id: 'b' }), identity({ organization: 'B' }), identity({}, 'alias.test')],
+      identity(before),
+    ];
+    expect(new Set([identity({}), ...others]).size).toBe(5);
   });
 
   it('does not mix them up', () => {

@@ -72,16 +72,25 @@ export function entryOf(
   };
 }
 
+export const DAY_MS = 86_400_000;
+
 /**
  * What tells a report on a domain from all others (RFC 8460 §5.3): the same for one that comes again, by whichever way. Texts are those of
- * the report, whole: two that differ at their ends are two.
+ * the report, whole: two that differ at their ends are two. The day is in it, as ids of reports to come can be guessed: one that is made up for
+ * another day must not stand in the way of the true one.
  */
-export function identityOf({ organization, id }: TlsReport, domain: string): string {
-  return hash('sha256', JSON.stringify([organization, id, domain]));
+export function identityOf(
+  report: Pick<TlsReport, 'organization' | 'id' | 'start' | 'end'>,
+  domain: string,
+): string {
+  return hash('sha256', JSON.stringify([report.organization, report.id, domain, dayOf(middleOf(report))]));
 }
 
 /** Ms since the epoch of the middle of its range, which is within the day that it is for, wherever that is taken to end. */
 export const middleOf = ({ start, end }: Pick<TlsReport, 'start' | 'end'>): number => (start + end) / 2;
+
+/** Since the epoch. */
+export const dayOf = (time: number): number => Math.floor(time / DAY_MS);
 
 function alike(failures: readonly Failure[]): KeptFailure[] {
   const found = new Map<string, KeptFailure>();

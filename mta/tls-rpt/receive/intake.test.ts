@@ -48,6 +48,13 @@ describe('a report that comes', () => {
     ]);
   });
 
+  it('counts though one for another day has come under its id', async () => {
+    const { intake, store } = openIntake();
+    await intake.take(async () => gzipped(inRange('2026-11-02T00:00:00Z', '2026-11-02T23:59:59Z')), 'https');
+    expect((await intake.take(async () => gzipped(googleReport()), 'mail')).result).toBe('counted');
+    expect(await store.entries(7)).toHaveLength(1);
+  });
+
   it.each([
     ['of nobody', about('elsewhere.test')],
     ['of ours that asks for none', about('silent.test')],

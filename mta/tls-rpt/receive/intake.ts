@@ -8,11 +8,11 @@ import type { Clock } from '../../clock.ts';
 import { sanitize } from '../../deliver/reply.ts';
 import type { AskedDomains } from './asked.ts';
 import { KEPT_DAYS } from './bounds.ts';
-import { byDomain, type Entry, entryOf, identityOf, middleOf } from './entry.ts';
+import { byDomain, DAY_MS, type Entry, entryOf, identityOf, middleOf } from './entry.ts';
 import type { TlsReport } from './parse.ts';
 import { readReport } from './read.ts';
 import { type ReportFault, ReportRefusal } from './refusal.ts';
-import { DAY_MS, type ReportStore } from './store.ts';
+import type { ReportStore } from './store.ts';
 
 export type TakenResult =
   | 'counted'

@@ -3,8 +3,8 @@ import { diskError, MemoryDisk } from '../../queue/testing/memory-disk.ts';
 import { systemRandom } from '../../random.ts';
 import { TestClock } from '../../testing/test-clock.ts';
 import type { PutResult } from './bounds.ts';
-import type { Entry } from './entry.ts';
-import { DAY_MS, ReportStore } from './store.ts';
+import { DAY_MS, type Entry } from './entry.ts';
+import { ReportStore } from './store.ts';
 
 const DAY = 20_000;
 const at = (day: number): number => day * DAY_MS + DAY_MS / 2;

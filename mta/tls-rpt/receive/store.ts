@@ -13,7 +13,7 @@ import type { Random } from '../../random.ts';
 import { namesIn, parsedJson, readSmall, writeSmall } from '../../small-files.ts';
 import { within } from '../../within.ts';
 import { type Named, over, type PutResult, refusalOf } from './bounds.ts';
-import { type Entry, middleOf } from './entry.ts';
+import { dayOf, type Entry, middleOf } from './entry.ts';
 
 const entrySchema = z.strictObject({
   format: z.literal(1),
@@ -42,7 +42,6 @@ export interface StoreDeps {
   readonly onError: (error: unknown) => void;
 }
 
-export const DAY_MS = 86_400_000;
 /** Five failures, each with a long name and a long reason in characters of four octets. */
 const MOST_BYTES = 8 * 1024;
 /** A volume that doesn't answer in this time is not waited for, whatever a report is about. */
@@ -58,7 +57,6 @@ export interface Identified {
   readonly identity: string;
 }
 
-const dayOf = (time: number): number => Math.floor(time / DAY_MS);
 const hashOf = (domain: string): string => hash('sha256', domain).slice(0, 32);
 
 export class ReportStore {
