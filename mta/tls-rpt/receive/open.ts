@@ -49,7 +49,11 @@ export function openReports(options: OpenReportsOptions): OpenReports {
   };
   const intake = new ReportIntake({ asked, counts, clock, log, store });
   const onError = (error: unknown) => log.warn({ err: error }, 'a TLS report could not be kept');
-  return { mailbox: createMailbox(intake), endpoint: createEndpoint({ intake, clock, onError }), start };
+  return {
+    mailbox: createMailbox(intake, clock),
+    endpoint: createEndpoint({ intake, clock, onError }),
+    start,
+  };
 }
 
 const SWEEP_MS = 3_600_000;
