@@ -5,6 +5,7 @@ import { MOST_RECORDS } from '../../crds/status.ts';
 import { parseDuration } from '../../crds/units.ts';
 import type { Listener } from '../../mta/config.ts';
 import { names } from '../objects/fleet.ts';
+import { fallbackPair, pairOf, usePair } from './key-pairs.ts';
 import type { KeyRollover, ShownPair } from './key-rollover.ts';
 import { domainName, domainPattern } from './names.ts';
 import type { Resource } from './read.ts';
@@ -51,10 +52,7 @@ export function buildListenerTls(
   if (pairs.length < found.length) return undefined;
   if (tls.clientAuth !== undefined && clientAuth === undefined) return undefined;
   const shown = showPairs(context, listener, path, pairs);
-  const [first, ...more] = shown.map(({ ids, chain, key }) => ({
-    certificate: context.secrets.use(ids.certificate, chain),
-    key: context.secrets.use(ids.key, key),
-  }));
+  const [first, ...more] = shown.map((pair) => usePair(context.secrets, pair));
   return {
     ...common,
     ...first,
@@ -126,11 +124,7 @@ function findFirst(
     }
     return findPair(context, named.name, `${path}.tls.${named.field}`);
   }
-  if (fallbackCertificate !== undefined) {
-    const { certificate: chain, key } = fallbackCertificate;
-    const ids = { certificate: `${mta.id}/fallback-certificate`, key: `${mta.id}/fallback-key` };
-    return { ids, chain, key };
-  }
+  if (fallbackCertificate !== undefined) return fallbackPair(mta, fallbackCertificate);
   report.refuse(
     mta.ref,
     reasons.CertificateMissing,
@@ -140,16 +134,8 @@ function findFirst(
   return undefined;
 }
 
-function findPair({ mta, secrets }: Context, name: string, path: string): ShownPair | undefined {
-  const use = { resource: mta.ref, name, path };
-  const pair = secrets.findKeyPair(
-    { ...use, key: 'tls.crt', what: 'the certificate chain, PEM' },
-    { ...use, key: 'tls.key', what: 'its key, PEM' },
-  );
-  if (pair === undefined) return undefined;
-  const id = (key: string) => secretId(mta.ref.namespace, name, key);
-  return { ids: { certificate: id('tls.crt'), key: id('tls.key') }, ...pair };
-}
+const findPair = ({ mta, secrets }: Context, name: string, path: string): ShownPair | undefined =>
+  pairOf(secrets, { resource: mta.ref, name, path });
 
 /** Undefined where it is not asked for, and after the reason was reported. */
 function buildClientAuth(

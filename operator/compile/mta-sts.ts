@@ -8,10 +8,11 @@ import type { MtaSpec } from '../../crds/mta.ts';
 import { parseDuration } from '../../crds/units.ts';
 import { type Domain, type PublishedPolicy, policyHost } from '../../mta/config.ts';
 import { names as objectNames } from '../objects/fleet.ts';
+import { fallbackPair, pairOf, usePair } from './key-pairs.ts';
 import { domainName, domainPattern } from './names.ts';
 import type { Resource } from './read.ts';
 import { compare, type Report } from './report.ts';
-import { type Secrets, secretId } from './secrets.ts';
+import type { Secrets } from './secrets.ts';
 import type { Environment } from './types.ts';
 
 interface Context {
@@ -130,10 +131,7 @@ function findPair(
   const { certificateRef } = spec.mtaSts!;
   const { fallbackCertificate } = environment;
   if (certificateRef === undefined && fallbackCertificate !== undefined) {
-    return {
-      certificate: secrets.use(`${mta.id}/fallback-certificate`, fallbackCertificate.certificate),
-      key: secrets.use(`${mta.id}/fallback-key`, fallbackCertificate.key),
-    };
+    return usePair(secrets, fallbackPair(mta, fallbackCertificate));
   }
   if (certificateRef === undefined && mta.spec.web?.issuerRef === undefined) {
     report.unresolved(
@@ -157,11 +155,7 @@ function findPair(
     );
     return undefined;
   }
-  const use = { resource: ref, namespace, name, path };
-  const pair = secrets.findKeyPair(
-    { ...use, key: 'tls.crt', what: 'the certificate chain, PEM' },
-    { ...use, key: 'tls.key', what: 'its key, PEM' },
-  );
+  const pair = pairOf(secrets, { resource: ref, namespace, name, path });
   if (pair === undefined) return undefined;
   const without = names.map(policyHost).filter((host) => !secrets.isFor(namespace, name, host));
   if (without.length > 0) {
@@ -172,10 +166,7 @@ function findPair(
       path,
     );
   }
-  return {
-    certificate: secrets.use(secretId(namespace, name, 'tls.crt'), pair.chain),
-    key: secrets.use(secretId(namespace, name, 'tls.key'), pair.key),
-  };
+  return usePair(secrets, pair);
 }
 
 /** The mode that is published: senders who keep to one that this fleet breaks would deliver nothing. */

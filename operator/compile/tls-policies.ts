@@ -61,14 +61,9 @@ export function decideTlsPolicies(
   const built = accepted.map((policy) => build(policy, secrets));
   if (!mta.spec.dns.validates) for (const policy of accepted) reportUntrusted(policy, mta, report);
   const byName = new Map(built.map((policy) => [policy.name, policy]));
-  const floor = accepted
-    .filter(({ ref }) => ref.namespace === mta.ref.namespace)
-    .map((policy) => byName.get(nameOf(policy.ref))!);
-  const listeners = listenerFloors(
-    mta,
-    accepted.filter(({ ref }) => ref.namespace === mta.ref.namespace),
-    report,
-  );
+  const own = accepted.filter(({ ref }) => ref.namespace === mta.ref.namespace);
+  const floor = own.map((policy) => byName.get(nameOf(policy.ref))!);
+  const listeners = listenerFloors(mta, own, report);
   const fallback = floor.find(({ destinations }) => destinations.includes('*')) ?? BUILT_IN;
   const missing = new Map<string, TlsPolicy>();
 
