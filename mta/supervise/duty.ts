@@ -19,4 +19,4 @@ export const configFor = (duty: Duty, config: MtaConfig): MtaConfig =>
   duty === 'serve' ? config : closed(config);
 
 /** Without the ports at which it is reached. */
-export const closed = ({ web: _, ...config }: MtaConfig): MtaConfig => ({ ...config, listeners: [] });
+const closed = ({ web: _, ...config }: MtaConfig): MtaConfig => ({ ...config, listeners: [] });
