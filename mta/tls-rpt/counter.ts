@@ -3,7 +3,7 @@
  * last minute is lost, and so is a day whose counts could not be written for long. Nothing waits for it.
  */
 import type { Clock } from '../clock.ts';
-import type { Random } from '../random.ts';
+import { around, type Random } from '../random.ts';
 import { within } from '../within.ts';
 import type { Days } from './days.ts';
 import { DAY_MS, dayOf, startOf } from './report.ts';
@@ -53,7 +53,7 @@ export class Counter {
 
   start(): void {
     const { clock, random } = this.#deps;
-    this.#cancel = clock.after(WRITE_MS * (0.75 + random.fraction() / 2), () => {
+    this.#cancel = clock.after(around(WRITE_MS, random), () => {
       void this.write().finally(() => {
         if (!this.#stopped) this.start();
       });

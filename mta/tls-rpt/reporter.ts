@@ -4,7 +4,7 @@
  * none. What fails is told, and tried later; a report that can't be sent is given up, and with it no mail.
  */
 import type { Clock } from '../clock.ts';
-import type { Random } from '../random.ts';
+import { around, type Random } from '../random.ts';
 import type { DnsResult } from '../route/dns-answer.ts';
 import { Allowance, hostOf } from './allowance.ts';
 import type { Claims } from './claims.ts';
@@ -103,7 +103,7 @@ export class Reporter {
         })
         .then((isMore) => {
           if (this.#stopped) return;
-          this.#next(isMore ? SOON_MS : TICK_MS * (0.75 + this.#deps.random.fraction() / 2));
+          this.#next(isMore ? SOON_MS : around(TICK_MS, this.#deps.random));
         });
     });
   }

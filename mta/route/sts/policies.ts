@@ -4,7 +4,7 @@
  * that still counts, no failure of DNS or HTTPS takes it away.
  */
 import type { Clock } from '../../clock.ts';
-import type { Random } from '../../random.ts';
+import { around, type Random } from '../../random.ts';
 import { decide, isCurrent, isDue, PAUSE_MS, REFRESH_MS, type Step } from './decide.ts';
 import { StsFailure, type StsFault } from './failure.ts';
 import type { StsMode, StsPolicy } from './policy.ts';
@@ -99,8 +99,8 @@ export class KeptPolicies implements StsPolicies {
 
   /** From now on, what is used is fetched once a day, whether or not there is mail just then (RFC 8461 §10.2). */
   start(): void {
-    const wait = SWEEP_MS * (0.75 + this.#deps.random.fraction() / 2);
-    this.#cancel = this.#deps.clock.after(wait, () => {
+    const { clock, random } = this.#deps;
+    this.#cancel = clock.after(around(SWEEP_MS, random), () => {
       void this.sweep().finally(() => {
         if (!this.#stopped) this.start();
       });

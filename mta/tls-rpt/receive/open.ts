@@ -1,7 +1,7 @@
 /** Reports as a worker takes them: files beside the queue, on its volume. */
 import type { Clock } from '../../clock.ts';
 import type { Disk } from '../../queue/disk.ts';
-import type { Random } from '../../random.ts';
+import { around, type Random } from '../../random.ts';
 import { createEndpoint, type ReportEndpoint } from './http.ts';
 import { type IntakeDeps, ReportIntake } from './intake.ts';
 import { createMailbox, type ReportMailbox } from './mailbox.ts';
@@ -40,7 +40,7 @@ export function openReports(options: OpenReportsOptions): OpenReports {
   const { clock, random, log, asked, counts } = options;
   const store = openStore(options);
   const start = (): void => {
-    clock.after(SWEEP_MS * (0.75 + random.fraction() / 2), () => {
+    clock.after(around(SWEEP_MS, random), () => {
       void store
         .sweep()
         .catch((error: unknown) => log.warn({ err: error }, 'TLS reports could not be removed'))
