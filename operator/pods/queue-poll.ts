@@ -2,32 +2,21 @@
  * Asks each pod of a fleet, again and again, how much mail it has. Nothing depends on the answers but the status: a pod that doesn't
  * give one is named as silent, and asked on.
  */
-import type { Clock } from '../../mta/clock.ts';
-import type { Random } from '../../mta/random.ts';
 import { type FleetQueue, type PodQueue, queueOf, type Shown, shownNext } from '../status/fleet-queue.ts';
 import type { ControlClient, PodAddress } from './control-client.ts';
-import { Visits } from './visits.ts';
+import { type PollDeps, Visits } from './visits.ts';
 
 const ASK_MS = 15_000;
 
-export interface QueuePollDeps {
-  readonly clock: Clock;
-  readonly random: Random;
-  /** What there is to show is another than before. Must not throw. */
-  readonly onChange: () => void;
-  /** A pod could not be asked: it is tried again. */
-  readonly onFailure: (error: unknown, pod: string) => void;
-}
-
 export class QueuePoll {
-  readonly #deps: QueuePollDeps;
+  readonly #deps: PollDeps;
   readonly #visits: Visits;
   readonly #answers = new Map<string, PodQueue>();
   #names: readonly string[] = [];
   #client: Pick<ControlClient, 'queue'> | undefined;
   #shown: Shown | undefined;
 
-  constructor(deps: QueuePollDeps) {
+  constructor(deps: PollDeps) {
     this.#deps = deps;
     const { clock, random, onFailure } = deps;
     this.#visits = new Visits({

@@ -2,8 +2,6 @@
  * Asks the pods of a fleet now and then what others report of TLS with its domains. Nothing depends on the answers but statuses: while
  * one is missing, what is shown stays.
  */
-import type { Clock } from '../../mta/clock.ts';
-import type { Random } from '../../mta/random.ts';
 import {
   type ReportedTls,
   reportsNext,
@@ -12,22 +10,13 @@ import {
   tlsReportsOf,
 } from '../status/tls-reports.ts';
 import { type ControlClient, type PodAddress, PodRefused } from './control-client.ts';
-import { Visits } from './visits.ts';
+import { type PollDeps, Visits } from './visits.ts';
 
 /** Reports come once a day. */
 const ASK_MS = 300_000;
 
-export interface TlsReportsPollDeps {
-  readonly clock: Clock;
-  readonly random: Random;
-  /** What there is to show of a resource is another than before. Must not throw. */
-  readonly onChange: () => void;
-  /** A pod could not be asked: it is tried again. */
-  readonly onFailure: (error: unknown, pod: string) => void;
-}
-
 export class TlsReportsPoll {
-  readonly #deps: TlsReportsPollDeps;
+  readonly #deps: PollDeps;
   readonly #visits: Visits;
   /** The latest last. */
   readonly #answers = new Map<string, ReportedTls>();
@@ -36,7 +25,7 @@ export class TlsReportsPoll {
   #client: Pick<ControlClient, 'tlsReports'> | undefined;
   #shown: ShownReports | undefined;
 
-  constructor(deps: TlsReportsPollDeps) {
+  constructor(deps: PollDeps) {
     this.#deps = deps;
     const { clock, random, onFailure } = deps;
     this.#visits = new Visits({

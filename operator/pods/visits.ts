@@ -25,6 +25,14 @@ export interface VisitsDeps {
   readonly onUnreachable: (pod: string) => void;
 }
 
+/** Of who asks pods for something that is shown. */
+export interface PollDeps extends Pick<VisitsDeps, 'clock' | 'random'> {
+  /** What there is to show is another than before. Must not throw. */
+  readonly onChange: () => void;
+  /** A pod could not be asked: it is tried again. */
+  readonly onFailure: VisitsDeps['onFailure'];
+}
+
 export class Visits {
   readonly #deps: VisitsDeps;
   readonly #queue: WorkQueue;
