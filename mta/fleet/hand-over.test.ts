@@ -9,35 +9,24 @@ import { isOnVolume } from '../queue/transfer/on-volume.ts';
 import { Receptions } from '../queue/transfer/receptions.ts';
 import { seeded } from '../testing/seeded.ts';
 import { settleDown, TestClock } from '../testing/test-clock.ts';
-import { readJson } from './body.ts';
 import { PIECE_BYTES } from './hand-over-messages.ts';
 import { handOverPeers } from './hand-over-peers.ts';
 import { answerHandOver } from './hand-over-routes.ts';
-import type { FleetHandler, MemberCalls, ReceivingWorker } from './types.ts';
+import { Wire } from './testing/wire.ts';
+import type { ReceivingWorker } from './types.ts';
 
 const RECEIVER = 'there';
 
 /** What goes over the wire between two supervisors. */
 function channel(workers: ReadonlyMap<number, ReceivingWorker>, disk: MemoryDisk) {
-  const handlers = new Map<string, FleetHandler>();
-  const asked: { path: string; bytes: number }[] = [];
+  const wire = new Wire();
   answerHandOver(
-    { route: (path, handler) => void handlers.set(path, handler) },
+    wire.join(RECEIVER),
     () => workers,
     (lane) => isOnVolume(disk, '/queue', lane),
   );
-  const calls: MemberCalls = {
-    members: async () => [RECEIVER],
-    async ask(_member, path, query, bytes) {
-      asked.push({ path, bytes: bytes.length });
-      const handler = handlers.get(path);
-      if (!handler) throw new PostriderError('NoSuchResource', `members don't answer ${path}`);
-      const body = Readable.from(bytes.length === 0 ? [] : [Buffer.from(bytes)]);
-      const answer = await handler({ from: 'here', query, body, json: (largest) => readJson(body, largest) });
-      return answer === undefined ? undefined : JSON.parse(JSON.stringify(answer));
-    },
-  };
-  return { calls, asked, handlers, peers: handOverPeers(calls) };
+  const calls = wire.join('here');
+  return { calls, asked: wire.asked, handlers: wire.members.get(RECEIVER)!, peers: handOverPeers(calls) };
 }
 
 function worker({ queue, disk }: TestQueue, seed: number): ReceivingWorker {
