@@ -82,10 +82,15 @@ async function supervise({ config: file, name, identity: folder }: Flags): Promi
       ? undefined
       : new KeptIdentity(() => readIdentity(folder, name, config.fleet), { clock: systemClock, logger });
   const onDefect = (error: unknown) => logger.error({ err: error }, 'defect');
-  const fleet = joinFleet(supervisor, { name, identity, clock: systemClock, logger, onDefect });
+  const surroundings = { clock: systemClock, random: systemRandom };
+  const fleet = joinFleet(supervisor, { name, identity, ...surroundings, logger, onDefect });
   const drain = new Drain({
     supervisor,
-    fleet: fleet && { members: () => fleet.channel.members(), giveUp: (member) => fleet.giveUp(member) },
+    fleet: fleet && {
+      members: () => fleet.channel.members(),
+      giveUp: (member) => fleet.giveUp(member),
+      passOn: () => fleet.passOn(),
+    },
     disk: nodeDisk,
     host: linuxHost,
     clock: systemClock,
@@ -93,7 +98,6 @@ async function supervise({ config: file, name, identity: folder }: Flags): Promi
     name,
     mark: new LeavingMark(nodeDisk, config.queue.path, name),
   });
-  const surroundings = { clock: systemClock, random: systemRandom };
   const reports = openStore({
     ...surroundings,
     ...{ queuePath: config.queue.path, disk: nodeDisk, log: logger },

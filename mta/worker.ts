@@ -146,7 +146,7 @@ export function createWorker(
       trusted: () => clockWatch.trusted(),
       config: () => loaded.setup.config,
       context: () => loaded.context,
-      ...{ member: loaded.place.member, originate: (message) => flow.originate(message) },
+      ...{ member: loaded.place.member, calls: supervisor, originate: (message) => flow.originate(message) },
       ...{ disk: nodeDisk, clock, random: systemRandom, log: logger, onSent: metrics.tlsReport },
     });
     const sessions = createSessions({
@@ -356,6 +356,9 @@ export function createWorker(
     async giveUp(member: string) {
       return running().moving?.handOver.giveUp(member) ?? 0;
     },
+
+    takeCounts: async (day: string, writer: string, counts: Uint8Array) =>
+      parts?.tlsReports.take(day, writer, Buffer.from(counts)) ?? false,
 
     receivingLane: async () => parts?.moving?.receptions.lane(),
     laneOnVolume: (lane: string) => isOnVolume(nodeDisk, loaded.setup.config.queue.path, lane),

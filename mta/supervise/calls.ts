@@ -11,6 +11,7 @@ import type { HandOverStatus } from '../queue/transfer/hand-over.ts';
 import type { LaneRelease, LaneSummary, QueueId, WorkerId } from '../queue/types.ts';
 import type { WorkerLoad } from '../schedule/balance.ts';
 import type { DestinationNews } from '../schedule/types.ts';
+import type { CountsTaker } from '../tls-rpt/pool-calls.ts';
 
 /** A worker's place among the workers of its pod: limits per process are shares of the fleet's. */
 export interface Place {
@@ -23,7 +24,8 @@ export interface Place {
 }
 
 export type WorkerCalls = ReceivingWorker &
-  HolderCalls & {
+  HolderCalls &
+  CountsTaker & {
     /** Opens the queue, binds the ports, starts to deliver. Rejects with what a person can mend. */
     start(config: MtaConfig, place: Place): Promise<void>;
     /** Takes a new config without dropping a session; where it rejects, the old one goes on. */

@@ -29,7 +29,7 @@ async function world(more: { mode?: 'PerReplica' | 'Shared'; members?: MemberVie
   const { mode = 'PerReplica', members = [] } = more;
   const { disk, queue } = await openTestQueue({ seed: 1, config: { mode } });
   const clock = new TestClock();
-  const duties: Duty[] = [];
+  const duties: (Duty | 'pass on')[] = [];
   const state = {
     duty: 'serve' as Duty,
     handOver: HANDED as HandOverStatus | undefined,
@@ -38,6 +38,7 @@ async function world(more: { mode?: 'PerReplica' | 'Shared'; members?: MemberVie
     keepLanes: false,
     /** Called when the workers have ended. */
     onRest: async () => {},
+    onPassOn: async () => {},
   };
   if (mode === 'Shared') state.handOver = undefined;
   const worker = {
@@ -69,6 +70,10 @@ async function world(more: { mode?: 'PerReplica' | 'Shared'; members?: MemberVie
         giveUp: async (member) => {
           state.givenUp.push(member);
           return state.handOver?.pinned.length ?? 0;
+        },
+        async passOn() {
+          duties.push('pass on');
+          await state.onPassOn();
         },
       },
       disk,
@@ -116,7 +121,7 @@ it('is proven when the lanes are gone and the workers have ended, once and for a
 
   await leave();
   const [one, other] = await Promise.all([drain.status(), drain.status()]);
-  expect(duties).toEqual(['leave', 'rest']);
+  expect(duties).toEqual(['leave', 'rest', 'pass on']);
   expect(proofIn(one)).toMatchObject({
     pod: 'mta-1',
     fleet: 'mail/mta',
@@ -135,7 +140,7 @@ it('comes to rest by itself, whoever asks', async () => {
   await leave();
   await clock.advance(2500);
   await settleDown();
-  expect(duties).toEqual(['leave', 'rest']);
+  expect(duties).toEqual(['leave', 'rest', 'pass on']);
 });
 
 it('is not proven while a batch hangs on a member, though the folder is empty', async () => {
@@ -162,6 +167,21 @@ it('is not proven while a worker does not answer', async () => {
   expect(await status).toMatchObject({ state: 'draining', problems: [{ subject: 'this pod' }] });
 });
 
+it('waits for nothing but mail: what else would go with the volume goes to others, if they take it', async () => {
+  const { drain, duties, leave, state, clock } = await world();
+  await drain.start();
+  await leave();
+  state.onPassOn = () => Promise.reject(new Error('EIO'));
+  expect((await drain.status()).state).toBe('drained');
+  await drain.cancel();
+  state.onPassOn = () => new Promise(() => {});
+  const status = drain.start();
+  await settleDown();
+  await clock.advance(11_000);
+  expect((await status).state).toBe('drained');
+  expect(duties.filter((duty) => duty === 'pass on')).toHaveLength(2);
+});
+
 it('says what is left on the volume, and where, when the workers hold nothing', async () => {
   const { drain, disk, duties, leave } = await world();
   await drain.start();
@@ -173,7 +193,7 @@ it('says what is left on the volume, and where, when the workers hold nothing', 
   });
   await disk.removeDirectory('/queue/lanes/aaaaaaaaaaaa.damaged');
   expect((await drain.status()).state).toBe('drained');
-  expect(duties).toEqual(['leave', 'rest']);
+  expect(duties).toEqual(['leave', 'rest', 'pass on']);
 });
 
 it('looks again when the workers have ended, and has them begin again where something came in between', async () => {
@@ -185,7 +205,7 @@ it('looks again when the workers have ended, and has them begin again where some
     await file('/queue/lanes/aaaaaaaaaaaa/lease.1.a.0.0');
   };
   expect(kindsIn(await drain.status())).toEqual(['otherOwner']);
-  expect(duties).toEqual(['leave', 'rest', 'leave']);
+  expect(duties).toEqual(['leave', 'rest', 'pass on', 'leave']);
   state.onRest = async () => {};
   await disk.unlink('/queue/lanes/aaaaaaaaaaaa/lease.1.a.0.0');
   expect((await drain.status()).state).toBe('drained');
@@ -198,7 +218,7 @@ it('is void when something appears later; what is for a person wakes no worker',
   expect((await drain.status()).state).toBe('drained');
   await file('/queue/notes.txt');
   expect(kindsIn(await drain.status())).toEqual(['unknown']);
-  expect(duties).toEqual(['leave', 'rest']);
+  expect(duties).toEqual(['leave', 'rest', 'pass on']);
   await disk.unlink('/queue/notes.txt');
   expect((await drain.status()).state).toBe('drained');
 });
@@ -253,7 +273,7 @@ it('serves again when it is cancelled, before the proof and after', async () => 
   await leave();
   expect((await drain.status()).state).toBe('drained');
   await drain.cancel();
-  expect(duties).toEqual(['leave', 'serve', 'leave', 'rest', 'serve']);
+  expect(duties).toEqual(['leave', 'serve', 'leave', 'rest', 'pass on', 'serve']);
   expect(await drain.status()).toEqual({ state: 'notDraining' });
 });
 

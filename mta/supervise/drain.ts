@@ -36,7 +36,14 @@ import type { Supervisor } from './supervisor.ts';
 export interface DrainParts {
   readonly supervisor: Pick<Supervisor, 'config' | 'duty' | 'turnTo' | 'workers' | 'pids'>;
   /** Undefined where the config has no peers. */
-  readonly fleet: { members(): readonly MemberView[]; giveUp(member: string): Promise<number> } | undefined;
+  readonly fleet:
+    | {
+        members(): readonly MemberView[];
+        giveUp(member: string): Promise<number>;
+        /** What isn't mail, and would go with the volume. */
+        passOn(): Promise<void>;
+      }
+    | undefined;
   readonly disk: Disk;
   readonly host: Host;
   readonly clock: Clock;
@@ -54,6 +61,8 @@ const VOLUME_MS = 20_000;
 const EARLY_MS = 10_000;
 /** A worker that is busy for so long is not waited for. */
 const WORKER_MS = 10_000;
+/** What isn't mail has so long to go to others. */
+const PASSING_MS = 10_000;
 const MOST_LEFT = 100;
 /** What a worker takes over, or removes, when it begins again. */
 const FOR_WORKERS: ReadonlySet<LeftoverKind> = new Set<LeftoverKind>(['lane', 'otherOwner', 'removal']);
@@ -245,6 +254,7 @@ export class Drain implements DrainControl {
     if (this.#begun !== begun) return this.#look();
     if (seen.verdict.left.length === 0 && supervisor.duty === 'leave') {
       await supervisor.turnTo('rest');
+      await this.#passOn();
       seen = await this.#seen();
       if (this.#begun !== begun) return this.#look();
     }
@@ -253,6 +263,15 @@ export class Drain implements DrainControl {
     if (proof !== undefined) return { ...about, state: 'drained', proof };
     this.#resume(seen.verdict.left);
     return this.#draining(begun, held, seen.verdict.left);
+  }
+
+  /** The proof is of mail alone, and waits for nothing else for long. */
+  async #passOn(): Promise<void> {
+    const { fleet, clock, logger } = this.#parts;
+    if (fleet === undefined || this.#begun?.claim !== 'empty') return;
+    const failed = (error: unknown) =>
+      logger.warn({ err: error }, 'what others could use stays on the volume');
+    await within(clock, PASSING_MS, fleet.passOn().catch(failed));
   }
 
   /** What the workers say that they have; one that doesn't answer is not counted. */

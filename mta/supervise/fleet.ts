@@ -10,15 +10,19 @@ import { PostriderError } from '../errors.ts';
 import { Fleet } from '../fleet/fleet.ts';
 import { answerHandOver } from '../fleet/hand-over-routes.ts';
 import type { KeptIdentity } from '../fleet/kept-identity.ts';
-import type { FleetChannel, MemberName } from '../fleet/types.ts';
+import type { FleetChannel, MemberCalls, MemberName } from '../fleet/types.ts';
 import { nodeDisk } from '../queue/disk.ts';
 import { isOnVolume } from '../queue/transfer/on-volume.ts';
+import type { Random } from '../random.ts';
+import { passCountsOn } from '../tls-rpt/open.ts';
+import { answerCounts } from '../tls-rpt/pool-calls.ts';
 import type { Supervisor } from './supervisor.ts';
 
 export interface FleetPlace {
   readonly name: string;
   readonly identity: KeptIdentity | undefined;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
   readonly onDefect: (error: unknown) => void;
 }
@@ -32,6 +36,11 @@ export interface JoinedFleet {
    * Resolves with how many. Rejects with `MemberLive` where it is heard: then it can answer.
    */
   giveUp(member: MemberName): Promise<number>;
+  /**
+   * What isn't mail, would go with the volume, and is of worth to others goes to them, when the workers have ended. Rejects where the
+   * volume fails.
+   */
+  passOn(): Promise<void>;
   /** Prometheus text. */
   metrics(): Promise<string>;
 }
@@ -43,7 +52,7 @@ const ASK_IDLE_MS = 30_000;
 export function joinFleet(supervisor: Supervisor, place: FleetPlace): JoinedFleet | undefined {
   const { config, pod, exchange, news } = supervisor;
   const { peers } = config;
-  const { name, identity, ...deps } = place;
+  const { name, identity, random, ...deps } = place;
   if (peers === undefined) return undefined;
   if (!memberName.safeParse(name).success) throw refused(`${name} can't be the name of a member`);
   if (identity === undefined) throw refused('the config has peers, and this member no identity');
@@ -70,8 +79,9 @@ export function joinFleet(supervisor: Supervisor, place: FleetPlace): JoinedFlee
       () => supervisor.workers(),
       (lane) => isOnVolume(nodeDisk, config.queue.path, lane),
     );
+    answerCounts(fleet, () => supervisor.workers().get(0));
   }
-  supervisor.connect({
+  const calls: MemberCalls = {
     members: async () =>
       fleet
         .members()
@@ -81,7 +91,8 @@ export function joinFleet(supervisor: Supervisor, place: FleetPlace): JoinedFlee
       const answer = await fleet.request(member, path, Buffer.from(body), { query, idleMs: ASK_IDLE_MS });
       return answer.json();
     },
-  });
+  };
+  supervisor.connect(calls);
   const listeners = {
     budgets: () => pod.refresh(),
     loads: exchange.heard.bind(exchange),
@@ -102,6 +113,14 @@ export function joinFleet(supervisor: Supervisor, place: FleetPlace): JoinedFlee
         Array.from(supervisor.workers().values(), (worker) => worker.giveUp(member)),
       );
       return freed.reduce((sum, count) => sum + count, 0);
+    },
+    async passOn() {
+      if (config.queue.mode === 'Shared') return;
+      const volume = { disk: nodeDisk, queuePath: config.queue.path };
+      await passCountsOn({
+        ...volume,
+        ...{ member: name, calls, random, clock: deps.clock, log: deps.logger },
+      });
     },
     metrics() {
       const state = pod.state();

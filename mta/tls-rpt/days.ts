@@ -47,7 +47,7 @@ export interface DaysDeps {
   readonly onError: (error: unknown) => void;
 }
 
-const COUNTS = /^counts\.[0-9a-f]{16}\.jsonl$/;
+const COUNTS = /^counts\.([0-9a-f]{16})\.jsonl$/;
 const REPORT = /^report\.[0-9a-f]{64}\.json$/;
 const CLAIM = /^claim\.(\d{1,9})\.json$/;
 const FINISHED = 'finished.json';
@@ -70,32 +70,46 @@ export class Days {
 
   /** @param writer 16 hexadecimal digits: what it wrote before is replaced */
   async write(day: string, writer: string, tally: Tally): Promise<void> {
-    const { disk, path, random, clock } = this.#deps;
-    await disk.makeDirectory(path);
-    await disk.makeDirectory(join(path, day));
     const pieces: Buffer[] = [];
     for (const line of tally.lines()) {
       pieces.push(Buffer.from(`${line}\n`));
-      if (pieces.length % PORTION === 0) await turn(clock);
+      if (pieces.length % PORTION === 0) await turn(this.#deps.clock);
     }
-    const target = join(path, day, `counts.${writer}.jsonl`);
-    await replaceFile(target, Buffer.concat(pieces), { disk, random });
+    await this.put(day, writer, Buffer.concat(pieces));
+  }
+
+  /** Counts as one has written them, in place of what there was of that writer. */
+  async put(day: string, writer: string, counts: Buffer): Promise<void> {
+    const { disk, path, random } = this.#deps;
+    await disk.makeDirectory(path);
+    await disk.makeDirectory(join(path, day));
+    await replaceFile(join(path, day, countsName(writer)), counts, { disk, random });
+  }
+
+  /** Those that there are counts of. */
+  async writers(day: string): Promise<string[]> {
+    return (await this.#names(day)).flatMap((name) => COUNTS.exec(name)?.[1] ?? []);
+  }
+
+  /** What one has counted, for `put`; undefined where that isn't there any more. */
+  async get(day: string, writer: string): Promise<Buffer | undefined> {
+    const { disk, path } = this.#deps;
+    const text = await readSmall(disk, join(path, day, countsName(writer)), MOST_LINES_BYTES);
+    return text === undefined ? undefined : Buffer.from(text);
+  }
+
+  /** What one has counted is somewhere else now. */
+  async drop(day: string, writer: string): Promise<void> {
+    const { disk, path } = this.#deps;
+    await unlinkIfThere(disk, join(path, day, countsName(writer)));
   }
 
   /** What all have counted. */
   async collect(day: string): Promise<Tally> {
-    const { disk, path, clock } = this.#deps;
     const all = new Tally();
-    for (const name of (await this.#names(day)).filter((each) => COUNTS.test(each))) {
-      const text = (await readSmall(disk, join(path, day, name), MOST_LINES_BYTES)) ?? '';
-      const lines = text.split('\n').slice(0, -1);
-      // What another version has written is not for us.
-      let isDamaged = !lines[0]?.startsWith('{"format":1,');
-      for (const [at, line] of (isDamaged ? [] : lines).entries()) {
-        if (!all.take(line)) isDamaged = true;
-        if (at % PORTION === 0) await turn(clock);
-      }
-      if (isDamaged) this.#damaged(day, name);
+    for (const writer of await this.writers(day)) {
+      const counts = (await this.get(day, writer)) ?? Buffer.alloc(0);
+      if (!(await takeCounts(all, counts, this.#deps.clock))) this.#damaged(day, countsName(writer));
     }
     return all;
   }
@@ -206,3 +220,18 @@ export class Days {
 const progressName = (domain: string): string =>
   `report.${createHash('sha256').update(domain).digest('hex')}.json`;
 const claimName = (number: number): string => `claim.${number}.json`;
+const countsName = (writer: string): string => `counts.${writer}.jsonl`;
+
+/** Adds what one has written; false where some of it is not what we write, which is left out. */
+export async function takeCounts(tally: Tally, counts: Buffer, clock: Clock): Promise<boolean> {
+  const lines = counts.toString('utf8').split('\n');
+  // What another version has written is not for us.
+  if (!lines[0]!.startsWith('{"format":1,')) return false;
+  // The last one has no end.
+  let isWhole = lines.pop() === '';
+  for (const [at, line] of lines.entries()) {
+    if (!tally.take(line)) isWhole = false;
+    if (at % PORTION === 0) await turn(clock);
+  }
+  return isWhole;
+}

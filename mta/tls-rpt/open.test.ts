@@ -1,6 +1,8 @@
+import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { demandOf } from '../deliver/demand.ts';
 import { hopTo } from '../deliver/testing/send.ts';
+import { Wire } from '../fleet/testing/wire.ts';
 import { MemoryDisk } from '../queue/testing/memory-disk.ts';
 import { systemRandom } from '../random.ts';
 import type { Report as Message } from '../reports/types.ts';
@@ -8,16 +10,20 @@ import type { Resolver } from '../route/resolver.ts';
 import { testConfig, testPolicy } from '../route/testing/config.ts';
 import { context, zoneResolver } from '../route/testing/zone.ts';
 import { TestClock } from '../testing/test-clock.ts';
-import { openTlsReports, type TlsReports } from './open.ts';
+import { openTlsReports, passCountsOn, type TlsReports } from './open.ts';
+import { answerCounts } from './pool-calls.ts';
 import { LONGEST_MS } from './post.ts';
 import { DAY_MS, dayOf, startOf } from './report.ts';
+import { FIRST_MS } from './times.ts';
 
 const REPORTS = { organization: 'Ours', contact: 'tls@ours.test' };
 const ZONE = { '_smtp._tls.d.test': { txt: ['v=TLSRPTv1; rua=mailto:tls@d.test'] } };
 
 const started: TlsReports[] = [];
+const told: object[][] = [];
 afterEach(async () => {
   await Promise.all(started.splice(0).map((each) => each.stop()));
+  for (const warnings of told.splice(0)) expect(warnings).toEqual([]);
 });
 
 /** One pod after the other over one volume, each of which has one worker. */
@@ -30,17 +36,24 @@ function fleet(
   const messages: Message[] = [];
   const sent: string[] = [];
   const clocks = { trusted: true };
+  const wire = new Wire();
+  const warnings: object[] = [];
+  told.push(warnings);
   const queue = { ...testConfig().queue, mode, path: '/q' };
   const config = testConfig({ queue, ...(tlsReports && { tlsReports }) });
   const pod = (member: string, disk = new MemoryDisk()): TlsReports => {
+    const peer = wire.join(member);
     const reports = openTlsReports({
-      ...{ member, disk, clock, random: systemRandom, config: () => config },
+      ...{ member, calls: peer, disk, clock, random: systemRandom, config: () => config },
       context: () => ({ ...context(ZONE), ...(resolver && { resolver }) }),
       originate: async (message) => void messages.push(message),
-      log: { info: () => {}, warn: (fields) => expect.fail(JSON.stringify(fields)) },
+      log: { info: () => {}, warn: (fields) => void warnings.push(fields) },
       onSent: (...event) => void sent.push(event.join(' ')),
       trusted: () => clocks.trusted,
     });
+    answerCounts(peer, () => ({
+      takeCounts: (day, writer, it) => reports.take(day, writer, Buffer.from(it)),
+    }));
     reports.start(true);
     started.push(reports);
     return reports;
@@ -48,7 +61,18 @@ function fleet(
   const hop = hopTo(25, { tls: testPolicy(), mxOf: 'd.test' });
   const session = { hop, demand: demandOf(hop), failure: undefined, from: undefined };
   const ids = () => messages.map(({ content }) => /Report-ID:\s+<([^>]*)>/.exec(content.toString())?.[1]);
-  return { clock, clocks, pod, session, messages, sent, ids, twoDays: () => clock.advance(2 * DAY_MS) };
+  /** Sessions that each report tells of. */
+  const sums = () => messages.map(({ content }) => sessionsIn(content.toString('latin1')));
+  return {
+    ...{ clock, clocks, wire, warnings, config, pod, session, messages, sent, ids, sums },
+    twoDays: () => clock.advance(2 * DAY_MS),
+  };
+}
+
+function sessionsIn(message: string): number {
+  const gzip = /application\/tlsrpt\+gzip[\s\S]*?\r\n\r\n([A-Za-z0-9+/=\r\n]+)/.exec(message)![1]!;
+  const report = JSON.parse(gunzipSync(Buffer.from(gzip, 'base64')).toString('utf8'));
+  return report.policies[0].summary['total-successful-session-count'];
 }
 
 describe('TLS reports of a fleet', () => {
@@ -60,14 +84,6 @@ describe('TLS reports of a fleet', () => {
     expect(sent).toEqual(['mailto sent']);
     expect(messages[0]!.envelope).toMatchObject({ from: '', recipients: [{ address: 'tls@d.test' }] });
     expect(messages[0]!.content.toString()).toContain('From: <tls@ours.test>');
-  });
-
-  it('of pods with volumes of their own are several, with ids of their own', async () => {
-    const { pod, session, ids, twoDays } = fleet('PerReplica');
-    for (const name of ['mta-0', 'mta-1']) pod(name).session(session);
-    await twoDays();
-    expect(ids()).toHaveLength(2);
-    expect(new Set(ids()).size).toBe(2);
   });
 
   it('are neither counted nor sent without tlsReports', async () => {
@@ -140,5 +156,107 @@ describe('TLS reports of a fleet', () => {
     for (let step = 0; step < 1000 && !isBegun; step++) await clock.advance(LONGEST_MS / 2);
     await leaving.leave();
     expect(sent.toSorted()).toEqual(['https later', 'mailto sent']);
+  });
+});
+
+describe('counts of pods with volumes of their own', () => {
+  it('come together in one report', async () => {
+    const { pod, session, sums, twoDays } = fleet('PerReplica');
+    const [first, second, third] = ['mta-0', 'mta-1', 'mta-10'].map((name) => pod(name));
+    first!.session(session);
+    for (const each of [second!, third!, third!]) each.session(session);
+    await twoDays();
+    expect(sums()).toEqual([4]);
+  });
+
+  it('come together where the first has none of its own', async () => {
+    const { pod, session, sums, twoDays } = fleet('PerReplica');
+    pod('mta-0');
+    for (const name of ['mta-1', 'mta-2']) pod(name).session(session);
+    await twoDays();
+    expect(sums()).toEqual([2]);
+  });
+
+  it('count once where no answer came to who passed them on', async () => {
+    const { wire, pod, session, sums, warnings, twoDays } = fleet('PerReplica');
+    for (const name of ['mta-0', 'mta-1']) pod(name).session(session);
+    let lost = 0;
+    wire.onAnswer = () => {
+      lost += 1;
+      if (lost === 1) throw new Error('the connection broke');
+    };
+    await twoDays();
+    expect(sums()).toEqual([2]);
+    expect(lost).toBe(2);
+    expect(warnings.splice(0)).toMatchObject([{ member: 'mta-0', err: { message: 'the connection broke' } }]);
+  });
+
+  it('go out in reports with ids of their own where nobody takes them', async () => {
+    const { wire, pod, session, ids, sums, warnings, twoDays } = fleet('PerReplica');
+    for (const name of ['mta-0', 'mta-1']) pod(name).session(session);
+    // It is of an older version.
+    wire.members.get('mta-0')!.clear();
+    await twoDays();
+    expect(sums()).toEqual([1, 1]);
+    expect(new Set(ids()).size).toBe(2);
+    expect(warnings.splice(0)).toContainEqual(expect.objectContaining({ member: 'mta-0' }));
+  });
+
+  it('go to the first of those that live', async () => {
+    const { wire, pod, session, sums, ids, twoDays } = fleet('PerReplica');
+    const pods = ['mta-0', 'mta-1', 'mta-2'].map((name) => pod(name));
+    for (const each of pods) each.session(session);
+    // Nobody hears it, nor it anybody.
+    const own = wire.members.get('mta-0')!;
+    wire.members.delete('mta-0');
+    pods[0]!.leave();
+    await twoDays();
+    expect([sums(), ids().length, own.size]).toEqual([[2], 1, 1]);
+  });
+
+  it('are not taken when reports of the day have begun, nor before it, nor where there are none, nor damaged ones', async () => {
+    const { clock, clocks, config, pod, session, twoDays } = fleet('PerReplica');
+    const first = pod('mta-0');
+    const day = dayOf(clock.now());
+    const counts = Buffer.from('{"format":1,"uncounted":0}\n');
+    const take = (more: { on?: string; it?: Buffer } = {}) =>
+      first.take(more.on ?? day, '0123456789abcdef', more.it ?? counts);
+    expect(await take()).toBe(true);
+    expect(await take({ on: dayOf(clock.now() + DAY_MS) })).toBe(false);
+    for (const text of ['', '{"format":2}\n', `${counts}{"domain":1}\n`, `${counts}{"domain"`]) {
+      expect(await take({ it: Buffer.from(text) }), text).toBe(false);
+    }
+    clocks.trusted = false;
+    expect(await take()).toBe(false);
+    clocks.trusted = true;
+    const { tlsReports } = config;
+    delete config.tlsReports;
+    expect(await take()).toBe(false);
+    config.tlsReports = tlsReports;
+    first.session(session);
+    await clock.advance(startOf(day) + DAY_MS + FIRST_MS - 1000 - clock.now());
+    expect(await take()).toBe(true);
+    await clock.advance(1000);
+    expect(await take()).toBe(false);
+    await twoDays();
+    expect(await take()).toBe(false);
+  });
+
+  it('go to others with today’s, from a pod that goes for good', async () => {
+    const { clock, wire, warnings, pod, session, sums, twoDays } = fleet('PerReplica');
+    const disk = new MemoryDisk();
+    pod('mta-0').session(session);
+    const leaving = pod('mta-1', disk);
+    leaving.session(session);
+    await clock.advance(120_000);
+    leaving.session(session);
+    await leaving.stop();
+    const log = { info: () => {}, warn: (fields: object) => void warnings.push(fields) };
+    const supervisor = { clock, log, random: systemRandom, member: 'mta-1', calls: wire.join('mta-1') };
+    await passCountsOn({ ...supervisor, disk, queuePath: '/q' });
+    wire.members.delete('mta-1');
+    expect(disk.steps.filter(({ operation }) => operation === 'unlink').length).toBeGreaterThan(0);
+    await twoDays();
+    expect(sums()).toEqual([3]);
   });
 });

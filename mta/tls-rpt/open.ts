@@ -7,6 +7,7 @@
 import type { Clock } from '../clock.ts';
 import type { MtaConfig } from '../config.ts';
 import type { TlsSession } from '../deliver/tls-session.ts';
+import type { MemberCalls, MemberName } from '../fleet/types.ts';
 import type { Disk } from '../queue/disk.ts';
 import type { Random } from '../random.ts';
 import type { Report as Message } from '../reports/types.ts';
@@ -19,6 +20,8 @@ import { Counter } from './counter.ts';
 import { Days, daysPath } from './days.ts';
 import { reportMessage } from './message.ts';
 import { fetchFailure, resultOf } from './observe.ts';
+import { Pool } from './pool.ts';
+import { countsPeers } from './pool-calls.ts';
 import { postReport } from './post.ts';
 import type { Destination } from './record.ts';
 import type { Report, Reporter as Who } from './report.ts';
@@ -30,7 +33,9 @@ export interface OpenTlsReportsOptions {
   readonly config: () => MtaConfig;
   readonly context: () => Pick<HopContext, 'resolver' | 'random' | 'families' | 'egress'>;
   /** Of this pod among the members of its fleet. */
-  readonly member: string;
+  readonly member: MemberName;
+  /** How the others are asked. */
+  readonly calls: MemberCalls;
   /** Takes a message of our own; resolves when it is on stable storage. */
   readonly originate: (message: Message) => Promise<unknown>;
   /** Whether the wall clock is to be, at this moment. */
@@ -50,31 +55,35 @@ export interface TlsReports {
   fetched(event: FetchEvent): void;
   /** @param sends of the pod's workers, one does */
   start(sends: boolean): void;
+  /** As `Pool.take`: nothing is taken where nobody would report on it. */
+  take(day: string, writer: string, counts: Buffer): Promise<boolean>;
   /** Leaves reports to others: those that are under way end at once. Counting goes on. */
   leave(): Promise<void>;
   /** What was counted is on the volume then, if that answers. */
   stop(): Promise<void>;
 }
 
+const VOLUME_FAILED = 'TLS reports could not be read or written on the volume';
 /** For what is written on the volume, or looked up, when the process stops. */
 const STOPPING_MS = 5000;
 
 export function openTlsReports(options: OpenTlsReportsOptions): TlsReports {
-  const { config, context, clock, random, disk, log } = options;
-  const onError = (error: unknown): void =>
-    log.warn({ err: error }, 'TLS reports could not be read or written on the volume');
-  const days = new Days({ path: daysPath(config().queue.path), disk, clock, random, onError });
+  const { config, context, clock, random, log } = options;
+  const onError = (error: unknown): void => log.warn({ err: error }, VOLUME_FAILED);
+  const days = openDays({ ...options, queuePath: config().queue.path });
+  const pool = config().queue.mode === 'PerReplica' ? openPool({ ...options, days }) : undefined;
   const counter = new Counter({ days, clock, random, onError });
   const who = (): Who | undefined => {
     const { tlsReports, fleet, queue } = config();
     if (tlsReports === undefined) return undefined;
-    // Where each pod has a volume of its own, each sends a report of its own (RFC 8460 §5.1).
+    // Where each pod has a volume of its own, each that has counts which nobody took sends a report of its own (RFC 8460 §5.1).
     const source = [fleet.namespace, fleet.name, ...(queue.mode === 'PerReplica' ? [options.member] : [])];
     return { ...tlsReports, hostname: fleet.hostname, source: source.join('/') };
   };
   const leaving = new AbortController();
   const reporter = new Reporter({
     ...{ days, clock, random, who, onError },
+    passOn: async (day) => pool?.passOn(day),
     claims: new Claims(days, clock, random.bytes(8).toString('hex')),
     texts: (name) => context().resolver.lookup(name, 'TXT'),
     send: (report, to) => send(report, to, options, leaving.signal),
@@ -111,12 +120,41 @@ export function openTlsReports(options: OpenTlsReportsOptions): TlsReports {
       sends = isFirst;
       if (sends) reporter.start();
     },
+    // It is told from a wrong clock what is over, and what is too late.
+    take: async (...counts) =>
+      pool !== undefined && sends && who() !== undefined && options.trusted() && pool.take(...counts),
     leave,
     async stop() {
       await Promise.all([counter.stop(), leave()]);
     },
   };
 }
+
+/** For a supervisor whose pod goes for good: passes on what its workers have counted. Its promise rejects where the volume fails. */
+export function passCountsOn(
+  options: Omit<PoolOptions, 'days'> & { readonly queuePath: string },
+): Promise<void> {
+  return openPool({ ...options, days: openDays(options) }).passAllOn();
+}
+
+type VolumeOptions = Pick<OpenTlsReportsOptions, 'disk' | 'clock' | 'random' | 'log'>;
+type PoolOptions = VolumeOptions & Pick<OpenTlsReportsOptions, 'member' | 'calls'> & { readonly days: Days };
+
+const openDays = ({ queuePath, log, ...deps }: VolumeOptions & { readonly queuePath: string }): Days =>
+  new Days({
+    ...{ path: daysPath(queuePath), disk: deps.disk, clock: deps.clock, random: deps.random },
+    onError: (error) => log.warn({ err: error }, VOLUME_FAILED),
+  });
+
+const openPool = ({ days, member: self, calls, clock, log }: PoolOptions): Pool =>
+  new Pool({
+    ...{ days, self, clock, peers: countsPeers(calls) },
+    onKept: (day, member, error) =>
+      log.warn(
+        { day, member, err: error },
+        'counts for TLS reports stay with this pod: that member has not taken them',
+      ),
+  });
 
 async function send(
   report: Report,

@@ -12,7 +12,7 @@ import type { Days, Progress, Stage } from './days.ts';
 import { type Destination, destinationOf, readRecords } from './record.ts';
 import { buildReport, DAY_MS, type Report, startOf, type Reporter as Who } from './report.ts';
 import type { Tally } from './tally.ts';
-import { dueAt, FIRST_MS, FIRST_PAUSE_MS, KEPT_MS, pauseAfter, TRIED_MS } from './times.ts';
+import { dueAt, FIRST_MS, FIRST_PAUSE_MS, KEPT_MS, POOLED_MS, pauseAfter, TRIED_MS } from './times.ts';
 
 /** What became of one report, at one place that it was for. */
 export interface SentEvent {
@@ -31,6 +31,8 @@ export interface ReporterDeps {
   readonly random: Random;
   /** Whether the wall clock is to be, at this moment: which days are over, and which are too old, goes by it. */
   readonly trusted: () => boolean;
+  /** Given each day that is over, again and again, until its reports are due: somebody else may report on what is counted here. */
+  readonly passOn: (day: string) => Promise<void>;
   /** Who reports, by today's config; undefined where nobody does. */
   readonly who: () => Who | undefined;
   /** TXT records of a name. */
@@ -126,13 +128,17 @@ export class Reporter {
   }
 
   async #turn(day: string): Promise<boolean> {
-    const { days, claims, clock } = this.#deps;
+    const { days, claims, clock, passOn } = this.#deps;
     const who = this.#deps.who();
     const over = startOf(day) + DAY_MS;
     if (clock.now() >= over + KEPT_MS) {
       await days.remove(day);
       this.#forget(day);
-    } else if (clock.now() >= over + FIRST_MS && who !== undefined) {
+    } else if (clock.now() < over + POOLED_MS || who === undefined) {
+      return false;
+    } else if (clock.now() < over + FIRST_MS) {
+      await passOn(day);
+    } else {
       if (await days.isFinished(day)) this.#forget(day);
       else if (await claims.hold(day)) return this.#work(day, who);
       else this.#open.delete(day);

@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto';
 import type { Random } from '../random.ts';
 import { DAY_MS, type Reporter, startOf } from './report.ts';
 
+/** After the end of a day, when each process has written what it counted: from then on pods pass it on, until `FIRST_MS`. */
+export const POOLED_MS = 5 * 60_000;
 /** After the end of a day: for the last counts to come in, and clocks that differ. */
 export const FIRST_MS = 15 * 60_000;
 /** Within which reports go out (RFC 8460 §4.1). */

@@ -3,9 +3,14 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
 import { paths } from '../../cli/local/state.ts';
+import { systemClock } from '../../mta/clock.ts';
 import type { MtaConfig } from '../../mta/config.ts';
 import type { Drained, DrainStatus } from '../../mta/control/drain-types.ts';
 import type { HistoryRecord } from '../../mta/log/types.ts';
+import { nodeDisk } from '../../mta/queue/disk.ts';
+import { systemRandom } from '../../mta/random.ts';
+import { Days, daysPath } from '../../mta/tls-rpt/days.ts';
+import { dayOf } from '../../mta/tls-rpt/report.ts';
 import { CONTROL_TOKEN, DELIVERY, relay } from '../support/config.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { type Mta, ROOT, startMta } from '../support/mta.ts';
@@ -43,6 +48,17 @@ const queueOf = (folder: string, mode: MtaConfig['queue']['mode']): MtaConfig['q
   },
   ...{ minFreeBytes: 0, initialize: true },
 });
+
+/** What TLS reports are made of. */
+const daysBeside = (queuePath: string) =>
+  new Days({
+    ...{ path: daysPath(queuePath), disk: nodeDisk, clock: systemClock, random: systemRandom },
+    onError: (error) => expect.fail(String(error)),
+  });
+const COUNTED = {
+  writer: '0123456789abcdef',
+  counts: Buffer.from('{"format":1,"uncounted":3}\n'),
+};
 
 /** Mail for a port where nobody listens yet. */
 const toNobody = (port: number): Partial<MtaConfig> => ({
@@ -116,10 +132,16 @@ it('PerReplica: the command waits until another pod has everything, and the volu
   const nextHop = await freePort();
   const folders = ['mta-0', 'mta-1'].map((name) => temporaryFolder(name));
   const pods = await startPods(2, (n) => ({
-    config: () => ({ workers: 1, ...toNobody(nextHop), queue: queueOf(folders[n]!, 'PerReplica') }),
+    config: () => ({
+      ...{ workers: 1, ...toNobody(nextHop), queue: queueOf(folders[n]!, 'PerReplica') },
+      tlsReports: { organization: 'Ours', contact: 'tls@near.test' },
+    }),
     readyMs: 120_000,
   }));
   ends.push(...pods.map((pod) => () => pod.stop()));
+  const counts = folders.map((folder) => daysBeside(join(folder, 'queue')));
+  const today = dayOf(Date.now());
+  await counts[1]!.put(today, COUNTED.writer, COUNTED.counts);
   const [stays, leaves] = pods as [Mta, Mta];
   const ids = await send(leaves);
 
@@ -135,6 +157,8 @@ it('PerReplica: the command waits until another pod has everything, and the volu
   expect(proof).toMatchObject({ pod: 'mta-1', claim: 'empty', queue: { path: join(folders[1]!, 'queue') } });
   expect(readdirSync(join(folders[1]!, 'queue', 'lanes'))).toEqual([]);
   expect((await queue(stays)).messages).toBe(MESSAGES);
+  expect(await counts[1]!.writers(today)).toEqual([]);
+  expect((await counts[0]!.get(today, COUNTED.writer))?.toString()).toBe(COUNTED.counts.toString());
   const { records } = (await leaves.control(`/v1/history?id=${ids[0]}`)) as { records: HistoryRecord[] };
   expect(records).toMatchObject([{ outcome: 'moved', member: 'mta-0' }]);
 

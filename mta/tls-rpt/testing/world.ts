@@ -65,6 +65,7 @@ export function world(
     const reporter = new Reporter({
       ...{ days, clock, random: systemRandom, onError },
       claims: new Claims(days, clock, name),
+      passOn: async () => {},
       trusted: () => watch.trusted(),
       who: () => (state.reports ? { ...WHO, ...identity } : undefined),
       async texts(asks) {
