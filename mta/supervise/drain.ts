@@ -13,22 +13,15 @@ import type { QueueConfig } from '../config.ts';
 import type { Claim, DrainControl, Draining, DrainStatus, GivenUp } from '../control/drain-types.ts';
 import { PostriderError } from '../errors.ts';
 import type { MemberView } from '../fleet/types.ts';
-import { type Disk, messageOf } from '../queue/disk.ts';
-import type { Host, Owner } from '../queue/host.ts';
+import type { Disk } from '../queue/disk.ts';
+import type { Host } from '../queue/host.ts';
 import { type Proof, proofOf } from '../queue/proof/proof.ts';
-import { lookAtQueue } from '../queue/proof/sight.ts';
-import {
-  type Leftover,
-  type LeftoverKind,
-  type Verdict,
-  verdictOfOwn,
-  verdictOfShared,
-} from '../queue/proof/verdict.ts';
+import type { Leftover, LeftoverKind } from '../queue/proof/verdict.ts';
 import type { HandOverStatus } from '../queue/transfer/hand-over.ts';
 import type { LaneSummary } from '../queue/types.ts';
-import { queueIdOf } from '../queue/version.ts';
 import { within } from '../within.ts';
 import { drainProblems } from './drain-problems.ts';
+import { DrainVolume, type Seen, VOLUME_MS } from './drain-volume.ts';
 import type { LeavingMark } from './leaving-mark.ts';
 import { Moved } from './moved.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -55,8 +48,6 @@ export interface DrainParts {
 
 /** How often it is looked whether the workers have come to an end, by itself. */
 const LOOK_MS = 2000;
-/** A volume that has not shown everything by then is said not to answer. */
-const VOLUME_MS = 20_000;
 /** Before this nobody expects that anything has moved. */
 const EARLY_MS = 10_000;
 /** A worker that is busy for so long is not waited for. */
@@ -66,12 +57,6 @@ const PASSING_MS = 10_000;
 const MOST_LEFT = 100;
 /** What a worker takes over, or removes, when it begins again. */
 const FOR_WORKERS: ReadonlySet<LeftoverKind> = new Set<LeftoverKind>(['lane', 'otherOwner', 'removal']);
-
-const OTHER_QUEUE: Leftover = {
-  kind: 'otherQueue',
-  where: 'VERSION',
-  what: 'this is another queue than the one that this pod has had: is its volume mounted?',
-};
 
 interface Begun {
   readonly claim: Claim;
@@ -88,36 +73,22 @@ interface Held {
   readonly handOvers: readonly HandOverStatus[];
 }
 
-/** What the volume showed, and when it was asked, ms since the epoch. */
-interface Seen {
-  readonly at: number;
-  readonly id: string | undefined;
-  readonly verdict: Verdict;
-}
-
 export class Drain implements DrainControl {
   readonly #parts: DrainParts;
+  readonly #volume: DrainVolume;
   #begun: Begun | undefined;
   #looking: Promise<DrainStatus> | undefined;
   #cancelLook: () => void = () => {};
-  /** Of the volume: one that hangs is not asked twice. */
-  #reading: Promise<Omit<Seen, 'at'>> | undefined;
-  /** What the queue was known by when it was first seen; undefined where it has not been. */
-  #known: { readonly id: string | undefined } | undefined;
   #digest: string | undefined;
 
   constructor(parts: DrainParts) {
     this.#parts = parts;
+    this.#volume = new DrainVolume({ ...parts, isOurs: (pid) => parts.supervisor.pids().has(pid) });
   }
 
   /** Notes which queue it is that this pod has; to be called when it has opened it. */
   async identify(): Promise<void> {
-    const { disk, supervisor, logger } = this.#parts;
-    try {
-      this.#known ??= { id: await queueIdOf(disk, supervisor.config.queue.path) };
-    } catch (error) {
-      logger.warn({ err: error }, 'the queue could not be identified');
-    }
+    await this.#volume.identify(this.#path);
   }
 
   /** What a former life of this pod has begun goes on. To be called before the workers are there; the volume is waited for. */
@@ -230,6 +201,10 @@ export class Drain implements DrainControl {
     };
   }
 
+  get #path(): string {
+    return this.#parts.supervisor.config.queue.path;
+  }
+
   #repeat(): void {
     this.#cancelLook();
     this.#cancelLook = this.#parts.clock.after(LOOK_MS, () => {
@@ -250,12 +225,12 @@ export class Drain implements DrainControl {
     const held = await this.#held(begun.moved);
     begun.moved.sample(clock.monotonic());
     if (supervisor.duty !== 'rest' && this.#holdsSomething(held)) return this.#draining(begun, held, []);
-    let seen = await this.#seen();
+    let seen = await this.#volume.see(this.#path, begun.claim);
     if (this.#begun !== begun) return this.#look();
     if (seen.verdict.left.length === 0 && supervisor.duty === 'leave') {
       await supervisor.turnTo('rest');
       await this.#passOn();
-      seen = await this.#seen();
+      seen = await this.#volume.see(this.#path, begun.claim);
       if (this.#begun !== begun) return this.#look();
     }
     const proof = this.#prove(begun.claim, seen);
@@ -301,47 +276,6 @@ export class Drain implements DrainControl {
       lanes.length > 0 ||
       handOvers.some(({ pinned, owed }) => pinned.length + owed.length > 0)
     );
-  }
-
-  /** What the volume shows now. One that can't be read shows that. */
-  async #seen(): Promise<Seen> {
-    const { clock } = this.#parts;
-    const at = clock.now();
-    try {
-      // What was asked of the volume before says nothing of now.
-      if (this.#reading !== undefined) throw new Error('it does not answer');
-      const reading = this.#read().finally(() => {
-        this.#reading = undefined;
-      });
-      this.#reading = reading;
-      if (await within(clock, VOLUME_MS, reading)) return { at, ...(await reading) };
-      throw new Error(`it has not answered for ${VOLUME_MS / 1000} seconds`);
-    } catch (error) {
-      const hint = error instanceof PostriderError && error.hint !== undefined ? ` ${error.hint}` : '';
-      const what = `the volume can't be read: ${messageOf(error)}.${hint}`;
-      return {
-        at,
-        id: undefined,
-        verdict: { left: [{ kind: 'unreadable', where: '', what }], listed: [], counts: {} },
-      };
-    }
-  }
-
-  async #read(): Promise<Omit<Seen, 'at'>> {
-    const { disk, host, supervisor } = this.#parts;
-    const { path } = supervisor.config.queue;
-    const sight = await lookAtQueue(disk, path);
-    const self = host.self();
-    const ours = (owner: Owner) =>
-      supervisor.pids().has(owner.pid) &&
-      owner.hostname === self.hostname &&
-      owner.boot === self.boot &&
-      owner.pidNamespace === self.pidNamespace;
-    const verdict =
-      this.#begun?.claim === 'released' ? verdictOfShared(sight, ours) : verdictOfOwn(sight, ours);
-    this.#known ??= { id: sight.id };
-    if (sight.id === this.#known.id) return { id: sight.id, verdict };
-    return { id: sight.id, verdict: { ...verdict, left: [...verdict.left, OTHER_QUEUE] } };
   }
 
   #prove(claim: Claim, { at, id, verdict }: Seen): Proof | undefined {
