@@ -34,7 +34,7 @@ export interface Taken {
 
 /** What metrics are told. */
 export interface ReportCounts {
-  received(via: Entry['via'], result: TakenResult): void;
+  received(via: Entry['via'], result: TakenResult | 'unread'): void;
   /** Of a report that was counted. */
   sessions(result: 'successful' | 'failed', sessions: number): void;
   failures(resultType: string, sessions: number): void;
@@ -62,6 +62,11 @@ export class ReportIntake {
 
   constructor(deps: IntakeDeps) {
     this.#deps = deps;
+  }
+
+  /** There is no time for one more by mail. */
+  skip(): void {
+    this.#deps.counts.received('mail', 'unread');
   }
 
   /** @param source asked for its bytes when it is its turn; may reject with a `ReportRefusal` */

@@ -21,7 +21,7 @@ export interface ReportMailbox {
 const LONGEST_WAIT_MS = 15_000;
 
 export function createMailbox(
-  intake: Pick<ReportIntake, 'take'>,
+  intake: Pick<ReportIntake, 'take' | 'skip'>,
   clock: Pick<Clock, 'monotonic'>,
 ): ReportMailbox {
   /** Since when each waits for its turn; the first has waited longest. */
@@ -35,7 +35,8 @@ export function createMailbox(
   return {
     async deliver({ content }) {
       if (isFlooded()) {
-        return { code: 250, enhanced: '2.0.0', text: `${DISCARDED}: too many reports wait` };
+        intake.skip();
+        return delivered(`${DISCARDED}: too many reports wait`);
       }
       const turn = Symbol();
       waiting.set(turn, clock.monotonic());
@@ -47,8 +48,7 @@ export function createMailbox(
           return reportIn(content);
         }, 'mail');
         volumeFails = false;
-        const what = result === 'counted' ? 'TLS report taken' : DISCARDED;
-        return { code: 250, enhanced: '2.0.0', text: `${what}: ${text}` };
+        return delivered(`${result === 'counted' ? 'TLS report taken' : DISCARDED}: ${text}`);
       } catch (cause) {
         volumeFails = true;
         const why = cause instanceof Error ? cause.message : String(cause);
@@ -63,3 +63,5 @@ export function createMailbox(
 }
 
 const DISCARDED = 'Discarded by the mailbox for TLS reports';
+
+const delivered = (text: string): StoredReply => ({ code: 250, enhanced: '2.0.0', text });
