@@ -229,7 +229,8 @@ export class Drain implements DrainControl {
     if (this.#begun !== begun) return this.#look();
     if (seen.verdict.left.length === 0 && supervisor.duty === 'leave') {
       await supervisor.turnTo('rest');
-      await this.#passOn();
+      if (this.#begun !== begun) return this.#look();
+      await this.#passOn(begun.claim);
       seen = await this.#volume.see(this.#path, begun.claim);
       if (this.#begun !== begun) return this.#look();
     }
@@ -241,12 +242,13 @@ export class Drain implements DrainControl {
   }
 
   /** The proof is of mail alone, and waits for nothing else for long. */
-  async #passOn(): Promise<void> {
+  async #passOn(claim: Claim): Promise<void> {
     const { fleet, clock, logger } = this.#parts;
-    if (fleet === undefined || this.#begun?.claim !== 'empty') return;
-    const failed = (error: unknown) =>
-      logger.warn({ err: error }, 'what others could use stays on the volume');
-    await within(clock, PASSING_MS, fleet.passOn().catch(failed));
+    if (fleet === undefined || claim !== 'empty') return;
+    const stays = (error?: unknown) =>
+      logger.warn({ err: error }, 'what others could use may stay on the volume');
+    if (!(await within(clock, PASSING_MS, fleet.passOn().catch(stays))))
+      stays(new Error('it takes too long'));
   }
 
   /** What the workers say that they have; one that doesn't answer is not counted. */

@@ -4,7 +4,7 @@
  * same. What can't be read is told and taken for nothing: reports are worth less than mail. Failures are the disk's.
  */
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { type Clock, turn } from '../clock.ts';
 import { type Disk, errorCode, unlinkIfThere } from '../queue/disk.ts';
@@ -86,6 +86,12 @@ export class Days {
     await replaceFile(join(path, day, countsName(writer)), counts, { disk, random });
   }
 
+  /** Resolves when what was put there is there after a crash, too. */
+  async sync(day: string): Promise<void> {
+    const { disk, path } = this.#deps;
+    for (const folder of [join(path, day), path, dirname(path)]) await disk.syncDirectory(folder);
+  }
+
   /** Those that there are counts of. */
   async writers(day: string): Promise<string[]> {
     return (await this.#names(day)).flatMap((name) => COUNTS.exec(name)?.[1] ?? []);
@@ -98,9 +104,10 @@ export class Days {
     return text === undefined ? undefined : Buffer.from(text);
   }
 
-  /** What one has counted is somewhere else now. */
-  async drop(day: string, writer: string): Promise<void> {
+  /** Removes what one has counted, unless that has been written again. */
+  async drop(day: string, writer: string, counts: Buffer): Promise<void> {
     const { disk, path } = this.#deps;
+    if ((await this.get(day, writer))?.equals(counts) !== true) return;
     await unlinkIfThere(disk, join(path, day, countsName(writer)));
   }
 

@@ -1,6 +1,6 @@
 /**
  * TLS reports of a worker (RFC 8460): it counts, and the first one of each pod sends what all have counted, by mail through its own queue and
- * by HTTPS. Files lie beside the queue, on its volume. Without `tlsReports` in the config nothing is counted or sent, and what is left of
+ * by HTTPS, or passes it on to another pod that does. Files lie beside the queue, on its volume. Without `tlsReports` in the config nothing is counted or sent, and what is left of
  * before is removed in time.
  */
 
@@ -57,7 +57,7 @@ export interface TlsReports {
   start(sends: boolean): void;
   /** As `Pool.take`: nothing is taken where nobody would report on it. */
   take(day: string, writer: string, counts: Buffer): Promise<boolean>;
-  /** Leaves reports to others: those that are under way end at once. Counting goes on. */
+  /** Leaves reports to others: those that are under way end at once. Counting, and passing counts on, go on. */
   leave(): Promise<void>;
   /** What was counted is on the volume then, if that answers. */
   stop(): Promise<void>;
@@ -108,7 +108,7 @@ export function openTlsReports(options: OpenTlsReportsOptions): TlsReports {
       sends = false;
       // Who goes on with them is not to wait for a place that is silent.
       leaving.abort();
-      left = within(clock, STOPPING_MS, reporter.stop());
+      left = within(clock, STOPPING_MS, reporter.leave());
     }
     await left;
   };
@@ -126,11 +126,12 @@ export function openTlsReports(options: OpenTlsReportsOptions): TlsReports {
     leave,
     async stop() {
       await Promise.all([counter.stop(), leave()]);
+      await within(clock, STOPPING_MS, reporter.stop());
     },
   };
 }
 
-/** For a supervisor whose pod goes for good: passes on what its workers have counted. Its promise rejects where the volume fails. */
+/** For a supervisor whose pod goes for good: passes on what its workers have counted. Rejects where the volume fails. */
 export function passCountsOn(
   options: Omit<PoolOptions, 'days'> & { readonly queuePath: string },
 ): Promise<void> {
@@ -149,11 +150,8 @@ const openDays = ({ queuePath, log, ...deps }: VolumeOptions & { readonly queueP
 const openPool = ({ days, member: self, calls, clock, log }: PoolOptions): Pool =>
   new Pool({
     ...{ days, self, clock, peers: countsPeers(calls) },
-    onKept: (day, member, error) =>
-      log.warn(
-        { day, member, err: error },
-        'counts for TLS reports stay with this pod: that member has not taken them',
-      ),
+    onKept: (day, error) =>
+      log.warn({ day, err: error }, 'counts for TLS reports stay with this pod: no other has taken them'),
   });
 
 async function send(

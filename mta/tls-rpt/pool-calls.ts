@@ -1,5 +1,6 @@
 /** Counts that go from one pod to another, over the fleet channel: the question, and the answer to it. */
 import { z } from 'zod';
+import { PostriderError } from '../errors.ts';
 import { readBytes } from '../fleet/body.ts';
 import type { FleetChannel, MemberCalls } from '../fleet/types.ts';
 import { FLEET_VERSION, parseFrom } from '../fleet/version.ts';
@@ -37,6 +38,14 @@ export function answerCounts(
   channel.route(PATH, async ({ query, body }) => {
     const { day, writer } = parseFrom(ofCounts, query, FLEET_VERSION);
     const counts = await readBytes(body, MOST_LINES_BYTES);
-    return { taken: (await taker()?.takeCounts(day, writer, counts)) ?? false };
+    return { taken: await (taker()?.takeCounts(day, writer, counts).catch(unanswered) ?? false) };
+  });
+}
+
+/** A worker that has died, or a disk that has failed, is a reason to ask again, and no defect. */
+function unanswered(error: Error): never {
+  if (error instanceof PostriderError) throw error;
+  throw new PostriderError('QueueUnreachable', `Counts may not have been taken: ${error.message}`, {
+    cause: error,
   });
 }

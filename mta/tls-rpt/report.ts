@@ -36,8 +36,11 @@ export const DAY_MS = 86_400_000;
 export const dayOf = (time: number): string => new Date(time).toISOString().slice(0, 10);
 
 /** Ms since the epoch of its beginning; NaN for what is no day. */
-export const startOf = (day: string): number =>
-  /^\d{4}-\d\d-\d\d$/.test(day) ? Date.parse(`${day}T00:00:00Z`) : Number.NaN;
+export function startOf(day: string): number {
+  const start = /^\d{4}-\d\d-\d\d$/.test(day) ? Date.parse(`${day}T00:00:00Z`) : Number.NaN;
+  // The 31st of February is a day in March to some.
+  return !Number.isNaN(start) && dayOf(start) === day ? start : Number.NaN;
+}
 
 /** The same for the same report, so that who gets it twice can tell (§5.3). */
 export function reportKey({ source }: Pick<Reporter, 'source'>, day: string, domain: string): string {

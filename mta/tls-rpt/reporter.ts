@@ -1,7 +1,8 @@
 /**
  * Sends the reports of days that are over: to each domain at a time of its own within some hours (RFC 8460 §4.1), and for a day again where it
  * could not be had, less and less often (§5.5). How far each one has come is on the volume, so that a restart sends none twice and forgets
- * none. What fails is told, and tried later; a report that can't be sent is given up, and with it no mail.
+ * none. What fails is told, and tried later; a report that can't be sent is given up, and with it no mail. Where somebody else reports for this
+ * pod, its counts are passed on to them before.
  */
 import type { Clock } from '../clock.ts';
 import { around, type Random } from '../random.ts';
@@ -31,7 +32,7 @@ export interface ReporterDeps {
   readonly random: Random;
   /** Whether the wall clock is to be, at this moment: which days are over, and which are too old, goes by it. */
   readonly trusted: () => boolean;
-  /** Given each day that is over, again and again, until its reports are due: somebody else may report on what is counted here. */
+  /** Given each day of which all counts are in, again and again until its reports begin: somebody else may report on what is counted here. */
   readonly passOn: (day: string) => Promise<void>;
   /** Who reports, by today's config; undefined where nobody does. */
   readonly who: () => Who | undefined;
@@ -78,6 +79,7 @@ export class Reporter {
   #cancel: (() => void) | undefined;
   #working: Promise<void> = Promise.resolve();
   #stopped = false;
+  #isLeaving = false;
   #beatAt = 0;
 
   constructor(deps: ReporterDeps) {
@@ -88,12 +90,18 @@ export class Reporter {
     this.#next(SOON_MS);
   }
 
-  /** Resolves when nothing is under way any more; what wasn't sent is for others, or for later. */
+  /** From now on reports are for others, or for later: resolves when none is under way any more. Counts are passed on still. */
+  async leave(): Promise<void> {
+    this.#isLeaving = true;
+    await this.#working;
+    await this.#deps.claims.giveUp().catch(this.#deps.onError);
+  }
+
+  /** Resolves when nothing is under way any more. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancel?.();
-    await this.#working;
-    await this.#deps.claims.giveUp().catch(this.#deps.onError);
+    await this.leave();
   }
 
   #next(ms: number): void {
@@ -138,7 +146,7 @@ export class Reporter {
       return false;
     } else if (clock.now() < over + FIRST_MS) {
       await passOn(day);
-    } else {
+    } else if (!this.#isLeaving) {
       if (await days.isFinished(day)) this.#forget(day);
       else if (await claims.hold(day)) return this.#work(day, who);
       else this.#open.delete(day);
@@ -164,7 +172,7 @@ export class Reporter {
     // Whoever is slow holds up one of them, and nobody for longer than one attempt.
     const run = async () => {
       for (const [domain, each] of due) {
-        if (this.#stopped || clock.monotonic() >= until || !claims.holds(day) || !trusted()) return;
+        if (this.#isLeaving || clock.monotonic() >= until || !claims.holds(day) || !trusted()) return;
         if (await this.#isDone(day, domain, open, each)) waiting.delete(domain);
         await this.#beat();
       }
