@@ -15,12 +15,12 @@ import { FolderSync } from './folder-sync.ts';
 import { GiveAways } from './give-aways.ts';
 import { Handles } from './handles.ts';
 import { sayAdopted } from './hands.ts';
+import { Home } from './home.ts';
 import { linuxHost } from './host.ts';
 import { HotCache } from './hot-cache.ts';
 import type { Lane } from './lane.ts';
 import { lanesPath, newWorkerId, parseQueueId } from './layout.ts';
 import { claimLane, createLane } from './open-lane.ts';
-import { Retry } from './retry.ts';
 import { Space } from './space.ts';
 import { finishRemovals } from './sweep.ts';
 import { countsOf, destinationsOf, recipientsOf, selectFrom, summaryOf } from './totals.ts';
@@ -105,8 +105,7 @@ class ProcessQueue implements LaneQueue {
   readonly #giveAways: GiveAways;
   /** Lanes that were lost while they were worked on: not ours again before that has ended. */
   readonly #unquiet = new Set<string>();
-  #home: Lane | undefined;
-  readonly #homeRetry: Retry;
+  readonly #home: Home;
   #closed = false;
   #leaving = false;
 
@@ -123,16 +122,17 @@ class ProcessQueue implements LaneQueue {
       log,
       termMs,
       ours: () => new Set([...this.#lanes.keys(), ...this.#refused, ...this.#unquiet]),
-      adopted: () => this.#lanes.size - (this.#home ? 1 : 0),
+      adopted: () => this.#lanes.size - (this.#home.lane ? 1 : 0),
       claim: async (claimable) => void (await this.#claim(claimable)),
       onTurn: () => this.#tidy(),
     });
-    this.#homeRetry = new Retry({ clock, random, firstMs: 400, longestMs: termMs / 2 });
+    const retry = { clock, random, firstMs: 400, longestMs: termMs / 2 };
+    this.#home = new Home(retry, () => this.#createLane());
     this.#giveAways = new GiveAways({
       clock,
       isOurs: (lane) => !this.#closed && this.#lanes.get(lane.id) === lane,
       takeMailFrom: async (lane) => {
-        if (this.#home === lane) this.#home = await this.#createLane();
+        if (this.#home.lane === lane) await this.#home.moveInto();
       },
       letGo: async (lane, to) => {
         this.#forget(lane);
@@ -150,7 +150,7 @@ class ProcessQueue implements LaneQueue {
     while (!lane && found.length > 0) {
       lane = await this.#claim(found.shift()!);
     }
-    this.#home = lane ?? (await this.#createLane());
+    await this.#home.moveInto(lane);
     this.#adopter.hear(found);
     this.#adopter.start();
   }
@@ -223,7 +223,7 @@ class ProcessQueue implements LaneQueue {
   }
 
   home(): string | undefined {
-    return this.#leaving ? undefined : this.#home?.id;
+    return this.#leaving ? undefined : this.#home.lane?.id;
   }
 
   leave(): void {
@@ -244,7 +244,7 @@ class ProcessQueue implements LaneQueue {
 
   lanes(): LaneSummary[] {
     const now = this.#context.clock.now();
-    return Array.from(this.#lanes.values(), (lane) => summaryOf(lane, now, lane === this.#home));
+    return Array.from(this.#lanes.values(), (lane) => summaryOf(lane, now, lane === this.#home.lane));
   }
 
   giveAway(id: string, to: WorkerId): Promise<boolean> {
@@ -266,7 +266,7 @@ class ProcessQueue implements LaneQueue {
 
   async release(): Promise<void> {
     this.#closed = true;
-    this.#home = undefined;
+    this.#home.leave();
     await this.#adopter.stop();
     await this.#giveAways.settled();
     await Promise.all(Array.from(this.#lanes.values(), (lane) => this.#letGo(lane)));
@@ -285,17 +285,25 @@ class ProcessQueue implements LaneQueue {
   }
 
   #homeLane(): Lane {
-    // A lane that could not be renewed for a term, as the disk doesn't answer, would keep the client waiting.
-    if (this.#home?.owned && !this.#leaving) return this.#home;
-    throw smtpError(this.#closed || this.#leaving ? 'serviceShutdown' : 'leaseLost');
+    if (this.#closed || this.#leaving) throw smtpError('serviceShutdown');
+    return this.#home.open;
   }
 
   async #createLane(): Promise<Lane> {
     const lane = await createLane(this.#context, this.#events);
     // All others have been let go of by then, and nobody would come back for this one.
     if (this.#closed) await this.#letGo(lane);
-    else this.#lanes.set(lane.id, lane);
+    else this.#keep(lane);
     return lane;
+  }
+
+  /** From now on we hear of its loss. Throws `LaneLost` where that came before: nobody would ever forget it. */
+  #keep(lane: Lane): void {
+    if (lane.over) {
+      this.#context.handles.close(lane.id);
+      throw new PostriderError('LaneLost', 'the lane was lost in the moment in which it was opened');
+    }
+    this.#lanes.set(lane.id, lane);
   }
 
   readonly #events = {
@@ -312,17 +320,18 @@ class ProcessQueue implements LaneQueue {
     let lane: Lane | undefined;
     try {
       lane = await claimLane(this.#context, this.#events, id, lease);
+      if (lane) this.#keep(lane);
     } catch (error) {
       const newer = error instanceof PostriderError && error.code === 'QueueVersionUnsupported';
       if (newer) this.#refused.add(id);
       this.#watch.unreadable(id);
       log.error({ lane: id, err: error }, 'lane could not be adopted');
+      lane = undefined;
     }
     if (!lane) {
       this.#watch.failed(claimable);
       return undefined;
     }
-    this.#lanes.set(id, lane);
     sayAdopted(this.#context, claimable, lane.index.size, clock.monotonic() - began);
     await this.#announce(lane);
     return lane;
@@ -350,7 +359,7 @@ class ProcessQueue implements LaneQueue {
   #lost(lane: Lane): void {
     if (!this.#forget(lane)) return;
     this.#context.stats.lost += 1;
-    if (this.#home === lane) this.#home = undefined;
+    this.#home.leave(lane);
     this.#unquiet.add(lane.id);
     void this.#giveAways.quiet(lane.id).then(() => {
       this.#unquiet.delete(lane.id);
@@ -361,25 +370,14 @@ class ProcessQueue implements LaneQueue {
 
   async #tidy(): Promise<void> {
     if (this.#closed) return;
-    if (!this.#home && !this.#leaving) await this.#newHome();
+    if (!this.#leaving) await this.#home.ensure();
     await this.retireEmpty();
-  }
-
-  async #newHome(): Promise<void> {
-    if (!this.#homeRetry.due) return;
-    try {
-      this.#home = await this.#createLane();
-      this.#homeRetry.succeeded();
-    } catch (error) {
-      this.#homeRetry.failed();
-      throw error;
-    }
   }
 
   async retireEmpty(): Promise<void> {
     const { disk, config, log } = this.#context;
     for (const lane of this.#lanes.values()) {
-      const isHome = lane === this.#home || lane.drafts.any;
+      const isHome = lane === this.#home.lane || lane.drafts.any;
       const isKept = (isHome && !this.#leaving) || this.#giveAways.has(lane);
       if (isKept || !lane.idle || this.#closed) continue;
       let stays = false;
