@@ -165,7 +165,7 @@ export class Session {
     } else if (answer.next === 'startTls') {
       this.#startTls(answer.reply);
     } else {
-      this.#close(answer.reply);
+      this.#close(answer.reply, this.#input.pending || this.#client.tls !== undefined);
     }
   }
 
@@ -358,17 +358,25 @@ export class Session {
     this.#goOn();
   }
 
-  /** Says the last thing and waits a little for the client to read it: a reset would take it away. */
-  #close(text: string): void {
+  /**
+   * Says the last thing and waits a little for the client to read it: a reset would take it away.
+   *
+   * @param lingers false where the client has no more to say: with nothing unread the kernel sends what we said before the connection ends
+   */
+  #close(text: string, lingers = true): void {
     if (this.#doing === 'closing') return;
     this.#doing = 'closing';
     this.#reception?.abort();
     this.#dialogue.abandon();
     this.#flush(text);
     this.#input.clear();
+    this.#deadlines.cancel();
+    if (!lingers && this.#socket.writableLength === 0) {
+      this.#socket.destroy();
+      return;
+    }
     this.#socket.end();
     this.#socket.resume();
-    this.#deadlines.cancel();
     this.#cancelLinger = this.#deps.clock.after(LINGER_MS, () => this.#socket.destroy());
   }
 
