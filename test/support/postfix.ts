@@ -95,13 +95,18 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
 
   const postfix = program('postfix');
   const log = join(folder, 'output.log');
+  const isRunning = () =>
+    run(postfix, ['-c', etc, 'status'], { timeoutMs: 5000 }).then(
+      ({ code }) => code === 0,
+      () => false,
+    );
   const launch = async () => {
     const command = [...(options.wrap ?? []), postfix, '-c', etc, 'start-fg'];
     const running = start(command[0]!, command.slice(1), log);
     await waitFor('Postfix to listen', async () => {
       if (running.ended() !== undefined) return true;
-      // `status` takes the master's lock for a moment: asked any earlier, it would make the start find it taken.
-      return (await canConnect(address, port)) && (await run(postfix, ['-c', etc, 'status'])).code === 0;
+      // `status` takes the master's lock for a moment: asked any earlier, it would make the start find it taken. It has been seen to hang.
+      return (await canConnect(address, port)) && (await isRunning());
     });
     if (running.ended() !== undefined) {
       throw new Error(`Postfix did not start:\n${running.output()}${readFileSync(join(folder, 'maillog'))}`);
