@@ -235,7 +235,8 @@ export class Segments {
 
   async #begin(number: number, { file, groupMagic, isReserve }: Spare): Promise<void> {
     const { lane, folder, epoch } = this.#start;
-    const header = { lane, number, epoch, groupMagic, seal: this.#ends };
+    // A copy: segments may be dropped while it is written, and groups begin behind the head as it was.
+    const header = { lane, number, epoch, groupMagic, seal: [...this.#ends] };
     await file.write([encodeSegmentHeader(header)], 0);
     await file.sync();
     await this.#disk.syncDirectory(folder);
