@@ -5,6 +5,7 @@ import { Scheduler } from '../schedule/scheduler.ts';
 import type { AttemptReport } from '../schedule/types.ts';
 import { seeded } from '../testing/seeded.ts';
 import { settleDown, TestClock } from '../testing/test-clock.ts';
+import { holdNext } from './testing/held-step.ts';
 import { diskError, MemoryDisk } from './testing/memory-disk.ts';
 import {
   accept,
@@ -160,6 +161,46 @@ describe('a lane that is given away', () => {
     expect(await given).toBe(false);
     await clock.advance(1000);
     expect(taker.queue.entry(id)).toBeDefined();
+  });
+
+  it('is served again where word of it took so long that it has come back to its giver', async () => {
+    const disk = new MemoryDisk();
+    const clock = new TestClock();
+    const giver = await worker(disk, clock, 1);
+    const ids: string[] = [];
+    for (let i = 0; i < 5; i += 1) ids.push(await accept(giver.queue, `m${i}`));
+    await settleDown();
+    const marker = holdNext(disk, 'create', (path) => path.includes('/released/'));
+    const given = giver.queue.giveAway(homeOf(giver), 'aaaaaaaaaaaa');
+    await settleDown();
+    giver.deliver();
+    await marker.reached;
+    expect(giver.queue.owns(ids[4]!)).toBe(false);
+    for (let n = 0; n < 60 && !giver.queue.owns(ids[4]!); n += 1) await clock.advance(500);
+    expect(giver.queue.owns(ids[4]!)).toBe(true);
+    marker.go();
+    await given;
+    for (let n = 0; n < 20; n += 1) {
+      giver.deliver();
+      await clock.advance(1000);
+    }
+    expect([...giver.attempted].sort()).toEqual([...ids].sort());
+  });
+
+  it('is another’s after a term where the disk hangs in what nobody needs', async () => {
+    const disk = new MemoryDisk();
+    const clock = new TestClock();
+    const giver = await openTestQueue({ disk, clock, seed: 1, othersGone: false });
+    const taker = await openTestQueue({ disk, clock, seed: 2, othersGone: false });
+    const id = await accept(giver.queue, 'm');
+    const snapshot = holdNext(disk, 'create', (path) => path.includes('/snapshot.'));
+    const given = giver.queue.giveAway(homeOf(giver), taker.queue.worker);
+    await snapshot.reached;
+    for (let n = 0; n < 60 && !taker.queue.owns(id); n += 1) await clock.advance(1000);
+    expect(taker.queue.owns(id)).toBe(true);
+    snapshot.go();
+    await given;
+    expect(taker.queue.owns(id)).toBe(true);
   });
 });
 

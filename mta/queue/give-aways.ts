@@ -28,7 +28,7 @@ export class GiveAways {
   readonly #listeners: ((lane: string) => Promise<void>)[] = [];
   readonly #giving = new Map<string, Promise<boolean>>();
   /** Lanes for which nothing new is attempted. */
-  readonly #yielding = new Set<string>();
+  readonly #yielding = new Map<string, Lane>();
 
   constructor(parts: GiveAwayParts) {
     this.#parts = parts;
@@ -53,7 +53,9 @@ export class GiveAways {
   yielding(id: QueueId): boolean {
     if (this.#yielding.size === 0) return false;
     const parsed = parseQueueId(id);
-    return parsed !== undefined && this.#yielding.has(parsed.lane);
+    const lane = parsed && this.#yielding.get(parsed.lane);
+    // One that was let go may be ours again before word of it is on the volume.
+    return lane !== undefined && this.#parts.isOurs(lane);
   }
 
   /** Resolves when no attempt for any message of the lane is under way; nothing keeps new ones from beginning. */
@@ -63,14 +65,14 @@ export class GiveAways {
 
   /** Resolves when no lane is past the point at which it could stay. */
   async settled(): Promise<void> {
-    for (const lane of this.#yielding) await this.#giving.get(lane);
+    for (const lane of this.#yielding.keys()) await this.#giving.get(lane);
   }
 
   async #give(lane: Lane, to: WorkerId): Promise<boolean> {
     const { clock, isOurs, takeMailFrom, letGo, onStay } = this.#parts;
     await takeMailFrom(lane);
     const finished = await within(clock, DRAFTS_MS, lane.drafts.allEnded());
-    const given = finished && isOurs(lane) && (await this.#yield(lane.id)) && isOurs(lane);
+    const given = finished && isOurs(lane) && (await this.#yield(lane)) && isOurs(lane);
     if (given) await letGo(lane, to);
     this.#yielding.delete(lane.id);
     if (!given && isOurs(lane)) onStay(lane);
@@ -78,8 +80,8 @@ export class GiveAways {
   }
 
   /** Nothing new is begun; resolves with whether nothing is under way any more. */
-  #yield(lane: string): Promise<boolean> {
-    this.#yielding.add(lane);
-    return within(this.#parts.clock, ATTEMPTS_MS, this.quiet(lane));
+  #yield(lane: Lane): Promise<boolean> {
+    this.#yielding.set(lane.id, lane);
+    return within(this.#parts.clock, ATTEMPTS_MS, this.quiet(lane.id));
   }
 }

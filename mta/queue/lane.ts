@@ -313,7 +313,6 @@ export class Lane {
     this.#over = true;
     await this.#close();
     await this.#segments.release();
-    this.#stopRenewing();
     const { disk, config, log } = this.#context;
     const release = await letGo(disk, config.path, this.id, this.#lease, to);
     if (release) log.info({ lane: this.id, to, messages: this.index.size }, 'lane let go');
@@ -330,7 +329,6 @@ export class Lane {
     this.#over = true;
     await this.#close();
     await this.#segments.close();
-    this.#stopRenewing();
     // Before the first unlink: whoever claims the lane instead finds it empty.
     await this.#lease.retire();
     await removeLane(this.#context.disk, this.#context.config.path, this.id);
@@ -346,6 +344,8 @@ export class Lane {
   async #close(): Promise<void> {
     const stopped = this.#compaction.stop();
     await this.#journal.close();
+    // Nothing counts that is written from here on: where the rest hangs, the lane is for others after a term.
+    this.#stopRenewing();
     await stopped;
   }
 
