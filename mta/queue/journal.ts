@@ -64,6 +64,8 @@ export class Journal {
   readonly #events: JournalEvents;
   #sequence: number;
   #waiting: Waiting[] = [];
+  /** What is being written. */
+  #batch: readonly Waiting[] = [];
   #running: Promise<void> | undefined;
   /** The last group had at most one record that could not wait: perhaps nobody else is about to append. */
   #alone = false;
@@ -130,7 +132,8 @@ export class Journal {
   #end(error: Error): void {
     this.#ended ??= error;
     this.#endPause?.();
-    const waiting = this.#waiting;
+    // A write may never return: whoever waits for it is told now, as there is nothing more to come of it.
+    const waiting = [...this.#batch, ...this.#waiting];
     this.#waiting = [];
     for (const one of waiting) one.reject(error);
   }
@@ -160,6 +163,7 @@ export class Journal {
     if (!this.#alone || !isOneOf(this.#waiting)) await this.#gather();
     while (this.#waiting.length > 0 && !this.#ended) {
       const batch = this.#take();
+      this.#batch = batch;
       this.#alone = isOneOf(batch);
       this.#writingSince = this.#clock.monotonic();
       try {
@@ -171,6 +175,7 @@ export class Journal {
       } catch (error) {
         await this.#failed(batch, error);
       }
+      this.#batch = [];
       this.#writingSince = undefined;
       // Whoever has been told notes it before there is another group.
       await this.#gather();

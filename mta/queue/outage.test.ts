@@ -26,13 +26,8 @@ async function two(): Promise<{ disk: MemoryDisk; clock: TestClock; first: TestQ
   return { disk, clock, first, second };
 }
 
-/** A disk whose operations never come back while it hangs, but for those that had. */
-function hanging(disk: Disk): { disk: Disk; hang(fits: (path: string) => boolean): void; goOn(): void } {
-  let fits = (_path: string): boolean => false;
-  let waiting: (() => void)[] = [];
-  const gate = async (path: string): Promise<void> => {
-    if (fits(path)) await new Promise<void>((resolve) => waiting.push(resolve));
-  };
+/** A disk whose operations wait first, as the gate says. */
+function behind(gate: (path: string) => Promise<void>, disk: Disk): Disk {
   const gated = (file: DiskFile, path: string): DiskFile => ({
     write: (buffers, position) => gate(path).then(() => file.write(buffers, position)),
     read: (target, position) => gate(path).then(() => file.read(target, position)),
@@ -42,16 +37,26 @@ function hanging(disk: Disk): { disk: Disk; hang(fits: (path: string) => boolean
   });
   const plain = countingDisk(disk, () => undefined);
   return {
-    disk: {
-      ...plain,
-      create: (path, options) => gate(path).then(async () => gated(await plain.create(path, options), path)),
-      open: (path) => gate(path).then(async () => gated(await plain.open(path), path)),
-      rename: (from, to) => gate(from).then(() => plain.rename(from, to)),
-      list: (path) => gate(path).then(() => plain.list(path)),
-      exists: (path) => gate(path).then(() => plain.exists(path)),
-      makeDirectory: (path) => gate(path).then(() => plain.makeDirectory(path)),
-      syncDirectory: (path) => gate(path).then(() => plain.syncDirectory(path)),
-    },
+    ...plain,
+    create: (path, options) => gate(path).then(async () => gated(await plain.create(path, options), path)),
+    open: (path) => gate(path).then(async () => gated(await plain.open(path), path)),
+    rename: (from, to) => gate(from).then(() => plain.rename(from, to)),
+    list: (path) => gate(path).then(() => plain.list(path)),
+    exists: (path) => gate(path).then(() => plain.exists(path)),
+    makeDirectory: (path) => gate(path).then(() => plain.makeDirectory(path)),
+    syncDirectory: (path) => gate(path).then(() => plain.syncDirectory(path)),
+  };
+}
+
+/** A disk whose operations never come back while it hangs, but for those that had. */
+function hanging(disk: Disk): { disk: Disk; hang(fits: (path: string) => boolean): void; goOn(): void } {
+  let fits = (_path: string): boolean => false;
+  let waiting: (() => void)[] = [];
+  const gate = async (path: string): Promise<void> => {
+    if (fits(path)) await new Promise<void>((resolve) => waiting.push(resolve));
+  };
+  return {
+    disk: behind(gate, disk),
     hang: (which) => {
       fits = which;
     },
@@ -209,8 +214,8 @@ describe('a disk on which writes never come back, though the lease is renewed', 
     await clock.advance(5 * TERM_MS);
     expect(idsOf(other.queue)).toContain(id);
     expect(stuck.owns(id)).toBe(false);
-    volume.goOn();
     expect(await refused).toMatchObject({ code: 451 });
+    volume.goOn();
   });
 });
 
@@ -321,5 +326,30 @@ describe('a volume that is not mounted', () => {
     await clock.advance(60_000);
     await accept(queue, 'afterwards');
     expect(idsOf(queue)).toContain(id);
+  });
+});
+
+describe('a disk that is slow, and answers', () => {
+  it('has a new lane when one was lost, as it goes on with one that is open', async () => {
+    const disk = new MemoryDisk();
+    const clock = new TestClock();
+    let ms = 0;
+    const gate = () => new Promise<void>((resolve) => void (ms === 0 ? resolve() : clock.after(ms, resolve)));
+    const queue = await openQueue(TEST_CONFIG, {
+      ...depsOf({ clock, othersGone: false }),
+      disk: behind(gate, disk),
+    });
+    ms = 800;
+    const lost = queue.home();
+    disk.inject = (step) =>
+      step.operation === 'rename' && step.path.includes(`${lost}/lease.`)
+        ? diskError('EIO', step)
+        : undefined;
+    for (let n = 0; n < 60 && queue.home() === lost; n += 1) await clock.advance(1000);
+    for (let n = 0; n < 60 && queue.home() === undefined; n += 1) await clock.advance(1000);
+    expect(queue.home()).toBeDefined();
+    const accepted = accept(queue, 'it goes on');
+    await clock.advance(20_000);
+    expect(queue.owns(await accepted)).toBe(true);
   });
 });
