@@ -86,7 +86,7 @@ async function openLane(context: LaneContext, events: LaneEvents, toOpen: ToOpen
 /**
  * The lane may be given up at any step, while the disk doesn't answer: then nothing is left of what was begun.
  *
- * @param noted the disk, for what is done before the lane is one
+ * @param noted the disk, for what is done before the lane is one, and for its segments
  */
 async function recoverAndBegin(
   context: LaneContext,
@@ -113,8 +113,9 @@ async function recoverAndBegin(
     confirm: () => lease.renew(),
   });
   const { first, ends, index, damage } = recovered;
+  // What the first group takes is progress, too.
   const segments = new Segments(
-    disk,
+    noted,
     random,
     { lane: id, folder, epoch, first, ends },
     { capacity: segmentBytes, snapshots },

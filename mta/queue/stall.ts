@@ -35,7 +35,7 @@ export async function unlessStalled<T>(
   }
 }
 
-/** Notes the end of each operation; of files that are only read, each read. */
+/** Notes the end of each operation. */
 function notingDisk(disk: Disk, note: () => void): Disk {
   const noted = async <T>(doing: Promise<T>): Promise<T> => {
     try {
@@ -44,18 +44,21 @@ function notingDisk(disk: Disk, note: () => void): Disk {
       note();
     }
   };
-  const reader = (file: DiskFile): DiskFile => ({
-    write: (buffers, position) => file.write(buffers, position),
-    read: (target, position) => noted(file.read(target, position)),
-    sync: () => noted(file.sync()),
-    size: () => noted(file.size()),
-    close: () => file.close(),
-  });
+  const opened = async (opening: Promise<DiskFile>): Promise<DiskFile> => {
+    const file = await noted(opening);
+    return {
+      write: (buffers, position) => noted(file.write(buffers, position)),
+      read: (target, position) => noted(file.read(target, position)),
+      sync: () => noted(file.sync()),
+      size: () => noted(file.size()),
+      close: () => noted(file.close()),
+    };
+  };
   return {
     makeDirectory: (path) => noted(disk.makeDirectory(path)),
-    create: (path, options) => noted(disk.create(path, options)),
-    open: async (path) => reader(await noted(disk.open(path))),
-    openWritable: (path, options) => noted(disk.openWritable(path, options)),
+    create: (path, options) => opened(disk.create(path, options)),
+    open: (path) => opened(disk.open(path)),
+    openWritable: (path, options) => opened(disk.openWritable(path, options)),
     rename: (from, to) => noted(disk.rename(from, to)),
     link: (from, to) => noted(disk.link(from, to)),
     unlink: (path) => noted(disk.unlink(path)),
