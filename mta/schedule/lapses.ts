@@ -38,6 +38,7 @@ export class Lapses {
   readonly #parts: LapsesParts;
   /** By wall clock: deadlines of jobs that are ready. */
   readonly #deadlines = new DueHeap();
+  #isEnding = false;
 
   constructor(options: SchedulerOptions, parts: LapsesParts) {
     this.#options = options;
@@ -70,9 +71,9 @@ export class Lapses {
     if (!this.#parts.stopping()) await this.#endAll(late, reply);
   }
 
-  /** When the next deadline is to be looked at, ms since the epoch; Infinity where there is none. */
+  /** When the next deadline is to be looked at, ms since the epoch; Infinity where there is none, or some are looked at now. */
   get deadline(): number {
-    return this.#deadlines.dueAt;
+    return this.#isEnding ? Number.POSITIVE_INFINITY : this.#deadlines.dueAt;
   }
 
   /** A job is ready, and may stay so until after its deadline. */
@@ -83,8 +84,18 @@ export class Lapses {
     this.#deadlines.push({ dueAt, key: message, detail: first });
   }
 
-  /** Ends what is still ready at its deadline, or has its sender told. */
+  /** Ends what is still ready at its deadline, or has its sender told; where it is at that already, it does nothing. */
   async endOverdue(): Promise<void> {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    try {
+      await this.#endOverdue();
+    } finally {
+      this.#isEnding = false;
+    }
+  }
+
+  async #endOverdue(): Promise<void> {
     const { clock } = this.#options;
     let late: Plan[] = [];
     while (this.#deadlines.dueAt <= clock.now() && !this.#parts.stopping()) {

@@ -127,4 +127,25 @@ describe('a deadline', () => {
     await clock.move(25_000);
     expect(looks).toBe(2);
   });
+
+  it('whose message can not be read holds up nobody else', async () => {
+    let isDown = true;
+    const hangs = () => new Promise<never>(() => {});
+    const { add, clock, messages } = world(
+      async () => (isDown ? down : answered),
+      20,
+      undefined,
+      undefined,
+      undefined,
+      hangs,
+    );
+    add('makes it down');
+    await settled();
+    add('waits', { deliverBy: clock.now() + 1000 });
+    await clock.move(2000);
+    isDown = false;
+    add('is due later', { destination: 'mx:b.test', dueAt: clock.now() + 5000 });
+    await clock.move(200_000);
+    expect([...messages.keys()]).toEqual(['waits']);
+  });
 });

@@ -362,10 +362,11 @@ export class Scheduler {
     this.#ticking = true;
     try {
       await this.#takeDue();
-      await this.#lapses.endOverdue();
     } finally {
       this.#ticking = false;
     }
+    // Each waits for its disk: nothing else of the process waits for that.
+    this.#lapses.endOverdue().then(() => this.#pump(), this.#options.onDefect);
     this.#takeProbes();
     this.#pump();
   }
