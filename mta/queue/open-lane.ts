@@ -24,10 +24,14 @@ export async function createLane(context: LaneContext, events: LaneEvents): Prom
   const id = newLaneId(context.random);
   const folder = join(lanesPath(context.config.path), id);
   // With nothing in it until there is a lease: whoever finds it empty, after a long time, may remove it.
-  const { mark } = context.laneNames;
-  await context.disk.makeDirectory(folder);
-  const lease = await Lease.create(context, folder);
-  await context.laneNames.sync(mark);
+  const { clock, config, laneNames } = context;
+  const { mark } = laneNames;
+  const lease = await unlessStalled(clock, config.leaseTermSeconds * 1000, context.disk, async (disk) => {
+    await disk.makeDirectory(folder);
+    const made = await Lease.create({ ...context, disk }, folder);
+    await laneNames.sync(mark);
+    return made;
+  });
   return openLane(context, events, { id, folder, lease });
 }
 

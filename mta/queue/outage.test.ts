@@ -4,12 +4,14 @@ import { settleDown, TestClock } from '../testing/test-clock.ts';
 import { countingDisk } from './counting-disk.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import { type LaneQueue, openQueue } from './queue.ts';
+import { holdNext } from './testing/held-step.ts';
 import { diskError, MemoryDisk } from './testing/memory-disk.ts';
 import {
   accept,
   contentOf,
   DELIVERED,
   depsOf,
+  type LogLine,
   openTestQueue,
   TEST_CONFIG,
   type TestQueue,
@@ -352,4 +354,39 @@ describe('a disk that is slow, and answers', () => {
     await clock.advance(20_000);
     expect(queue.owns(await accepted)).toBe(true);
   });
+});
+
+describe('a folder that does not answer', () => {
+  it.each(['list', 'unlink'] as const)(
+    'keeps no process from a home, nor from the lanes of others: %s',
+    async (what) => {
+      const disk = new MemoryDisk();
+      const clock = new TestClock();
+      const lines: LogLine[] = [];
+      const { queue } = await openTestQueue({ disk, clock, othersGone: false, lines });
+      await disk.makeDirectory('/queue/lanes/bbbbbbbbbbbb.retired');
+      await (await disk.create('/queue/lanes/bbbbbbbbbbbb.retired/segment.0000000001')).close();
+      const held = holdNext(disk, what, (path) => path.includes('.retired'));
+      for (let n = 0; n < 10; n += 1) await clock.advance(500);
+      await held.reached;
+      const lost = queue.home();
+      disk.inject = (step) =>
+        step.operation === 'rename' && step.path.includes(`${lost}/lease.`)
+          ? diskError('EIO', step)
+          : undefined;
+      for (let n = 0; n < 60 && !lines.some(({ message }) => message === 'lane lost'); n += 1) {
+        await clock.advance(1000);
+      }
+      disk.inject = () => undefined;
+      for (let n = 0; n < 60 && (queue.home() ?? lost) === lost; n += 1) await clock.advance(1000);
+      const id = await accept(queue, 'it goes on');
+      expect(id.split('-')[0]).toBe(queue.home());
+      await queue.release();
+      held.go();
+      await settleDown();
+      const heir = await openTestQueue({ disk, clock, seed: 2 });
+      await clock.advance(1000);
+      expect(idsOf(heir.queue)).toContain(id);
+    },
+  );
 });

@@ -5,6 +5,7 @@
 import { turn } from '../clock.ts';
 import type { QueueConfig } from '../config.ts';
 import { PostriderError, smtpError } from '../errors.ts';
+import { within } from '../within.ts';
 import { Adopter } from './adopter.ts';
 import { type Claimable, shuffled } from './claim.ts';
 import type { LaneContext } from './context.ts';
@@ -108,6 +109,7 @@ class ProcessQueue implements LaneQueue {
   readonly #home: Home;
   #closed = false;
   #leaving = false;
+  #retiring: Promise<void> | undefined;
 
   constructor(context: LaneContext) {
     this.#context = context;
@@ -371,7 +373,12 @@ class ProcessQueue implements LaneQueue {
   async #tidy(): Promise<void> {
     if (this.#closed) return;
     if (!this.#leaving) await this.#home.ensure();
-    await this.retireEmpty();
+    // A folder that doesn't answer keeps nobody from looking at the others, nor this process from a home.
+    if (this.#retiring !== undefined) return;
+    this.#retiring = this.retireEmpty().finally(() => {
+      this.#retiring = undefined;
+    });
+    await within(this.#context.clock, this.#context.config.leaseTermSeconds * 1000, this.#retiring);
   }
 
   async retireEmpty(): Promise<void> {
