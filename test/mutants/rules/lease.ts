@@ -103,9 +103,9 @@ export const lease: readonly Mutant[] = [
     file: 'mta/queue/open-lane.ts',
     edits: [
       {
-        find: `  const lease = await Lease.create(context, folder);
-  await context.laneNames.sync(mark);`,
-        replace: '  const lease = await Lease.create(context, folder);',
+        find: `    await laneNames.sync(mark);
+    return made;`,
+        replace: '    return made;',
       },
     ],
   },
