@@ -360,14 +360,13 @@ export class Scheduler {
   async #tick(): Promise<void> {
     if (this.#ticking) return;
     this.#ticking = true;
-    try {
-      await this.#takeDue();
-    } finally {
+    await this.#takeDue().finally(() => {
       this.#ticking = false;
-    }
-    // Each waits for its disk: nothing else of the process waits for that.
-    this.#lapses.endOverdue().then(() => this.#pump(), this.#options.onDefect);
+    });
     this.#takeProbes();
+    this.#pump();
+    // Each waits for its disk: nothing else of the process waits for that.
+    await this.#lapses.endOverdue();
     this.#pump();
   }
 
