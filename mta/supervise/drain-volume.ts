@@ -14,6 +14,8 @@ import { queueIdOf } from '../queue/version.ts';
 import { within } from '../within.ts';
 
 export interface DrainVolumeParts {
+  /** Of the queue: it stays the same while the process runs. */
+  readonly path: string;
   readonly disk: Disk;
   readonly host: Host;
   readonly clock: Clock;
@@ -50,8 +52,8 @@ export class DrainVolume {
   }
 
   /** Notes which queue it is. */
-  async identify(path: string): Promise<void> {
-    const { disk, logger } = this.#parts;
+  async identify(): Promise<void> {
+    const { disk, path, logger } = this.#parts;
     try {
       this.#known ??= { id: await queueIdOf(disk, path) };
     } catch (error) {
@@ -60,13 +62,13 @@ export class DrainVolume {
   }
 
   /** What it shows now, of what the claim is about. */
-  async see(path: string, claim: Claim): Promise<Seen> {
+  async see(claim: Claim): Promise<Seen> {
     const { clock } = this.#parts;
     const at = clock.now();
     try {
       // What was asked of the volume before says nothing of now.
       if (this.#reading !== undefined) throw new Error('it does not answer');
-      const reading = this.#read(path, claim).finally(() => {
+      const reading = this.#read(claim).finally(() => {
         this.#reading = undefined;
       });
       this.#reading = reading;
@@ -83,8 +85,8 @@ export class DrainVolume {
     }
   }
 
-  async #read(path: string, claim: Claim): Promise<Omit<Seen, 'at'>> {
-    const { disk, host, isOurs } = this.#parts;
+  async #read(claim: Claim): Promise<Omit<Seen, 'at'>> {
+    const { disk, path, host, isOurs } = this.#parts;
     const sight = await lookAtQueue(disk, path);
     const self = host.self();
     const ours = (owner: Owner) =>

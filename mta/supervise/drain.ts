@@ -83,12 +83,17 @@ export class Drain implements DrainControl {
 
   constructor(parts: DrainParts) {
     this.#parts = parts;
-    this.#volume = new DrainVolume({ ...parts, isOurs: (pid) => parts.supervisor.pids().has(pid) });
+    const { supervisor } = parts;
+    this.#volume = new DrainVolume({
+      ...parts,
+      path: supervisor.config.queue.path,
+      isOurs: (pid) => supervisor.pids().has(pid),
+    });
   }
 
   /** Notes which queue it is that this pod has; to be called when it has opened it. */
   async identify(): Promise<void> {
-    await this.#volume.identify(this.#path);
+    await this.#volume.identify();
   }
 
   /** What a former life of this pod has begun goes on. To be called before the workers are there; the volume is waited for. */
@@ -201,10 +206,6 @@ export class Drain implements DrainControl {
     };
   }
 
-  get #path(): string {
-    return this.#parts.supervisor.config.queue.path;
-  }
-
   #repeat(): void {
     this.#cancelLook();
     this.#cancelLook = this.#parts.clock.after(LOOK_MS, () => {
@@ -225,13 +226,13 @@ export class Drain implements DrainControl {
     const held = await this.#held(begun.moved);
     begun.moved.sample(clock.monotonic());
     if (supervisor.duty !== 'rest' && this.#holdsSomething(held)) return this.#draining(begun, held, []);
-    let seen = await this.#volume.see(this.#path, begun.claim);
+    let seen = await this.#volume.see(begun.claim);
     if (this.#begun !== begun) return this.#look();
     if (seen.verdict.left.length === 0 && supervisor.duty === 'leave') {
       await supervisor.turnTo('rest');
       if (this.#begun !== begun) return this.#look();
       await this.#passOn(begun.claim);
-      seen = await this.#volume.see(this.#path, begun.claim);
+      seen = await this.#volume.see(begun.claim);
       if (this.#begun !== begun) return this.#look();
     }
     const proof = this.#prove(begun.claim, seen);

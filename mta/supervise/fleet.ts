@@ -116,11 +116,9 @@ export function joinFleet(supervisor: Supervisor, place: FleetPlace): JoinedFlee
     },
     async passOn() {
       if (config.queue.mode === 'Shared') return;
-      const volume = { disk: nodeDisk, queuePath: config.queue.path };
-      await passCountsOn({
-        ...volume,
-        ...{ member: name, calls, random, clock: deps.clock, log: deps.logger },
-      });
+      const { clock, logger: log } = deps;
+      const { path: queuePath } = config.queue;
+      await passCountsOn({ queuePath, disk: nodeDisk, member: name, calls, clock, random, log });
     },
     metrics() {
       const state = pod.state();
